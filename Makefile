@@ -1,0 +1,52 @@
+# Every target works on a fresh machine: it makes .venv itself, once, and installs what it needs.
+# Another interpreter: make run PYTHON=python3.12
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+RUNTIME := $(VENV)/.installed-runtime
+DEV := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench assets screenshots browser
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+run: $(RUNTIME)  ## serve the page on port 7860 (GRADIO_SERVER_PORT changes it)
+	$(BIN)/python app.py
+
+test: $(DEV) browser  ## run every test, the browser's too; T="tests/unlearn -k wga" runs some
+	$(BIN)/python -m pytest $(T)
+
+lint: $(DEV)  ## ruff and mypy
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+bench: $(RUNTIME)  ## timings, side by side
+	$(BIN)/python -m benchmarks
+
+assets: $(RUNTIME)  ## make the embedded world and its models again from their seed
+	$(BIN)/python -m assets.build
+
+screenshots: $(DEV) browser  ## photograph every room; the README's pictures go to docs/images
+	$(BIN)/python -m scripts.screenshots
+
+browser: $(DEV)  ## find a Chromium, or install one
+	@$(BIN)/python -m scripts.browser
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "Forget Lens needs Python 3.10 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.txt | $(BIN)/python
+	@echo "Installing the run-time requirements into $(VENV) (minutes the first time) ..."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUNTIME)
+	@echo "Installing the test requirements into $(VENV) ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,46 @@
+"""A page served by its own process, and a real Chromium to visit it with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from scripts.browser import find_chromium, launch
+from scripts.serving import serve
+
+ELSEWHERE = re.compile(r"^https?://(?!127\.0\.0\.1[:/])")
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    """The address of `python app.py`, started for this session and stopped after it."""
+    with serve() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the session; each test opens its own, empty context in it."""
+    executable = find_chromium()
+    if executable is None:
+        pytest.fail("no Chromium found; `make test` installs one, or see `python -m scripts.browser`")
+    with sync_playwright() as playwright:
+        browser = launch(playwright, executable)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty tab, 1280 by 900, that reaches this machine only. A script error that nothing caught fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.route(ELSEWHERE, lambda route: route.abort())
+    page = context.new_page()
+    script_errors: list[str] = []
+    page.on("pageerror", lambda error: script_errors.append(str(error)))
+    yield page
+    context.close()
+    assert not script_errors, "script errors on the page:\n" + "\n".join(script_errors)

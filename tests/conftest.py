@@ -1,0 +1,40 @@
+"""What every test stands on: no network, and one embedded model for the whole session."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import pytest
+
+from scripts.serving import OFFLINE
+
+# Before anything imports a library that reads these once.
+os.environ.update(OFFLINE)
+
+LOCAL_HOSTS = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def offline():
+    """A test that reaches for the network fails, wherever it runs, instead of passing on machines that have one."""
+    connect = socket.socket.connect
+
+    def connect_locally(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOCAL_HOSTS:
+            raise OSError(f"tests run offline, and something asked for {address[0]}:{address[1]}")
+        connect(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", connect_locally)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The embedded model that knows every author. Shared: a test that trains must train a copy."""
+    from attribution import load_model
+
+    return load_model("embedded")
