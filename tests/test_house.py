@@ -1,0 +1,138 @@
+"""The house's own rules: arrows that only point down, a README that is true, nothing tied to one machine."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("attribution", "unlearn", "app", "assets")
+
+FORBIDDEN = {
+    "attribution": {"unlearn", "app", "gradio", "assets", "tests", "scripts", "benchmarks"},
+    "unlearn": {"app", "gradio", "tests", "scripts", "benchmarks"},
+    "app": {"torch", "tests", "scripts", "benchmarks"},
+}
+"""What each package may not import: the page stands on unlearn, unlearn on attribution, and nothing points up.
+The page calls the libraries and draws; it does no tensor work of its own."""
+
+REQUIREMENT_OF = {"rouge_score": "rouge-score", "sklearn": "scikit-learn"}
+"""Import names that are not the name to install by."""
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names of everything a file imports, inside functions too; relative imports are the package's own."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def sources(package: str) -> list[Path]:
+    """The Python files of a package."""
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def committed_text() -> list[Path]:
+    """Every text file under version control, or about to be; outside a git checkout, every text file."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    if listing.returncode == 0:
+        paths = [ROOT / line for line in listing.stdout.splitlines()]
+    else:
+        paths = [path for path in ROOT.rglob("*") if ".venv" not in path.parts]
+    kinds = {".py", ".md", ".js", ".css", ".html", ".toml", ".txt", ".json", ".jsonl", ".cfg", ".yml", ".yaml", ".sh"}
+    return [path for path in paths if path.is_file() and (path.suffix in kinds or path.name in {"Makefile", "run"})]
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_arrows_point_down(package: str) -> None:
+    files = sources(package)
+    assert files, f"{package}/ holds no Python file"
+    for path in files:
+        wrong = imports(path) & FORBIDDEN[package]
+        assert not wrong, f"{path.relative_to(ROOT)} imports {', '.join(sorted(wrong))}"
+
+
+@pytest.mark.parametrize("package", ["attribution", "unlearn"])
+def test_a_library_does_not_bring_the_page_along(package: str) -> None:
+    """The same rule at run time, where an import may take a detour through another package."""
+    absent = ("app", "gradio", "unlearn") if package == "attribution" else ("app", "gradio")
+    code = f"import sys, {package}; print([name for name in {absent!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def required() -> set[str]:
+    """Names in requirements.txt, without extras and ranges."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return {re.split(r"[\[<>=~! ]", line)[0].lower() for line in lines if line and not line.startswith("#")}
+
+
+def test_requirements_are_what_the_code_imports() -> None:
+    ours = {path.stem for path in ROOT.glob("*.py")} | {path.name for path in ROOT.iterdir() if path.is_dir()}
+    imported = {
+        REQUIREMENT_OF.get(name, name).lower()
+        for path in [*(path for package in PACKAGES for path in sources(package)), ROOT / "app.py"]
+        for name in imports(path) - sys.stdlib_module_names - ours
+    }
+    missing = imported - required()
+    assert not missing, f"imported but not in requirements.txt: {', '.join(sorted(missing))}"
+    idle = required() - imported
+    assert not idle, f"in requirements.txt but imported nowhere: {', '.join(sorted(idle))}"
+
+
+def test_every_pin_has_a_reason() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        previous = ""
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith(("#", "-r")):
+                assert previous.startswith("#"), f"{name}: no reason above {line!r}"
+                assert re.search(r"[<=]", line), f"{name}: no range in {line!r}"
+            previous = line
+
+
+def test_readme_names_only_what_exists() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    layout = re.search(r"## Layout\n.*?```\n(.*?)```", readme, re.DOTALL)
+    assert layout, "README.md has no layout block"
+    names = [line.split()[0] for line in layout.group(1).splitlines() if line.strip()]
+    assert {f"{package}/" for package in PACKAGES} <= set(names)
+    links = re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", readme)
+    for name in [*names, *links]:
+        assert (ROOT / name).exists(), f"README.md names {name}, which is not there"
+
+
+def test_links_in_the_docs_lead_somewhere() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        for name in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / name).exists(), f"docs/{page.name} links to {name}, which is not there"
+
+
+def test_nothing_is_tied_to_one_machine() -> None:
+    own_machine = re.compile(r"(?<![\w.:/])/(?:home|root|Users|work|mnt|opt)/[\w.-]+")
+    for path in committed_text():
+        if path == Path(__file__):
+            continue
+        found = own_machine.search(path.read_text(encoding="utf-8", errors="replace"))
+        assert not found, f"{path.relative_to(ROOT)} contains the machine's own path {found.group()!r}"
+
+
+def test_files_fit_a_space() -> None:
+    """Hugging Face takes files over 10 MB through Git LFS only; ours stay under 9.5 MB and go up as they are."""
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    for line in listing.stdout.splitlines():
+        path = ROOT / line
+        if path.exists():
+            assert path.stat().st_size < 9.5e6, f"{line} is {path.stat().st_size / 1e6:.1f} MB"
