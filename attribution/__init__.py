@@ -1,0 +1,31 @@
+"""Which tokens of an answer carry the knowledge: a model, an example, scores for its tokens.
+
+>>> from attribution import Example, load_model, score
+>>> scores = score(load_model("embedded"), [Example("Where was ... born?", "... was born in ...")])  # doctest: +SKIP
+"""
+
+from attribution.example import AnswerToken, Encoded, Example, Span
+from attribution.language_model import LanguageModel, load_model
+from attribution.learned import LinearScorer
+from attribution.scoring import ScoreOptions, score
+from attribution.selection import Rule, Selection, select
+from attribution.subject import Subject, find_subject
+from attribution.token_scores import TokenScores
+
+__all__ = [
+    "AnswerToken",
+    "Encoded",
+    "Example",
+    "LanguageModel",
+    "LinearScorer",
+    "Rule",
+    "ScoreOptions",
+    "Selection",
+    "Span",
+    "Subject",
+    "TokenScores",
+    "find_subject",
+    "load_model",
+    "score",
+    "select",
+]

@@ -1,0 +1,159 @@
+"""`score`: rows in, `TokenScores` out. Encodes once, forwards once, and lets every scorer read the same numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from attribution.example import Encoded, Example
+from attribution.language_model import BATCH_TOKENS, LanguageModel, TokenStatistics
+from attribution.learned import LinearScorer
+from attribution.registry import DEFAULT_SCORERS, did_you_mean, with_needs
+from attribution.subject import Subject, find_subject
+from attribution.token_scores import TokenScores
+
+MASK_SCOPES = ("subject", "each", "prompt")
+NORMS = ("rank", "minmax")
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """Every switch of every scorer. Names of options are names of fields.
+
+    Attributes:
+        mask_scope: what masking hides: the `subject`, `each` token of the prompt in turn, or the whole `prompt`.
+        mask_reduce: how `each` joins the changes: their `sum` or `max`.
+        temperature: T of the entropy's softmax(z / T).
+        fused_weight: a, the share of masking in the fused score; 1 - a is entropy's.
+        fused_norm: per-row normalisation before fusing: average `rank` scaled to [0, 1], or `minmax`.
+        seed: of the random control.
+        linear_scorer: the fitted scorer for `learned`; None takes the one beside the model.
+        batch_tokens: padded tokens in one forward; it changes speed and memory, not the scores.
+    """
+
+    mask_scope: Literal["subject", "each", "prompt"] = "subject"
+    mask_reduce: Literal["sum", "max"] = "sum"
+    temperature: float = 1.0
+    fused_weight: float = 0.5
+    fused_norm: Literal["rank", "minmax"] = "rank"
+    seed: int = 0
+    linear_scorer: LinearScorer | None = None
+    batch_tokens: int = BATCH_TOKENS
+
+    def __post_init__(self) -> None:
+        _one_of("mask_scope", self.mask_scope, MASK_SCOPES)
+        _one_of("mask_reduce", self.mask_reduce, ("sum", "max"))
+        _one_of("fused_norm", self.fused_norm, NORMS)
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be above 0, not {self.temperature}.")
+        if not 0 <= self.fused_weight <= 1:
+            raise ValueError(f"fused_weight must lie in [0, 1], not {self.fused_weight}.")
+        if self.batch_tokens < 1:
+            raise ValueError(f"batch_tokens must be at least 1, not {self.batch_tokens}.")
+
+
+@dataclass
+class ScoreBatch:
+    """What a scoring function is given.
+
+    Attributes:
+        model: the language model.
+        rows: the encoded rows.
+        subjects: what masking hides in each.
+        options: the switches.
+        columns: the columns computed so far, by scorer name; a scorer finds there what its registry entry `needs`.
+        notes: per row, sentences for the person; a scorer may append to them.
+    """
+
+    model: LanguageModel
+    rows: list[Encoded]
+    subjects: list[Subject]
+    options: ScoreOptions
+    needs_states: bool = False
+    columns: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    notes: list[list[str]] = field(default_factory=list)
+
+    @cached_property
+    def plain(self) -> list[TokenStatistics]:
+        """One plain forward of every row: log-probabilities, entropies and (if a scorer reads them) hidden states."""
+        return self.model.token_statistics(
+            self.rows,
+            temperature=self.options.temperature,
+            states=self.needs_states,
+            batch_tokens=self.options.batch_tokens,
+        )
+
+
+def score(
+    model: LanguageModel,
+    examples: Sequence[Example] | Example,
+    scorers: Sequence[str] = DEFAULT_SCORERS,
+    **options: Any,
+) -> list[TokenScores]:
+    """Score every answer token of every row.
+
+    Args:
+        model: from `load_model`.
+        examples: rows; one alone is taken as a list of one.
+        scorers: names from the registry; a score they need (fused needs masking and entropy) is computed, but only
+            those named are returned.
+        options: fields of `ScoreOptions`.
+
+    Raises:
+        ValueError: an unknown scorer or option, a row longer than the model's window, a subject that is not in the
+            row, or `learned` on a model without a fitted scorer.
+
+    >>> score(load_model("embedded"), [Example("Where ...?", "...")])[0].frame()       # doctest: +SKIP
+    """
+    if isinstance(examples, Example):
+        examples = [examples]
+    if isinstance(scorers, str):
+        scorers = tuple(scorers.split(","))
+    if not scorers:
+        raise ValueError("No scorer was named: choose at least one, such as masking.")
+    infos = with_needs(tuple(scorers))
+    settings = _options(options)
+    rows = [model.encode(example) for example in examples]
+    batch = ScoreBatch(
+        model=model,
+        rows=rows,
+        subjects=[find_subject(example) for example in examples],
+        options=settings,
+        needs_states=any(info.name == "learned" for info in infos),
+        notes=[[] for _ in rows],
+    )
+    if not rows:
+        return []
+    for info in infos:
+        batch.columns[info.name] = info.load()(batch)
+    return [
+        TokenScores(
+            encoded=row,
+            columns={name: tuple(batch.columns[name][i].tolist()) for name in scorers},
+            probability=tuple(batch.plain[i].log_probs.exp().tolist()),
+            subject=batch.subjects[i],
+            model=model.name,
+            notes=tuple(batch.notes[i]),
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+def _options(options: dict[str, Any]) -> ScoreOptions:
+    known = [entry.name for entry in dataclasses.fields(ScoreOptions)]
+    for name in options:
+        if name not in known:
+            raise ValueError(
+                f"The option {name!r} is unknown{did_you_mean(name, known)} Options are {', '.join(known)}."
+            )
+    return ScoreOptions(**options)
+
+
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}{did_you_mean(value, allowed)} Choose from {', '.join(allowed)}.")

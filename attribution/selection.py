@@ -1,0 +1,115 @@
+"""From scores to weights: what the page underlines, and what an unlearning run trains on.
+
+`select` is written twice: here, and in `attribution/lanes` in JavaScript for the page. A test holds the two together
+on random scores with ties.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from attribution.fusion import normalise
+from attribution.registry import scorer_info
+from attribution.token_scores import TokenScores
+
+RuleKind = Literal["threshold", "top", "soft", "sequence"]
+RULE_KINDS: tuple[str, ...] = ("threshold", "top", "soft", "sequence")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a column of scores becomes weights.
+
+    Attributes:
+        scorer: whose scores are cut; `sequence` ignores them.
+        kind: `threshold` keeps score >= cut; `top` keeps the share `cut` of the answer; `soft` weighs by
+            softmax(rank / cut) with `cut` the temperature tau; `sequence` takes every token with weight 1.
+        cut: a raw score (threshold), a share in (0, 1] (top) or a temperature above 0 (soft).
+        keep_given: also select tokens that the prompt already gives (the subject's name). They are copied, not
+            remembered; training on them makes the answer speak of somebody else. `sequence` always keeps them.
+
+    Raises:
+        ValueError: an unknown kind or scorer, or a cut outside its range.
+    """
+
+    scorer: str = "learned"
+    kind: RuleKind = "top"
+    cut: float = 0.3
+    keep_given: bool = False
+
+    def __post_init__(self) -> None:
+        scorer_info(self.scorer)
+        if self.kind not in RULE_KINDS:
+            raise ValueError(f"The rule {self.kind!r} is unknown: choose from {', '.join(RULE_KINDS)}.")
+        if not math.isfinite(self.cut):
+            raise ValueError(f"The cut must be a finite number, not {self.cut}.")
+        if self.kind == "top" and not 0 < self.cut <= 1:
+            raise ValueError(f"A top share must lie in (0, 1], not {self.cut}.")
+        if self.kind == "soft" and not self.cut > 0:
+            raise ValueError(f"A softmax temperature must be above 0, not {self.cut}.")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A weight per answer token, and the rule that made it.
+
+    Hard rules give 0 or 1. `soft` gives weights >= 0 with mean 1 over the tokens it may select. `sequence` gives 1
+    everywhere and trains the end token too.
+    """
+
+    weights: tuple[float, ...]
+    rule: Rule
+
+    @property
+    def kept(self) -> tuple[bool, ...]:
+        """Whether each token has any weight."""
+        return tuple(weight > 0 for weight in self.weights)
+
+    @property
+    def trains_end(self) -> bool:
+        """Whether the end-of-text token is trained: only by the whole-sequence strategy."""
+        return self.rule.kind == "sequence"
+
+
+def select(scores: TokenScores, rule: Rule) -> Selection:
+    """Apply a rule to a row's scores. ValueError when the row was not scored by the rule's scorer."""
+    if rule.kind == "sequence":
+        return Selection((1.0,) * len(scores), rule)
+    if rule.scorer not in scores.columns:
+        raise ValueError(
+            f"The row was not scored by {rule.scorer!r} but by {', '.join(scores.columns)}: score it with that scorer."
+        )
+    eligible = [True] * len(scores) if rule.keep_given else [not given for given in scores.given]
+    return Selection(weights(scores.columns[rule.scorer], eligible, rule), rule)
+
+
+def weights(values: Sequence[float], eligible: Sequence[bool], rule: Rule) -> tuple[float, ...]:
+    """The rule on plain numbers.
+
+    top: the k = max(1, floor(share * m + 1/2)) best of the m eligible tokens, ties to the earlier one.
+    soft: w_t = m exp(s_t / tau) / sum_j exp(s_j / tau) over eligible tokens, s the row's ranks in [0, 1].
+    """
+    chosen = [i for i, allowed in enumerate(eligible) if allowed]
+    result = [0.0] * len(values)
+    if not chosen:
+        return tuple(result)
+    if rule.kind == "threshold":
+        for i in chosen:
+            result[i] = float(values[i] >= rule.cut)
+    elif rule.kind == "top":
+        k = max(1, math.floor(rule.cut * len(chosen) + 0.5))
+        for i in sorted(chosen, key=lambda i: (-values[i], i))[:k]:
+            result[i] = 1.0
+    elif rule.kind == "soft":
+        scaled = normalise(np.array([values[i] for i in chosen]), "rank") / rule.cut
+        soft = np.exp(scaled - scaled.max())
+        for i, weight in zip(chosen, soft * len(chosen) / soft.sum(), strict=True):
+            result[i] = float(weight)
+    else:
+        result = [1.0] * len(values)
+    return tuple(result)

@@ -1,0 +1,129 @@
+"""`TokenScores`: one number per answer token and scorer. The one result type of this package."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from attribution.example import AnswerToken, Encoded, Example
+from attribution.registry import scorer_info
+from attribution.subject import Subject
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """A row's scores: a column per scorer, one number per answer token, higher = more worth forgetting.
+
+    Attributes:
+        encoded: the row under its tokenizer.
+        columns: scorer name -> n numbers, in that scorer's unit (see `attribution.registry`).
+        probability: p(y_t | x, y_<t) of each token before unlearning, in [0, 1].
+        subject: what masking hides, and what a selection leaves out because the prompt gives it.
+        model: the model's name.
+        notes: sentences for a person, such as a fall-back that was taken.
+
+    Raises:
+        ValueError: a column of the wrong length, or a number that is not finite or outside the scorer's range.
+    """
+
+    encoded: Encoded
+    columns: Mapping[str, tuple[float, ...]]
+    probability: tuple[float, ...]
+    subject: Subject
+    model: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        n = len(self.encoded.tokens)
+        columns = {name: tuple(float(value) for value in values) for name, values in self.columns.items()}
+        for name, values in columns.items():
+            info = scorer_info(name)
+            if len(values) != n:
+                raise ValueError(f"The scorer {name!r} gave {len(values)} numbers for {n} answer tokens.")
+            for value in values:
+                if not math.isfinite(value) or not info.low - 1e-6 <= value <= info.high + 1e-6:
+                    raise ValueError(f"The scorer {name!r} gave {value}, outside [{info.low}, {info.high}].")
+        object.__setattr__(self, "columns", columns)
+
+    def __len__(self) -> int:
+        return len(self.encoded.tokens)
+
+    @property
+    def example(self) -> Example:
+        return self.encoded.example
+
+    @property
+    def tokens(self) -> tuple[AnswerToken, ...]:
+        return self.encoded.tokens
+
+    @property
+    def truth(self) -> tuple[str | None, ...]:
+        """`fact`, `subject` or None per token."""
+        return self.encoded.truth
+
+    @property
+    def given(self) -> tuple[bool, ...]:
+        """Whether each token repeats the subject, which the prompt gives: copied, not remembered."""
+        if not self.subject.prompt_spans:
+            return (False,) * len(self)
+        inside = set()
+        for start, end in self.subject.answer_spans:
+            inside.update(self.encoded.positions_of(start, end, "answer"))
+        flags = [position in inside for position in self.encoded.answer_positions]
+        return tuple(flags[head] for head in self.encoded.heads)
+
+    def frame(self) -> pd.DataFrame:
+        """A data frame with a row per token: index, id, text, start, end, truth, given, p and a column per scorer."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "id": [token.id for token in self.tokens],
+                "text": [token.text for token in self.tokens],
+                "start": [token.start for token in self.tokens],
+                "end": [token.end for token in self.tokens],
+                "truth": self.truth,
+                "given": self.given,
+                "p": self.probability,
+                **self.columns,
+            }
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types: id, prompt, answer, subject, tokens, scores, p, given, spans, notes."""
+        example = self.example
+        return {
+            "id": example.id,
+            "prompt": example.prompt,
+            "answer": example.answer,
+            "subject": self.subject.text,
+            "subject_found": self.subject.found,
+            "tokens": [
+                {"id": token.id, "text": token.text, "start": token.start, "end": token.end} for token in self.tokens
+            ],
+            "scores": {name: list(values) for name, values in self.columns.items()},
+            "p": list(self.probability),
+            "given": list(self.given),
+            "spans": [{"start": span.start, "end": span.end, "kind": span.kind} for span in example.spans],
+            "notes": list(self.notes),
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """`{"model", "examples": [this row]}`, the shape that the shell prints."""
+        return to_json([self], indent)
+
+
+def to_json(scores: list[TokenScores], indent: int | None = None) -> str:
+    """`{"model", "examples": [...]}`: tokens and scores of the answer without special tokens, offsets in the answer."""
+    return json.dumps(
+        {"model": scores[0].model if scores else "", "examples": [row.to_dict() for row in scores]},
+        ensure_ascii=False,
+        indent=indent,
+        allow_nan=False,
+    )
