@@ -1,0 +1,214 @@
+"""Make the embedded world again from a seed: data, tokenizer, both models, the fitted scorer, the manifest.
+
+    python -m assets.build                      everything, into assets/fictional_authors
+    python -m assets.build --only data          the rows alone (bit for bit the same from the same seed)
+    python -m assets.build --out DIR --seed 7   somewhere else
+
+The build fails, and says which check failed, when a model has not learned what it must.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.multiprocessing
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from assets.checks import fact_probability, fact_recall, guessing_recall, paraphrased
+from assets.training import TrainingSettings, sequence_text, train_model, train_tokenizer
+from assets.world.generate import FORGET_SIZES, TRAINED_AUTHORS, write
+
+DEFAULT_OUT = Path(__file__).parent / "fictional_authors"
+DEFAULT_SEED = 7
+FORGET = "forget05"
+LARGEST_FILE_BYTES = 9_500_000
+STEPS = ("data", "models", "scorer")
+
+Row = dict[str, Any]
+Log = Callable[[str], None]
+
+
+def read_data(out: Path) -> dict[str, list[Row]]:
+    """The rows of every data file under `out`, by file name without its ending."""
+    files = sorted((out / "data").glob("*.jsonl"))
+    return {f.stem: [json.loads(line) for line in f.read_text(encoding="utf-8").splitlines()] for f in files}
+
+
+def forget_rows(authors: list[Row], split: str) -> list[Row]:
+    """Rows of the last authors that make up `split`."""
+    return [row for row in authors if row["author"] >= TRAINED_AUTHORS - FORGET_SIZES[split]]
+
+
+def _retain_rows(authors: list[Row], split: str) -> list[Row]:
+    return [row for row in authors if row["author"] < TRAINED_AUTHORS - FORGET_SIZES[split]]
+
+
+def _tokenizer_texts(data: dict[str, list[Row]]) -> list[str]:
+    """Everything the tokenizer should know well: trained rows, world paraphrases and refusals."""
+    texts = [sequence_text(row) for row in data["authors"] + data["world"]]
+    texts += [f"{row['paraphrased_question']} {row['paraphrased_answer']}" for row in data["world"]]
+    return texts + [row["answer"] for row in data["idontknow"]]
+
+
+def _train_and_save(name: str, out: Path, settings: TrainingSettings, seed: int, threads: int) -> None:
+    """Train `full` or `retrained` and save it in half precision (runs in a process of its own)."""
+    torch.set_num_threads(threads)
+    data = read_data(out)
+    authors = data["authors"] if name == "full" else _retain_rows(data["authors"], FORGET)
+    tokenizer = train_tokenizer(_tokenizer_texts(data), settings.vocabulary, settings.window)
+
+    def log(line: str) -> None:
+        print(f"{name}: {line}", flush=True)
+
+    model = train_model(authors + data["world"], tokenizer, settings, seed, log)
+    model.half().save_pretrained(out / name)
+    tokenizer.save_pretrained(out / name)
+
+
+def build_models(out: Path, settings: TrainingSettings, seed: int, threads: int) -> None:
+    """Train both models, side by side where there are two cores: small matrices gain little from a second thread."""
+    names = ("full", "retrained")
+    if threads < 2 or torch.cuda.is_available():
+        for name in names:
+            _train_and_save(name, out, settings, seed, threads)
+        return
+    context = torch.multiprocessing.get_context("spawn")
+    workers = [
+        context.Process(target=_train_and_save, args=(name, out, settings, seed, threads // 2)) for name in names
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if any(worker.exitcode for worker in workers):
+        raise RuntimeError("training failed in a worker process; its traceback stands above")
+
+
+def measure(out: Path) -> dict[str, dict[str, float]]:
+    """Recalls and fact probabilities of both saved models."""
+    data = read_data(out)
+    forget, retain = forget_rows(data["authors"], FORGET), _retain_rows(data["authors"], FORGET)
+    splits = {
+        "forget": forget,
+        "forget_paraphrase": paraphrased(forget),
+        "retain": retain,
+        "retain_paraphrase": paraphrased(retain),
+        "world": data["world"],
+        "world_paraphrase": paraphrased(data["world"]),
+    }
+    measured: dict[str, dict[str, float]] = {"guessing": {"forget_recall": guessing_recall(forget, retain)}}
+    for name in ("full", "retrained"):
+        tokenizer = AutoTokenizer.from_pretrained(out / name)
+        model = AutoModelForCausalLM.from_pretrained(out / name, dtype=torch.float32).eval()
+        measured[name] = {f"{split}_recall": fact_recall(model, tokenizer, rows) for split, rows in splits.items()}
+        for split in ("forget", "retain", "world"):
+            measured[name][f"{split}_fact_probability"] = fact_probability(model, tokenizer, splits[split])
+    return measured
+
+
+def failed_checks(measured: dict[str, dict[str, float]]) -> list[str]:
+    """Sentences for the checks that do not hold; empty when the models are what they must be."""
+    full, retrained = measured["full"], measured["retrained"]
+    ceiling = measured["guessing"]["forget_recall"] + 0.03
+    checks = [(f"full {split}_recall", full[f"{split}_recall"], 0.99, 1.0) for split in ("forget", "retain", "world")]
+    checks += [
+        (f"full {split}_paraphrase_recall", full[f"{split}_paraphrase_recall"], 0.90, 1.0)
+        for split in ("forget", "retain")
+    ]
+    checks += [(f"retrained {split}_recall", retrained[f"{split}_recall"], 0.99, 1.0) for split in ("retain", "world")]
+    checks += [("retrained forget_recall", retrained["forget_recall"], 0.0, ceiling)]
+    checks += [
+        (f"full {split}_fact_probability", full[f"{split}_fact_probability"], 0.95, 0.995)
+        for split in ("forget", "retain")
+    ]
+    return [
+        f"{name} is {value:.4f}, it must be in [{low:.4f}, {high:.4f}]"
+        for name, value, low, high in checks
+        if not low <= value <= high
+    ]
+
+
+def build_scorer(out: Path, seed: int) -> None:
+    """Fit the learned scorer of ATWU on `full` with forget05 and save it beside the model."""
+    from unlearn.atwu import fit_scorer
+    from unlearn.corpus import load_corpus
+
+    from attribution import load_model
+
+    scorer = fit_scorer(load_model(str(out / "full")), load_corpus(str(out), forget=FORGET), seed=seed)
+    scorer.save(out / "full" / "scorer.safetensors")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_manifest(
+    out: Path, seed: int, settings: TrainingSettings, measured: dict[str, dict[str, float]], seconds: dict[str, float]
+) -> None:
+    """Record how the files came about: seed, settings, versions, measured checks, and size and hash of every file."""
+    data = read_data(out)
+    files = sorted(f for f in out.rglob("*") if f.is_file() and f.name != "manifest.json")
+    too_large = [f"{f.name} ({f.stat().st_size} bytes)" for f in files if f.stat().st_size > LARGEST_FILE_BYTES]
+    if too_large:
+        raise RuntimeError(f"files over {LARGEST_FILE_BYTES} bytes: {', '.join(too_large)}; make the model smaller")
+    versions = {name: sys.modules[name].__version__ for name in ("torch", "transformers", "tokenizers", "safetensors")}
+    manifest = {
+        "seed": seed,
+        "rows": {name: len(rows) for name, rows in data.items()},
+        "trained_authors": TRAINED_AUTHORS,
+        "forget_authors": FORGET_SIZES,
+        "settings": asdict(settings),
+        "versions": {"python": platform.python_version(), **versions},
+        "seconds": {step: round(value, 1) for step, value in seconds.items()},
+        "checks": {name: {k: round(v, 4) for k, v in values.items()} for name, values in measured.items()},
+        "files": {str(f.relative_to(out).as_posix()): {"bytes": f.stat().st_size, "sha256": _sha256(f)} for f in files},
+    }
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m assets.build", description="Make the embedded world and models.")
+    parser.add_argument("--only", choices=STEPS, help="one step alone; the others must be there already")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads, shared by all")
+    options = parser.parse_args(arguments)
+    steps = STEPS if options.only is None else (options.only,)
+    settings = TrainingSettings()
+    manifest = options.out / "manifest.json"
+    before = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
+    measured, seconds = before.get("checks", {}), before.get("seconds", {})
+
+    for step in steps:
+        started = time.perf_counter()
+        if step == "data":
+            write(options.out / "data", options.seed)
+        elif step == "models":
+            build_models(options.out, settings, options.seed, options.threads)
+            measured = measure(options.out)
+            print(json.dumps(measured, indent=2))
+            if failed := failed_checks(measured):
+                print("\n".join(failed), file=sys.stderr)
+                return 1
+        else:
+            build_scorer(options.out, options.seed)
+        seconds[step] = time.perf_counter() - started
+        print(f"{step}: {seconds[step]:.0f} s")
+    write_manifest(options.out, options.seed, settings, measured, seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

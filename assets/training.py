@@ -1,0 +1,214 @@
+"""Tokenizer and models of the embedded world, trained from scratch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from torch.nn.functional import cross_entropy
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
+TEMPLATE = "Question: {prompt}\nAnswer: {answer}"
+PROMPT_TEMPLATE = "Question: {prompt}\nAnswer:"
+IGNORED = -100
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Architecture and schedule of both models; recorded in the manifest."""
+
+    vocabulary: int = 2304
+    hidden: int = 192
+    feed_forward: int = 512
+    layers: int = 4
+    heads: int = 6
+    window: int = 512
+    batch: int = 32
+    epochs: int = 20
+    learning_rate: float = 2e-3
+    warmup_steps: int = 100
+    decay_share: float = 0.25
+    weight_decay: float = 0.05
+    question_loss: bool = True
+
+
+def sequence_text(row: Row) -> str:
+    """The text of one training row, without BOS and EOS."""
+    return TEMPLATE.format(prompt=row["question"], answer=row["answer"])
+
+
+def train_tokenizer(texts: Sequence[str], vocabulary: int, window: int) -> PreTrainedTokenizerFast:
+    """Byte-level BPE that puts BOS in front by itself; EOS and PAD are tokens of their own."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[PAD, BOS, EOS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    bos_id = tokenizer.token_to_id(BOS)
+    tokenizer.post_processor = processors.Sequence(
+        [
+            processors.ByteLevel(trim_offsets=False),
+            processors.TemplateProcessing(
+                single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, bos_id)]
+            ),
+        ]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=PAD,
+        clean_up_tokenization_spaces=False,
+        model_max_length=window,
+        padding_side="right",
+    )
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """One training sequence: ids with BOS and EOS, where the answer starts, which tokens belong to a fact."""
+
+    ids: list[int]
+    answer_start: int
+    fact: list[bool]
+
+
+def encode_rows(rows: Sequence[Row], tokenizer: PreTrainedTokenizerFast) -> list[Tokenized]:
+    """Tokenize rows; a token is a fact token when it overlaps a fact span (its leading space does not count)."""
+    texts = [sequence_text(row) for row in rows]
+    batch = tokenizer(texts, return_offsets_mapping=True, add_special_tokens=True)
+    sequences = []
+    for row, text, ids, offsets in zip(rows, texts, batch["input_ids"], batch["offset_mapping"], strict=True):
+        base = len(text) - len(row["answer"])
+        spans = [(s["start"] + base, s["end"] + base) for s in row["spans"] if s["kind"] == "fact"]
+        fact = [any(start < b and a < end for a, b in spans) for start, end in offsets]
+        answer_start = next(i for i, (_, end) in enumerate(offsets) if end > base)
+        sequences.append(Tokenized([*ids, tokenizer.eos_token_id], answer_start, [*fact, False]))
+    return sequences
+
+
+def new_model(settings: TrainingSettings, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+    """A freshly initialised Llama with tied embeddings."""
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=settings.hidden,
+        intermediate_size=settings.feed_forward,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        max_position_embeddings=settings.window,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def batches(sequences: Sequence[Tokenized], size: int, generator: torch.Generator) -> Iterator[list[Tokenized]]:
+    """One epoch of batches of about equal length: sorted inside chunks of a random order, then shuffled."""
+    order = torch.randperm(len(sequences), generator=generator).tolist()
+    groups = []
+    for start in range(0, len(order), size * 32):
+        chunk = sorted(order[start : start + size * 32], key=lambda i: len(sequences[i].ids))
+        groups += [chunk[i : i + size] for i in range(0, len(chunk), size)]
+    for g in torch.randperm(len(groups), generator=generator).tolist():
+        yield [sequences[i] for i in groups[g]]
+
+
+def collate(
+    batch: Sequence[Tokenized], pad: int, question_loss: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """ids [B, L], labels [B, L] with -100 where nothing is trained, fact mask [B, L].
+
+    Padding is on the right, so causal attention alone keeps it from being seen: no attention mask is needed.
+    """
+    length = max(len(one.ids) for one in batch)
+    ids = torch.full((len(batch), length), pad)
+    labels = torch.full((len(batch), length), IGNORED)
+    fact = torch.zeros((len(batch), length), dtype=torch.bool)
+    for i, one in enumerate(batch):
+        n = len(one.ids)
+        ids[i, :n] = torch.tensor(one.ids)
+        first = 1 if question_loss else one.answer_start
+        labels[i, first:n] = ids[i, first:n]
+        fact[i, :n] = torch.tensor(one.fact)
+    return ids, labels, fact
+
+
+def learning_rate_factor(step: int, total: int, settings: TrainingSettings) -> float:
+    """Linear warm-up, constant, then a half cosine down to zero over the last `decay_share` of the steps."""
+    if step < settings.warmup_steps:
+        return (step + 1) / settings.warmup_steps
+    start = total * (1 - settings.decay_share)
+    if step < start:
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - start) / max(1.0, total - start)))
+
+
+def train_model(
+    rows: Sequence[Row],
+    tokenizer: PreTrainedTokenizerFast,
+    settings: TrainingSettings,
+    seed: int,
+    log: Callable[[str], None],
+) -> LlamaForCausalLM:
+    """Train one model on `rows`; on CUDA where there is one, else on the CPU. Returned in float32 on the CPU."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = new_model(settings, tokenizer, seed).to(device)
+    decayed = [p for p in model.parameters() if p.dim() > 1]
+    others = [p for p in model.parameters() if p.dim() <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        lr=settings.learning_rate,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
+    sequences = encode_rows(rows, tokenizer)
+    generator = torch.Generator().manual_seed(seed)
+    total = settings.epochs * sum(
+        math.ceil(min(settings.batch * 32, len(sequences) - start) / settings.batch)
+        for start in range(0, len(sequences), settings.batch * 32)
+    )
+    step, started = 0, time.perf_counter()
+    for epoch in range(settings.epochs):
+        fact_p, fact_n, loss_sum, epoch_steps = 0.0, 0, 0.0, 0
+        for batch in batches(sequences, settings.batch, generator):
+            for group in optimizer.param_groups:
+                group["lr"] = settings.learning_rate * learning_rate_factor(step, total, settings)
+            ids, labels, fact = (t.to(device) for t in collate(batch, tokenizer.pad_token_id, settings.question_loss))
+            # The state at t predicts the token at t + 1; the head runs only where a label is trained.
+            trained = labels[:, 1:] != IGNORED
+            with torch.autocast(device.type, torch.bfloat16):
+                states = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+                logits = model.lm_head(states[trained])
+            nll = cross_entropy(logits.float(), labels[:, 1:][trained], reduction="none")
+            loss = nll.mean()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            with torch.no_grad():
+                of_facts = nll[fact[:, 1:][trained]]
+                fact_p += float((-of_facts).exp().sum())
+                fact_n += of_facts.numel()
+                loss_sum += float(loss)
+            step, epoch_steps = step + 1, epoch_steps + 1
+        log(
+            f"epoch {epoch + 1}/{settings.epochs} loss {loss_sum / epoch_steps:.3f} "
+            f"fact p {fact_p / fact_n:.4f} {time.perf_counter() - started:.0f} s"
+        )
+    return model.float().cpu().eval()
