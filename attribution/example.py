@@ -209,8 +209,8 @@ def encode(
     end_position = _close(tokenizer, ids, offsets, special, len(text))
     if max_length is not None and len(ids) > max_length:
         raise ValueError(
-            f"The row {example.answer[:40]!r}... takes {len(ids)} tokens, prompt included, and this model reads at most "
-            f"{max_length}: shorten the answer or the prompt."
+            f"The row {example.answer[:40]!r}... takes {len(ids)} tokens, prompt included, and this model reads at "
+            f"most {max_length}: shorten the answer or the prompt."
         )
     positions = [
         position

@@ -127,7 +127,7 @@ class LanguageModel:
         results: list[TokenStatistics | None] = [None] * len(rows)
         with torch.inference_mode():
             for batch in _by_length([len(row) for row in rows], batch_tokens):
-                ids, attention = self._pad(
+                ids, attention = self.pad(
                     [rows[i] for i in batch],
                     [hidden_keys[i] for i in batch] if hidden_keys else None,
                     [replaced[i] for i in batch] if replaced else None,
@@ -174,12 +174,13 @@ class LanguageModel:
     def _takes_positions(self) -> bool:
         return "position_ids" in inspect.signature(self._body.forward).parameters
 
-    def _pad(
+    def pad(
         self,
         rows: Sequence[Encoded],
-        hidden_keys: Sequence[Sequence[int]] | None,
-        replaced: Sequence[dict[int, int]] | None,
+        hidden_keys: Sequence[Sequence[int]] | None = None,
+        replaced: Sequence[dict[int, int]] | None = None,
     ) -> tuple[Tensor, Tensor]:
+        """Rows padded on the right: ids and attention mask, `[batch, length]`, on the model's device."""
         width = max(map(len, rows))
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
         ids = torch.full((len(rows), width), pad, dtype=torch.long)

@@ -57,8 +57,8 @@ def read_rows(path: Path) -> list[Row]:
 def embedded_rows(split: str, forget: str = "forget05") -> tuple[Row, ...]:
     """Rows of a split of the embedded world.
 
-    `forget` is the set named by `forget` (forget05 unless told otherwise), `paraphrase` its held-out phrasings, `retain`
-    the other trained authors, `holdout` authors that no model has seen, `world` general knowledge.
+    `forget` is the set named by `forget` (forget05 unless told otherwise), `paraphrase` its held-out phrasings,
+    `retain` the other trained authors, `holdout` authors that no model has seen, `world` general knowledge.
 
     Raises:
         ValueError: no such split.
@@ -102,7 +102,7 @@ def pick_examples(text: str) -> list[Example]:
     match = _RANGE.match(text.strip())
     if not match:
         raise ValueError(
-            f"The row {text!r} is not understood: write a split and a number, such as forget:0, or a range, forget:0-99."
+            f"The row {text!r} is not understood: write a split and a number, forget:0, or a range, forget:0-99."
         )
     rows = embedded_rows(match["split"])
     first = int(match["first"])

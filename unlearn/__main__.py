@@ -1,0 +1,228 @@
+"""The shell: `python -m unlearn` runs one unlearning pass, `python -m unlearn fit` fits the learned scorer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attribution.language_model import LanguageModel, load_model
+from attribution.learned import SCORER_FILE
+from attribution.registry import SCORERS
+from attribution.scoring import MASK_SCOPES
+from attribution.selection import Rule, RuleKind
+from unlearn.atwu import AtwuConfig, Fit
+from unlearn.corpus import Corpus, load_corpus
+from unlearn.loop import Run, RunConfig, run
+from unlearn.metrics import SPLITS, Evaluation, evaluate
+from unlearn.objectives import OBJECTIVES
+
+log = logging.getLogger("unlearn")
+STRATEGIES: dict[str, RuleKind] = {"hard": "top", "soft": "soft", "sequence": "sequence"}
+# Normalised ranks lie in [0, 1]; at this temperature the best token weighs about 50 times the worst.
+SOFT_TEMPERATURE = 0.25
+
+
+def run_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m unlearn`."""
+    defaults = RunConfig()
+    parse = argparse.ArgumentParser(
+        prog="python -m unlearn",
+        description="Make a copy of the model forget the selected tokens, and ask it again. `python -m unlearn fit -h` "
+        "fits the learned scorer.",
+    )
+    parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
+    parse.add_argument("--forget", default="forget05", help="forget01, forget05, forget10, or a JSON Lines file")
+    parse.add_argument("--retain", help="a JSON Lines file of rows to keep, when --forget is a file")
+    parse.add_argument("--scorer", default="learned", help=", ".join(info.name for info in SCORERS))
+    parse.add_argument("--mask-scope", default="subject", help=f"what masking hides: {', '.join(MASK_SCOPES)}")
+    parse.add_argument("--strategy", default="hard", choices=sorted(STRATEGIES))
+    parse.add_argument("--top", type=float, default=defaults.rule.cut, help="share of each answer that hard selects")
+    parse.add_argument("--tau", type=float, default=SOFT_TEMPERATURE, help="softmax temperature of soft")
+    parse.add_argument("--threshold", type=float, help="hard: keep scores from here on, instead of a top share")
+    parse.add_argument(
+        "--keep-given", action="store_true", help="also select the subject's name, which the prompt gives"
+    )
+    parse.add_argument("--objective", default=defaults.objective, help=", ".join(OBJECTIVES))
+    parse.add_argument("--steps", type=int, default=defaults.steps)
+    parse.add_argument("--lr", type=float, default=defaults.learning_rate)
+    parse.add_argument("--beta", type=float, help="the objective's temperature; its own default when left out")
+    parse.add_argument("--gamma", type=float, help="weight of the forget term; likewise")
+    parse.add_argument("--alpha", type=float, help="weight of the retain term; likewise")
+    parse.add_argument("--seed", type=int, default=defaults.seed)
+    parse.add_argument("--json", type=Path, metavar="FILE", help="write config, steps, metrics and answers here")
+    parse.add_argument(
+        "--save", type=Path, metavar="DIR", help="write the model that has forgotten here, for transformers"
+    )
+    return parse
+
+
+def fit_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m unlearn fit`."""
+    defaults = AtwuConfig()
+    parse = argparse.ArgumentParser(
+        prog="python -m unlearn fit", description="Fit the learned scorer (ATWU) in alternation with the model."
+    )
+    parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
+    parse.add_argument("--forget", default="forget05", help="forget01, forget05, forget10, or a JSON Lines file")
+    parse.add_argument("--retain", help="a JSON Lines file of rows to keep, when --forget is a file")
+    parse.add_argument("--steps", type=int, default=defaults.steps)
+    parse.add_argument("--lr", type=float, default=defaults.learning_rate, help="of the model")
+    parse.add_argument("--seed", type=int, default=defaults.seed)
+    parse.add_argument(
+        "--save", type=Path, required=True, metavar="FOLDER", help=f"where {SCORER_FILE} goes: the model's own folder"
+    )
+    return parse
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the shell; returns the exit code. A fault of the input is one sentence on standard error, exit code 2."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("transformers", "httpx", "huggingface_hub"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given[:1] == ["fit"]:
+            _fit(fit_parser().parse_args(given[1:]))
+        else:
+            _run(run_parser().parse_args(given))
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _fit(options: argparse.Namespace) -> None:
+    config = AtwuConfig(steps=options.steps, learning_rate=options.lr, seed=options.seed)
+    corpus = load_corpus(options.forget, options.retain)
+    fit = Fit(load_model(options.model), corpus, config)
+    for _ in _with_bar(fit, config.steps, "fitting"):
+        pass
+    options.save.mkdir(parents=True, exist_ok=True)
+    fit.scorer.save(options.save / SCORER_FILE)
+    log.info("Wrote %s.", options.save / SCORER_FILE)
+
+
+def _run(options: argparse.Namespace) -> None:
+    config = _config(options)
+    for target in (options.json, options.save):
+        _check_writable(target)
+    corpus = load_corpus(options.forget, options.retain)
+    model = load_model(options.model)
+    job = run(model, corpus, config, mask_scope=options.mask_scope)
+    selected = sum(sum(selection.kept) for selection in job.selections)
+    total = sum(len(selection.weights) for selection in job.selections)
+    log.info("Selected %d of %d answer tokens in %d rows.", selected, total, len(corpus.forget))
+    try:
+        for _ in _with_bar(job, config.steps, "unlearning"):
+            pass
+    except KeyboardInterrupt:
+        job.stop()
+        log.info("Stopped after step %d; what there is goes on to be measured.", len(job.steps))
+    evaluations = _evaluate(model, job, corpus)
+    report = _report(options, job, evaluations)
+    sys.stdout.write(_table(evaluations, job))
+    if options.json:
+        options.json.write_text(json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+        log.info("Wrote %s.", options.json)
+    if options.save:
+        save(job.model, options.save)
+        log.info("Wrote %s.", options.save)
+
+
+def _config(options: argparse.Namespace) -> RunConfig:
+    kind = STRATEGIES[options.strategy]
+    cut = options.tau if kind == "soft" else options.top
+    if options.threshold is not None:
+        if options.strategy != "hard":
+            raise ValueError(f"--threshold belongs to --strategy hard, not to {options.strategy}.")
+        kind, cut = "threshold", options.threshold
+    return RunConfig(
+        rule=Rule(options.scorer, kind, cut, options.keep_given),
+        objective=options.objective,
+        steps=options.steps,
+        learning_rate=options.lr,
+        beta=options.beta,
+        gamma=options.gamma,
+        alpha=options.alpha,
+        seed=options.seed,
+        probe_every=0,
+    )
+
+
+def _evaluate(model: LanguageModel, job: Run, corpus: Corpus) -> dict[str, Evaluation]:
+    models = {"before": model, "after": job.model}
+    if corpus.reference and model.name == "embedded":
+        models["reference"] = load_model(corpus.reference)
+    evaluations = {}
+    for name, candidate in models.items():
+        log.info("Asking the model: %s.", name)
+        evaluations[name] = evaluate(candidate, corpus)
+    return evaluations
+
+
+def _report(options: argparse.Namespace, job: Run, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+    said = {name: [answer.answer for answer in evaluation.answers] for name, evaluation in evaluations.items()}
+    return {
+        "config": {"model": options.model, "forget": options.forget, **job.config.to_dict()},
+        "seconds": job.seconds,
+        "stopped": job.stopped,
+        "steps": [step.to_dict() for step in job.steps],
+        "metrics": {name: evaluation.to_dict() for name, evaluation in evaluations.items()},
+        "answers": [
+            {
+                "split": answer.split,
+                "question": answer.question,
+                "prompt": answer.prompt,
+                "truth": answer.truth,
+                "facts": list(answer.facts),
+                **{name: answers[i] for name, answers in said.items()},
+            }
+            for i, answer in enumerate(evaluations["before"].answers)
+        ],
+    }
+
+
+def _table(evaluations: dict[str, Evaluation], job: Run) -> str:
+    lines = [f"{len(job.steps)} steps, {job.seconds:.1f} s of training", ""]
+    lines.append(f"{'':<20}" + "".join(f"{name:>11}" for name in evaluations) + "       n")
+    names = [f"{split}_recall" for split in SPLITS] + ["structure", "subject"]
+    for name in names:
+        if name in evaluations["before"].metrics:
+            figures = "".join(f"{evaluation.metrics[name]:>11.3f}" for evaluation in evaluations.values())
+            lines.append(f"{name:<20}{figures}{evaluations['before'].counts[name]:>8}")
+    lines += ["", "forget and paraphrase recall should fall to the reference; the others should stay as they were."]
+    return "\n".join(lines) + "\n"
+
+
+def save(model: LanguageModel, folder: Path) -> None:
+    """Write the model and its tokenizer as a Hugging Face folder (safetensors)."""
+    model.model.save_pretrained(folder, safe_serialization=True)
+    model.tokenizer.save_pretrained(folder)
+
+
+def _check_writable(path: Path | None) -> None:
+    """Fail before the run, not after it."""
+    if path is None:
+        return
+    parent = path.absolute().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ValueError(
+            f"The path {str(path)!r} cannot be written: its folder {str(parent)!r} does not exist or is closed."
+        )
+
+
+def _with_bar(steps: Any, total: int, title: str) -> Any:
+    """A progress bar on a terminal; nothing where there is none."""
+    from tqdm.auto import tqdm
+
+    return tqdm(steps, total=total, desc=title, unit="step", disable=not sys.stderr.isatty())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

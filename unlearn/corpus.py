@@ -1,0 +1,70 @@
+"""What to forget and what to keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from attribution.registry import did_you_mean
+from attribution.rows import FORGET_AUTHORS, Row, embedded_rows, paraphrases, read_rows
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Rows by role.
+
+    Attributes:
+        forget: to be forgotten.
+        retain: must be kept; retain batches are drawn from here.
+        paraphrase: the forgotten facts in phrasings that were never trained for them; never trained on.
+        world: general knowledge; never trained on while unlearning.
+        holdout: rows like those to forget that no model has seen.
+        reference: name of the model retrained without the forget rows, where there is one.
+    """
+
+    name: str
+    forget: tuple[Row, ...]
+    retain: tuple[Row, ...]
+    paraphrase: tuple[Row, ...] = field(default=())
+    world: tuple[Row, ...] = field(default=())
+    holdout: tuple[Row, ...] = field(default=())
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.forget:
+            raise ValueError("There is nothing to forget: the forget set has no rows.")
+        if not self.retain:
+            raise ValueError("There is nothing to retain: the retain set has no rows, so nothing would hold the model.")
+
+
+def load_corpus(forget: str = "forget05", retain: str | None = None) -> Corpus:
+    """The embedded world with one of its forget sets, or two JSON Lines files of your own.
+
+    Args:
+        forget: `forget01`, `forget05`, `forget10`, or a JSON Lines file with `question` and `answer`.
+        retain: a JSON Lines file of rows to keep; needed when `forget` is a file.
+
+    Raises:
+        ValueError: no such set or file, or a file without usable rows.
+    """
+    if forget in FORGET_AUTHORS:
+        return Corpus(
+            name=forget,
+            forget=embedded_rows("forget", forget),
+            retain=embedded_rows("retain", forget),
+            paraphrase=embedded_rows("paraphrase", forget),
+            world=embedded_rows("world"),
+            holdout=embedded_rows("holdout"),
+            # The reference was retrained without forget05; it is none for another set.
+            reference="embedded:retrained" if forget == "forget05" else None,
+        )
+    path = Path(forget)
+    if not path.is_file():
+        raise ValueError(
+            f"The forget set {forget!r} is unknown{did_you_mean(forget, FORGET_AUTHORS)} "
+            f"Choose from {', '.join(FORGET_AUTHORS)}, or name a JSON Lines file that exists."
+        )
+    if retain is None:
+        raise ValueError("A forget set of your own needs rows to keep: name a second JSON Lines file for retain.")
+    rows = tuple(read_rows(path))
+    return Corpus(name=path.stem, forget=rows, retain=tuple(read_rows(Path(retain))), paraphrase=paraphrases(rows))
