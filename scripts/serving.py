@@ -71,12 +71,14 @@ def serve(patience_seconds: float = 120, **environment: str) -> Iterator[str]:
         try:
             deadline = time.monotonic() + patience_seconds
             while not answers(url):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    log.seek(0)
-                    raise RuntimeError(
-                        f"python app.py did not answer on {url} within {patience_seconds:.0f} s. It printed:\n"
-                        + log.read().decode(errors="replace")
+                ended = process.poll()
+                if ended is not None or time.monotonic() > deadline:
+                    fault = (
+                        f"did not answer within {patience_seconds:.0f} s" if ended is None else f"ended with {ended}"
                     )
+                    log.seek(0)
+                    printed = log.read().decode(errors="replace")
+                    raise RuntimeError(f"python app.py, asked to serve {url}, {fault}. It printed:\n{printed}")
                 time.sleep(0.1)
             yield url
         finally:

@@ -118,6 +118,15 @@ def test_links_in_the_docs_lead_somewhere() -> None:
             assert (page.parent / name).exists(), f"docs/{page.name} links to {name}, which is not there"
 
 
+def test_files_that_docs_and_code_name_exist() -> None:
+    """`attribution/masking.py` in a doc, `docs/papers.md` in a docstring."""
+    named = re.compile(r"`((?:attribution|unlearn|app|assets|docs|scripts|tests|benchmarks)/[\w./-]+\.\w+)`")
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for path in [*pages, *(path for package in PACKAGES for path in sources(package))]:
+        for name in named.findall(path.read_text(encoding="utf-8")):
+            assert (ROOT / name).exists(), f"{path.relative_to(ROOT)} names {name}, which is not there"
+
+
 def test_nothing_is_tied_to_one_machine() -> None:
     own_machine = re.compile(r"(?<![\w.:/])/(?:home|root|Users|work|mnt|opt)/[\w.-]+")
     for path in committed_text():

@@ -1,0 +1,1 @@
+"""Side-by-side timings of what people wait for."""
