@@ -1,0 +1,111 @@
+"""The token lanes on the page: `attribution.lanes` in a `gr.HTML`.
+
+Use::
+
+    lanes = Lanes(value=lanes_props(scores), elem_id="lanes")
+    lanes.rule(on_rule, None, rule_state)         # def on_rule(event: gr.EventData) -> dict: return rule_of(event)
+    lanes.subject(rescore, row_state, lanes)      # def rescore(row, event: gr.EventData): event.text, event.start, event.end
+    lanes.view(None, js="(...) => ...")           # keep the address up to date without a request
+
+Never give the component as an *input*: its value is all the numbers, and they would travel back. To read the rule at the
+moment a button is pressed, without waiting for an event, give the listener `js=read_rule("lanes")` and a hidden
+`gr.JSON` (or any component) as its input: the script fills in the active lane's rule.
+
+Value: what `attribution.lanes.lanes_props` returns, sent once per scored row; None draws nothing::
+
+    {"version": 1, "id": str, "model": str,
+     "prompt": [{"text", "start", "end", "word": bool, "hidden": bool}, ...],       offsets are characters of the prompt
+     "subject": {"text": str | None, "found": "given" | "shared" | "capitalised" | "none"},
+     "tokens": [{"id": int, "text": str, "truth": "fact" | "subject" | None, "given": bool, "p": float}, ...],
+     "lanes": [{"name", "title", "unit", "low", "high", "higher_means", "formula", "paper", "evidence",
+                "evidence_text", "kind", "scores": [float, ...]}, ...],
+     "marked": bool,                                                                whether any ground truth is known
+     "notes": [str, ...],
+     "state": None | {...}}                                                         see `view` below; what to open with
+
+Events (each carries a small payload, never scores; read it as `event._data` or attribute by attribute):
+
+`rule`
+    The rule of the active lane changed (its cut was released, its kind switched, another lane was chosen, or the check
+    box "leave out what the prompt gives" was clicked):
+    `{"scorer": str, "kind": "top" | "threshold", "cut": float, "keep_given": bool}`, the fields of
+    `attribution.selection.Rule`. Not sent for the first row: until it comes, the rule is `initial_rule(props)`.
+`view`
+    Anything about the view changed: `{"view": "lanes" | "columns" | "agreement", "units": "tokens" | "words",
+    "colour": "rank" | "raw", "keep_given": bool, "active": str, "cuts": {scorer: {"kind", "cut"}}}`; as `state` in the
+    value it opens the same view again. The visitor's view outlives a new value without `state`.
+`subject`
+    Other words of the prompt are to be hidden by masking: `{"text": str, "start": int, "end": int}`, characters of the
+    prompt. The page re-scores and sends a new value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from attribution.lanes import DEFAULT_SHARE, lanes_props, script, stylesheet
+
+__all__ = ["Lanes", "initial_rule", "lanes_props", "read_rule", "rule_of"]
+
+RULE_FIELDS = ("scorer", "kind", "cut", "keep_given")
+# The script itself travels in the document's head, once for all lanes of the page. Gradio finds the names of a
+# component's events by looking for them, in quotes, in this text.
+_ON_LOAD = """
+const names = ['rule', 'view', 'subject'];
+const lanes = ForgetLens.mount(element.querySelector('.fl-lanes'), (name, payload) => names.includes(name) && trigger(name, payload));
+const draw = () => lanes.show(props.value ? JSON.parse(JSON.stringify(props.value)) : null);
+watch('value', draw);
+draw();
+"""
+
+
+class Lanes(gr.HTML):
+    """The token lanes. Value, events and use: see the module."""
+
+    def __init__(self, value: Mapping[str, Any] | None = None, **layout: Any) -> None:
+        """`layout` is what any block takes: `elem_id`, `visible`, `render`, `key`, ..."""
+        super().__init__(
+            value=value,
+            html_template='<div class="fl-lanes"></div>',
+            css_template=stylesheet(),
+            js_on_load=_ON_LOAD,
+            head=f"<script>{script()}</script>",
+            apply_default_css=False,
+            **layout,
+        )
+
+    def get_block_name(self) -> str:
+        return "html"
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object", "description": "Token lanes: tokens, scores and facts about each scorer."}
+
+    def example_payload(self) -> Any:
+        return {}
+
+    def example_value(self) -> Any:
+        return {}
+
+
+def rule_of(event: gr.EventData) -> dict[str, Any]:
+    """The rule that a `rule` event carries, its four fields and nothing else."""
+    return {name: event._data[name] for name in RULE_FIELDS}
+
+
+def initial_rule(props: Mapping[str, Any]) -> dict[str, Any]:
+    """The active lane's rule as the lanes open with `props`, before any event: the top 30%, the subject left out."""
+    state = props.get("state") or {}
+    names = [lane["name"] for lane in props["lanes"]]
+    active = next(name for name in (state.get("active"), "learned", names[0]) if name in names)
+    cut = (state.get("cuts") or {}).get(active, {"kind": "top", "cut": DEFAULT_SHARE})
+    return {"scorer": active, **cut, "keep_given": bool(state.get("keep_given", False))}
+
+
+def read_rule(elem_id: str) -> str:
+    """JavaScript for a listener's `js`: replaces its first input by the rule of the lanes with this element id."""
+    return (
+        f"(first, ...rest) => [document.querySelector('#{elem_id} .fl-lanes')?.forgetLens?.rule() ?? first, ...rest]"
+    )

@@ -1,0 +1,188 @@
+"""Token lanes: an answer's tokens once, and under them one aligned cell per scorer. No gradio here.
+
+`lanes_props(scores)` turns a `TokenScores` into plain JSON types, everything the browser needs, sent once; `lanes_html`
+makes of it one file that opens from disk with no network. `app/lanes.py` shows the same thing on the page. Cuts, ranks,
+words, columns and agreement are computed in the browser by the JavaScript files beside this one.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attribution.lanes.palette import scales, variables
+from attribution.registry import EVIDENCE_TEXT, scorer_info
+from attribution.subject import words
+
+if TYPE_CHECKING:
+    from attribution.subject import Subject
+    from attribution.token_scores import TokenScores
+
+VERSION = 1
+DEFAULT_SHARE = 0.3
+_FOLDER = Path(__file__).parent
+# In the order in which they are put together; each names what it needs from those before it.
+_SCRIPTS = (
+    "select.js",
+    "measure.js",
+    "text.js",
+    "dom.js",
+    "cards.js",
+    "flow.js",
+    "tip.js",
+    "prompt.js",
+    "table.js",
+    "mount.js",
+)
+
+
+def lanes_props(scores: TokenScores, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the lanes show, as plain JSON types (schema: `app/lanes.py`).
+
+    Args:
+        scores: one row's scores.
+        state: which view and cuts to open with, the shape that the `view` event sends; a scorer's rules that are not in
+            it stay as the visitor left them, and start as the top 30%.
+
+    Raises:
+        ValueError: `state` names a scorer that `scores` has no column of, or a rule that is none.
+    """
+    _check_state(state, scores.columns)
+    tokens = [
+        {"id": token.id, "text": token.text, "truth": truth, "given": given, "p": p}
+        for token, truth, given, p in zip(scores.tokens, scores.truth, scores.given, scores.probability, strict=True)
+    ]
+    return {
+        "version": VERSION,
+        "id": scores.example.id,
+        "model": scores.model,
+        "prompt": _prompt_parts(scores.example.prompt, scores.subject),
+        "subject": {"text": scores.subject.text, "found": scores.subject.found},
+        "tokens": tokens,
+        "lanes": [_lane(name, values) for name, values in scores.columns.items()],
+        "marked": any(truth is not None for truth in scores.truth),
+        "notes": list(scores.notes),
+        "state": dict(state) if state else None,
+    }
+
+
+def lanes_html(props: Mapping[str, Any] | Sequence[Mapping[str, Any]], title: str = "Forget Lens") -> str:
+    """One self-contained HTML file that shows one or several rows: same script, same style, no network.
+
+    Args:
+        props: what `lanes_props` returned, or several of them.
+        title: the document's title and heading.
+    """
+    rows = [props] if isinstance(props, Mapping) else list(props)
+    data = json.dumps(rows, ensure_ascii=False, allow_nan=False)
+    # "</script>" or "<!--" inside the JSON would end or derail the element that carries it.
+    data = data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    heading = html.escape(title)
+    return _PAGE.format(title=heading, style=f".fl-root {{\n{stylesheet()}\n}}", script=script(), data=data)
+
+
+@cache
+def script() -> str:
+    """The lanes' JavaScript: it defines `ForgetLens`, with `mount(element, send)` and the pure functions."""
+    source = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    return (
+        f"const ForgetLens = (() => {{\n{source}\nreturn {{ mount, select, auroc, averagePrecision, ranksOf }};\n}})();"
+    )
+
+
+@cache
+def stylesheet() -> str:
+    """The lanes' CSS, to be nested inside one rule that scopes it (`#some-id { ... }`)."""
+    rules = (_FOLDER / "lanes.css").read_text(encoding="utf-8")
+    return f"{scales()}\n{variables(dark=False)}\ncolor-scheme: light;\n.dark & {{\ncolor-scheme: dark;\n{variables(dark=True)}\n}}\n{rules}"
+
+
+def _lane(name: str, values: Iterable[float]) -> dict[str, Any]:
+    info = scorer_info(name)
+    return {
+        "name": name,
+        "title": info.title,
+        "unit": info.unit,
+        "low": _finite(info.low),
+        "high": _finite(info.high),
+        "higher_means": info.higher_means,
+        "formula": info.formula,
+        "paper": info.paper,
+        "evidence": info.evidence,
+        "evidence_text": EVIDENCE_TEXT[info.evidence],
+        "kind": info.kind,
+        "scores": list(values),
+    }
+
+
+def _finite(bound: float) -> float | None:
+    return bound if math.isfinite(bound) else None
+
+
+def _prompt_parts(prompt: str, subject: Subject) -> list[dict[str, Any]]:
+    """The prompt cut into words, which can be clicked, and what stands between them; both carry their offset."""
+    parts: list[dict[str, Any]] = []
+    reached = 0
+
+    def add(start: int, end: int, is_word: bool) -> None:
+        if start < end:
+            hidden = any(left <= start < right for left, right in subject.prompt_spans)
+            parts.append({"text": prompt[start:end], "start": start, "end": end, "word": is_word, "hidden": hidden})
+
+    for word in words(prompt):
+        add(reached, word.start, False)
+        add(word.start, word.end, True)
+        reached = word.end
+    add(reached, len(prompt), False)
+    return parts
+
+
+def _check_state(state: Mapping[str, Any] | None, columns: Mapping[str, Any]) -> None:
+    if not state:
+        return
+    active = state.get("active")
+    if active is not None and active not in columns:
+        raise ValueError(f"The active lane {active!r} has no scores: choose one of {', '.join(columns)}.")
+    for name, cut in (state.get("cuts") or {}).items():
+        if name not in columns:
+            raise ValueError(f"There is a cut for {name!r}, which has no scores: choose among {', '.join(columns)}.")
+        kind, value = cut.get("kind"), cut.get("cut")
+        if kind not in ("top", "threshold"):
+            raise ValueError(f"The cut of {name!r} is of kind {kind!r}: use 'top' or 'threshold'.")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise ValueError(f"The cut of {name!r} is {value!r}: a finite number is needed.")
+        if kind == "top" and not 0 < value <= 1:
+            raise ValueError(f"The top share of {name!r} is {value!r}: it must lie above 0 and at most 1.")
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ margin: 0; }}
+{style}
+</style>
+</head>
+<body>
+<main class="fl-root fl-page"><h1>{title}</h1></main>
+<script type="application/json" id="fl-data">{data}</script>
+<script>
+{script}
+if (matchMedia("(prefers-color-scheme: dark)").matches) document.documentElement.classList.add("dark");
+for (const row of JSON.parse(document.getElementById("fl-data").textContent)) {{
+  const section = document.querySelector("main").appendChild(document.createElement("section"));
+  section.className = "fl-lanes";
+  ForgetLens.mount(section, () => {{}}).show(row);
+}}
+</script>
+</body>
+</html>
+"""

@@ -1,0 +1,217 @@
+/* One card per lane: what it measures, a histogram with a cut to drag, the slider that the keyboard moves, and how the
+   cut does against the ground truth. */
+
+const PLOT_WIDTH = 240;
+const PLOT_HEIGHT = 44;
+const MOST_BARS = 40;
+const SLIDER_STEPS = { top: 100, threshold: 400 };
+
+/** Build a lane's card. `on` holds the callbacks: activate(lane), rule(lane, kind, cut), release(lane). */
+function makeCard(model, lane, group, on) {
+  const radio = make("input", { type: "radio", name: group + "-lane", value: lane.name, onchange: () => on.activate(lane) });
+  const base = svg("path", { class: "fl-bars" });
+  const kept = svg("path", { class: "fl-bars fl-bars-kept" });
+  const rug = svg("path", { class: "fl-rug" });
+  const plot = svg("svg", { viewBox: `0 0 ${PLOT_WIDTH} ${PLOT_HEIGHT + 6}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  plot.append(base, kept, rug);
+  const line = make("i", { class: "fl-cutline" });
+  const hist = make("div", { class: "fl-hist" }, plot, line);
+  const slider = make("input", { type: "range", min: 0, step: 1, "aria-label": `Cut of ${lane.title}` });
+  const ends = make("div", { class: "fl-ends", "aria-hidden": "true" }, make("span"), make("span"));
+  const kinds = makeSwitch(
+    `How ${lane.title} is cut`,
+    `${group}-kind-${lane.name}`,
+    [
+      ["top", "Top share", "Keep this share of each answer's tokens, highest first"],
+      ["threshold", "Threshold", "Keep every token that scores at least this much"],
+    ],
+    lane.rule.kind,
+    (kind) => {
+      on.rule(lane, kind, kind === "top" ? shareOfCount(lane) : thresholdOfCount(lane));
+      on.release(lane);
+    },
+  );
+  const cut = make("output", { class: "fl-cut" });
+  const count = make("span", { class: "fl-count" });
+  const numbers = {};
+  const list = make("dl", { class: "fl-numbers" });
+  for (const [key, label, hint] of [
+    ["precision", "precision", "Of the kept tokens, the share that carries a fact (subject tokens left out)"],
+    ["recall", "recall", "Of the tokens that carry a fact, the share that is kept"],
+    ["f1", "F1", "Harmonic mean of precision and recall at this cut"],
+    ["auroc", "AUROC", "Chance that a fact token scores above a structure token; no cut needed; 0.5 is chance"],
+    ["ap", "AP", "Average precision over all cuts"],
+  ]) {
+    numbers[key] = make("dd", {});
+    list.append(make("div", { title: hint }, make("dt", {}, label), numbers[key]));
+  }
+  const card = make(
+    "section",
+    { class: "fl-card", "data-lane": lane.name },
+    make(
+      "header",
+      {},
+      make("label", { class: "fl-name" }, radio, make("span", {}, lane.title)),
+      make("span", { class: "fl-unit" }, lane.unit === "unitless" ? "0 to 1" : lane.unit),
+    ),
+    make("p", { class: "fl-means" }, "High: ", lane.higher_means),
+    make("div", { class: "fl-plot" }, hist, slider, ends),
+    make("div", { class: "fl-rule" }, kinds, cut),
+    make("p", { class: "fl-kept" }, count),
+    model.facts ? list : make("p", { class: "fl-soft" }, "No ground truth is marked in this answer."),
+    aboutLane(lane),
+  );
+  card.addEventListener("click", (event) => {
+    if (!event.target.closest("input, label, summary, details, a, button") && !radio.checked && !drag.moved) on.activate(lane);
+  });
+
+  slider.addEventListener("input", () => on.rule(lane, lane.rule.kind, cutAt(lane, slider.valueAsNumber)));
+  slider.addEventListener("change", () => on.release(lane));
+  const drag = dragPlot(hist, slider, (place) => on.rule(lane, lane.rule.kind, cutAt(lane, place * SLIDER_STEPS[lane.rule.kind])), () => on.release(lane));
+
+  return {
+    element: card,
+    slider,
+    /** The parts that follow the kind of cut and which tokens may be kept, not where the cut stands. */
+    draw() {
+      const top = lane.rule.kind === "top";
+      kinds.choose(lane.rule.kind);
+      slider.max = SLIDER_STEPS[lane.rule.kind];
+      const bars = top ? profileBars(lane) : countBars(lane);
+      const path = barsPath(bars);
+      base.setAttribute("d", path);
+      kept.setAttribute("d", path);
+      rug.setAttribute("d", rugPath(model, lane));
+      const [first, last] = ends.children;
+      first.textContent = top ? "keep all" : formatScore(lane.axis.from);
+      last.textContent = top ? "keep few" : formatScore(lane.axis.to);
+      if (model.facts) {
+        numbers.auroc.textContent = formatShare(lane.auroc);
+        numbers.ap.textContent = formatShare(lane.ap);
+      }
+    },
+    /** The parts that follow the cut: a handful of text nodes and one clip, cheap enough for every move. */
+    paint() {
+      const { kind, cut: value } = lane.rule;
+      const total = lane.ranked.length;
+      const place = kind === "top" ? 1 - value : lane.axis.place(value);
+      const filled = kind === "top" ? 1 - lane.count / Math.max(1, total) : place;
+      line.style.left = `${place * 100}%`;
+      kept.style.clipPath = `inset(0 0 0 ${lane.count ? filled * 100 : 100}%)`;
+      const position = String(Math.round(place * SLIDER_STEPS[kind]));
+      if (slider.value !== position) slider.value = position;
+      cut.textContent = kind === "top" ? `top ${Math.round(value * 100)}%` : `≥ ${formatCut(value)}`;
+      count.textContent = `${lane.count} of ${total} tokens kept`;
+      slider.setAttribute("aria-valuetext", `${kind === "top" ? `top ${Math.round(value * 100)} percent` : `at least ${formatCut(value)} ${lane.unit}`}, ${lane.count} of ${total} tokens kept`);
+      if (!model.facts) return;
+      const result = scoresAtCut(lane.hits[lane.count], lane.known[lane.count], model.facts);
+      for (const key of ["precision", "recall", "f1"]) numbers[key].textContent = result[key].toFixed(2);
+    },
+    activate(active) {
+      radio.checked = active;
+      card.classList.toggle("fl-active", active);
+    },
+  };
+}
+
+function aboutLane(lane) {
+  return make(
+    "details",
+    { class: "fl-about" },
+    make("summary", {}, "Formula and source"),
+    make("p", { class: "fl-formula" }, lane.formula),
+    make("p", {}, lane.paper),
+    make("p", {}, make("b", { class: `fl-evidence fl-evidence-${lane.evidence}` }, lane.evidence), " ", lane.evidence_text),
+  );
+}
+
+/** The cut that a place on the slider stands for, in the lane's present kind. */
+function cutAt(lane, step) {
+  if (lane.rule.kind === "top") return Math.min(100, Math.max(1, 100 - Math.round(step))) / 100;
+  return tidy(lane.axis.value(step / SLIDER_STEPS.threshold));
+}
+
+/** The top share, in whole percent, that keeps as nearly as possible what is kept now. */
+function shareOfCount(lane) {
+  return Math.min(100, Math.max(1, Math.round((100 * lane.count) / Math.max(1, lane.ranked.length)))) / 100;
+}
+
+/** The threshold that keeps what is kept now (and whatever ties with the last of it). */
+function thresholdOfCount(lane) {
+  if (!lane.count) return tidy(lane.axis.to);
+  return tidyBelow(lane.scores[lane.ranked[lane.count - 1]]);
+}
+
+function formatCut(value) {
+  return String(value).replace("-", "−");
+}
+
+/** Threshold: how many tokens score about this much, low to high; square root, so that one token can be seen. */
+function countBars(lane) {
+  const bins = new Array(MOST_BARS).fill(0);
+  for (const i of lane.ranked) bins[Math.min(MOST_BARS - 1, Math.floor(lane.axis.place(lane.scores[i]) * MOST_BARS))]++;
+  const most = Math.sqrt(Math.max(1, ...bins));
+  return bins.map((count) => Math.sqrt(count) / most);
+}
+
+/** Top share: the tokens themselves, lowest score to highest, so that the kept ones are exactly the bars beyond the cut. */
+function profileBars(lane) {
+  const n = lane.ranked.length;
+  const bars = Math.min(n, MOST_BARS * 2);
+  return Array.from({ length: bars }, (_, bar) => {
+    const i = lane.ranked[n - 1 - Math.min(n - 1, Math.floor(((bar + 0.5) * n) / bars))];
+    return 0.04 + 0.96 * lane.axis.place(lane.scores[i]);
+  });
+}
+
+function barsPath(bars) {
+  const width = PLOT_WIDTH / Math.max(1, bars.length);
+  const gap = Math.min(1, width * 0.2);
+  return bars
+    .map((height, bar) => (height ? `M${(bar * width + gap / 2).toFixed(2)} ${PLOT_HEIGHT}v${(-height * PLOT_HEIGHT).toFixed(2)}h${(width - gap).toFixed(2)}V${PLOT_HEIGHT}z` : ""))
+    .join("");
+}
+
+/** A tick under the bars for every fact token: where the ground truth lies on this lane's axis. */
+function rugPath(model, lane) {
+  const n = lane.ranked.length;
+  let path = "";
+  lane.ranked.forEach((i, place) => {
+    if (model.truth[i] !== "fact") return;
+    const x = lane.rule.kind === "top" ? (n - place - 0.5) / n : lane.axis.place(lane.scores[i]);
+    path += `M${(Math.min(0.995, Math.max(0.005, x)) * PLOT_WIDTH).toFixed(2)} ${PLOT_HEIGHT + 2}v4`;
+  });
+  return path;
+}
+
+/** Drag anywhere on the histogram. The slider takes the focus, so that the keyboard goes on from there. */
+function dragPlot(hist, slider, move, release) {
+  const state = { moved: false };
+  const at = (event) => {
+    const box = hist.getBoundingClientRect();
+    move(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
+  };
+  let box = null;
+  const during = (event) => {
+    state.moved = true;
+    move(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
+  };
+  hist.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    event.preventDefault();
+    box = hist.getBoundingClientRect();
+    hist.setPointerCapture(event.pointerId);
+    slider.focus({ preventScroll: true });
+    at(event);
+    hist.addEventListener("pointermove", during);
+  });
+  const end = () => {
+    hist.removeEventListener("pointermove", during);
+    if (box) release();
+    box = null;
+    setTimeout(() => (state.moved = false));
+  };
+  hist.addEventListener("pointerup", end);
+  hist.addEventListener("pointercancel", end);
+  return state;
+}
