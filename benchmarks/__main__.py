@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -35,7 +36,7 @@ class Timing:
     unit: str
 
     def __str__(self) -> str:
-        return f"{self.what:<44}{self.seconds:>9.3f} s {1000 * self.seconds / self.units:>9.2f} ms per {self.unit}"
+        return f"{self.what:<54}{self.seconds:>9.3f} s {1000 * self.seconds / self.units:>9.2f} ms per {self.unit}"
 
 
 def median_seconds(work: Callable[[], object], repeats: int) -> float:
@@ -60,13 +61,10 @@ def scoring(model: LanguageModel, repeats: int) -> list[Timing]:
     examples = [row.example for row in embedded_rows("forget")[:ROWS]]
     timings = []
     for names in [(info.name,) for info in SCORERS] + [DEFAULT_SCORERS]:
-        seconds = median_seconds(lambda names=names: score(model, examples, names), repeats)  # type: ignore[misc]
+        seconds = median_seconds(partial(score, model, examples, names), repeats)
         timings.append(Timing(f"score {ROWS} rows: {', '.join(names)}", seconds, ROWS, "row"))
     for scope in ("subject", "prompt", "each"):
-        seconds = median_seconds(
-            lambda scope=scope: score(model, examples, ("masking",), mask_scope=scope),  # type: ignore[misc]
-            repeats,
-        )
+        seconds = median_seconds(partial(score, model, examples, ("masking",), mask_scope=scope), repeats)
         timings.append(Timing(f"score {ROWS} rows: masking, scope {scope}", seconds, ROWS, "row"))
     seconds = median_seconds(lambda: [score(model, example) for example in examples], repeats)
     timings.append(Timing(f"score {ROWS} rows one by one: all four", seconds, ROWS, "row"))
