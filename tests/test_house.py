@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("attribution", "unlearn", "app", "assets")
@@ -99,6 +100,14 @@ def test_every_pin_has_a_reason() -> None:
                 assert previous.startswith("#"), f"{name}: no reason above {line!r}"
                 assert re.search(r"[<=]", line), f"{name}: no range in {line!r}"
             previous = line
+
+
+def test_a_space_gets_a_gradio_that_the_requirements_allow() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    version = re.search(r"^sdk_version: (\S+)$", readme, re.MULTILINE)
+    wanted = re.search(r"^gradio\S*?([<>=].*)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version and wanted
+    assert version.group(1) in SpecifierSet(wanted.group(1))
 
 
 def test_readme_names_only_what_exists() -> None:
