@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
+from attribution.example import Encoded
+from attribution.fusion import normalise
 from attribution.scoring import ScoreBatch
-from attribution.subject import words
+from attribution.subject import Word, words
 
 
 def random(batch: ScoreBatch) -> list[np.ndarray]:
     """u_t ~ U(0, 1), `[n]` per row; the draw depends on the seed and the row's text, not on the batch."""
-    draws = []
-    for row in batch.rows:
-        digest = hashlib.sha256(f"{batch.options.seed}\0{row.text}".encode()).digest()
-        draws.append(np.random.default_rng(int.from_bytes(digest[:8], "little")).random(len(row.tokens)))
-    return draws
+    return [_generator(batch, row.text).random(len(row.tokens)) for row in batch.rows]
+
+
+def permuted(batch: ScoreBatch) -> list[np.ndarray]:
+    """Another scorer's numbers (`of`), shuffled inside each row, `[n]` per row.
+
+    The same numbers on other tokens: what remains is what their distribution does. The shuffle depends on the seed and
+    the row's text, not on the batch.
+    """
+    return [
+        _generator(batch, "permuted\0" + row.text).permutation(values)
+        for row, values in zip(batch.rows, batch.columns[batch.options.of], strict=True)
+    ]
+
+
+def inverse(batch: ScoreBatch) -> list[np.ndarray]:
+    """1 - rank of another scorer's numbers (`of`) in the row, scaled to [0, 1], `[n]` per row: lowest first."""
+    return [1 - normalise(values, "rank") for values in batch.columns[batch.options.of]]
 
 
 def oracle(batch: ScoreBatch) -> list[np.ndarray]:
@@ -40,9 +56,22 @@ def novel_word(batch: ScoreBatch) -> list[np.ndarray]:
     columns = []
     for row in batch.rows:
         known = {word.key for word in words(row.example.prompt)}
-        novel = [word for word in words(row.example.answer) if word.key not in known and not word.is_stop_word]
-        inside: set[int] = set()
-        for word in novel:
-            inside.update(row.positions_of(word.start, word.end, "answer"))
-        columns.append(np.array([p in inside for p in row.answer_positions], dtype=np.float64))
+        columns.append(_of_words(row, lambda word, known=known: word.key not in known and not word.is_stop_word))
     return columns
+
+
+def capitalised(batch: ScoreBatch) -> list[np.ndarray]:
+    """1 for tokens of a word that starts with a capital letter and is no stop word, else 0, `[n]` per row."""
+    return [_of_words(row, lambda word: word.capitalised and not word.is_stop_word) for row in batch.rows]
+
+
+def _of_words(row: Encoded, wanted: Callable[[Word], bool]) -> np.ndarray:
+    inside: set[int] = set()
+    for word in filter(wanted, words(row.example.answer)):
+        inside.update(row.positions_of(word.start, word.end, "answer"))
+    return np.array([position in inside for position in row.answer_positions], dtype=np.float64)
+
+
+def _generator(batch: ScoreBatch, text: str) -> np.random.Generator:
+    digest = hashlib.sha256(f"{batch.options.seed}\0{text}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from attribution.scoring import ScoreBatch
 
+OF = "of"
 Kind = Literal["signal", "control", "baseline"]
 Evidence = Literal["paper", "code", "summary", "ours"]
 EVIDENCE_TEXT: dict[str, str] = {
@@ -36,8 +37,10 @@ class ScorerInfo:
         formula: plain text, with the symbols of `docs/papers.md`.
         evidence: how sure we are that the formula is the paper's (see `EVIDENCE_TEXT`).
         forwards: what it costs, in forwards of the row; 0 when the shared plain forward serves.
-        needs: scorers whose columns it reads.
         function: `module:function`, imported on first use.
+        needs: scorers whose columns it reads; `OF` stands for the one that the option `of` names.
+        reads_states: whether it reads hidden states, which the shared forward then keeps.
+        across_rows: whether a row's scores depend on the other rows that are scored with it.
     """
 
     name: str
@@ -53,6 +56,8 @@ class ScorerInfo:
     function: str
     kind: Kind = "signal"
     needs: tuple[str, ...] = ()
+    reads_states: bool = False
+    across_rows: bool = False
 
     def load(self) -> Callable[[ScoreBatch], list[np.ndarray]]:
         """The scoring function: a `ScoreBatch` to one float array `[n]` per row."""
@@ -94,11 +99,12 @@ SCORERS: tuple[ScorerInfo, ...] = (
         low=0.0,
         high=1.0,
         higher_means="the scorer trained with the model pushes here",
-        formula="g_t = sigmoid(<w, h> + b), h the hidden state that predicts the token",
+        formula="g_t = sigmoid(<w, h> + b), h the hidden state that predicts the token, or its own: as fitted",
         paper="ATWU, arXiv 2606.06320; the predicting position is ours",
         evidence="paper",
         forwards="0",
         function="attribution.learned:learned",
+        reads_states=True,
     ),
     ScorerInfo(
         name="fused",
@@ -113,6 +119,45 @@ SCORERS: tuple[ScorerInfo, ...] = (
         forwards="those of masking",
         function="attribution.fusion:fused",
         needs=("masking", "entropy"),
+    ),
+    ScorerInfo(
+        name="importance",
+        title="Importance",
+        unit="probability",
+        low=0.0,
+        high=1.0,
+        higher_means="the model gives it little probability",
+        formula="1 - p_t",
+        paper="SatImp, arXiv 2505.11953",
+        evidence="code",
+        forwards="0",
+        function="attribution.confidence:importance",
+    ),
+    ScorerInfo(
+        name="saturation",
+        title="Saturation",
+        unit="unitless",
+        low=0.0,
+        high=1.0,
+        higher_means="the model gives it much probability",
+        formula="p_t^b, b = 1",
+        paper="WGA, arXiv 2502.19301; SatImp, arXiv 2505.11953",
+        evidence="code",
+        forwards="0",
+        function="attribution.confidence:saturation",
+    ),
+    ScorerInfo(
+        name="satimp",
+        title="SatImp",
+        unit="unitless",
+        low=0.0,
+        high=1.0,
+        higher_means="its probability lies near b1 / (b1 + b2): neither lost nor certain",
+        formula="p_t^b1 (1 - p_t)^b2, b1 = 5, b2 = 1",
+        paper="SatImp, arXiv 2505.11953; the authors' own files disagree on b1 and b2",
+        evidence="code",
+        forwards="0",
+        function="attribution.confidence:satimp",
     ),
     ScorerInfo(
         name="random",
@@ -143,6 +188,36 @@ SCORERS: tuple[ScorerInfo, ...] = (
         kind="control",
     ),
     ScorerInfo(
+        name="inverse",
+        title="Inverse",
+        unit="unitless",
+        low=0.0,
+        high=1.0,
+        higher_means="another scorer ranks it low in its answer",
+        formula="1 - rank(s_t), s the scorer that the option `of` names",
+        paper="control",
+        evidence="ours",
+        forwards="those of the other scorer",
+        function="attribution.controls:inverse",
+        kind="control",
+        needs=(OF,),
+    ),
+    ScorerInfo(
+        name="permuted",
+        title="Permuted",
+        unit="that of the other scorer",
+        low=-math.inf,
+        high=math.inf,
+        higher_means="nothing: another scorer's numbers, shuffled in each answer",
+        formula="s_pi(t), s the scorer that the option `of` names, pi a permutation from the seed and the row",
+        paper="control",
+        evidence="ours",
+        forwards="those of the other scorer",
+        function="attribution.controls:permuted",
+        kind="control",
+        needs=(OF,),
+    ),
+    ScorerInfo(
         name="position",
         title="Token index",
         unit="tokens",
@@ -170,10 +245,26 @@ SCORERS: tuple[ScorerInfo, ...] = (
         function="attribution.controls:novel_word",
         kind="baseline",
     ),
+    ScorerInfo(
+        name="capitalised",
+        title="Capitalised",
+        unit="unitless",
+        low=0.0,
+        high=1.0,
+        higher_means="its word starts with a capital letter and is no stop word",
+        formula="1 if the token's word starts with a capital letter and is no stop word, else 0",
+        paper="trivial baseline",
+        evidence="ours",
+        forwards="0",
+        function="attribution.controls:capitalised",
+        kind="baseline",
+    ),
 )
 _BY_NAME = {info.name: info for info in SCORERS}
 DEFAULT_SCORERS = ("masking", "entropy", "learned", "fused")
 BASELINES = tuple(info.name for info in SCORERS if info.kind == "baseline")
+# What a scorer must beat to have found anything: printed beside every alignment.
+TRIVIAL = (*BASELINES, "importance", "random")
 
 
 def scorer_info(name: str) -> ScorerInfo:
@@ -193,14 +284,17 @@ def did_you_mean(name: str, known: object) -> str:
     return f": did you mean {close[0]!r}?" if close else "."
 
 
-def with_needs(names: tuple[str, ...]) -> tuple[ScorerInfo, ...]:
-    """The scorers in an order in which each finds the columns that it needs, those it needs included."""
+def with_needs(names: tuple[str, ...], of: str) -> tuple[ScorerInfo, ...]:
+    """The scorers in an order in which each finds the columns that it needs, those it needs included.
+
+    `of` is the scorer that the controls among them work on.
+    """
     ordered: list[ScorerInfo] = []
 
     def add(name: str) -> None:
         info = scorer_info(name)
         for need in info.needs:
-            add(need)
+            add(of if need == OF else need)
         if info not in ordered:
             ordered.append(info)
 

@@ -13,7 +13,7 @@ import numpy as np
 from attribution.example import Encoded, Example
 from attribution.language_model import BATCH_TOKENS, LanguageModel, TokenStatistics
 from attribution.learned import LinearScorer
-from attribution.registry import DEFAULT_SCORERS, did_you_mean, with_needs
+from attribution.registry import DEFAULT_SCORERS, OF, did_you_mean, scorer_info, with_needs
 from attribution.subject import Subject, find_subject
 from attribution.token_scores import TokenScores
 
@@ -31,7 +31,10 @@ class ScoreOptions:
         temperature: T of the entropy's softmax(z / T).
         fused_weight: a, the share of masking in the fused score; 1 - a is entropy's.
         fused_norm: per-row normalisation before fusing: average `rank` scaled to [0, 1], or `minmax`.
-        seed: of the random control.
+        saturation_power: b of the saturation p^b.
+        satimp_powers: b1, b2 of SatImp's p^b1 (1 - p)^b2.
+        of: the scorer that the controls `inverse` and `permuted` work on.
+        seed: of the controls `random` and `permuted`.
         linear_scorer: the fitted scorer for `learned`; None takes the one beside the model.
         batch_tokens: padded tokens in one forward; it changes speed and memory, not the scores.
     """
@@ -41,6 +44,9 @@ class ScoreOptions:
     temperature: float = 1.0
     fused_weight: float = 0.5
     fused_norm: Literal["rank", "minmax"] = "rank"
+    saturation_power: float = 1.0
+    satimp_powers: tuple[float, float] = (5.0, 1.0)
+    of: str = "masking"
     seed: int = 0
     linear_scorer: LinearScorer | None = None
     batch_tokens: int = BATCH_TOKENS
@@ -53,6 +59,13 @@ class ScoreOptions:
             raise ValueError(f"temperature must be above 0, not {self.temperature}.")
         if not 0 <= self.fused_weight <= 1:
             raise ValueError(f"fused_weight must lie in [0, 1], not {self.fused_weight}.")
+        if len(self.satimp_powers) != 2 or not min(self.saturation_power, *self.satimp_powers) >= 0:
+            raise ValueError(
+                f"Powers must be 0 or above: saturation_power is one number, not {self.saturation_power}, and "
+                f"satimp_powers are two, not {self.satimp_powers}."
+            )
+        if OF in scorer_info(self.of).needs:
+            raise ValueError(f"The option of is {self.of!r}, a control itself: name the scorer that it should control.")
         if self.batch_tokens < 1:
             raise ValueError(f"batch_tokens must be at least 1, not {self.batch_tokens}.")
 
@@ -116,15 +129,15 @@ def score(
         scorers = tuple(scorers.split(","))
     if not scorers:
         raise ValueError("No scorer was named: choose at least one, such as masking.")
-    infos = with_needs(tuple(scorers))
     settings = _options(options)
+    infos = with_needs(tuple(scorers), settings.of)
     rows = [model.encode(example) for example in examples]
     batch = ScoreBatch(
         model=model,
         rows=rows,
         subjects=[find_subject(example) for example in examples],
         options=settings,
-        needs_states=any(info.name == "learned" for info in infos),
+        needs_states=any(info.reads_states for info in infos),
         notes=[[] for _ in rows],
     )
     if not rows:
