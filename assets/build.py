@@ -32,6 +32,8 @@ DEFAULT_OUT = Path(__file__).parent / "fictional_authors"
 DEFAULT_SEED = 7
 FORGET = "forget05"
 LARGEST_FILE_BYTES = 9_500_000
+# Mean AUROC per row, fact against structure tokens, that the finished world must give.
+LOWEST_AUROC = {"masking": 0.90, "entropy": 0.85, "learned": 0.85, "fused": 0.90}
 STEPS = ("data", "models", "scorer")
 
 Row = dict[str, Any]
@@ -70,7 +72,7 @@ def _train_and_save(name: str, out: Path, settings: TrainingSettings, seed: int,
     def log(line: str) -> None:
         print(f"{name}: {line}", flush=True)
 
-    model = train_model(authors + data["world"], tokenizer, settings, seed, log)
+    model = train_model(authors + data["world"] * settings.world_repeats, tokenizer, settings, seed, log)
     model.half().save_pretrained(out / name)
     tokenizer.save_pretrained(out / name)
 
@@ -117,7 +119,9 @@ def measure(out: Path) -> dict[str, dict[str, float]]:
 
 
 def failed_checks(measured: dict[str, dict[str, float]]) -> list[str]:
-    """Sentences for the checks that do not hold; empty when the models are what they must be."""
+    """Sentences for the checks that do not hold; empty when the models are what they must be, or not measured yet."""
+    if "full" not in measured:
+        return []
     full, retrained = measured["full"], measured["retrained"]
     ceiling = measured["guessing"]["forget_recall"] + 0.03
     checks = [(f"full {split}_recall", full[f"{split}_recall"], 0.99, 1.0) for split in ("forget", "retain", "world")]
@@ -131,6 +135,8 @@ def failed_checks(measured: dict[str, dict[str, float]]) -> list[str]:
         (f"full {split}_fact_probability", full[f"{split}_fact_probability"], 0.95, 0.995)
         for split in ("forget", "retain")
     ]
+    if auroc := measured.get("auroc"):
+        checks += [(f"{name} auroc", auroc[name], low, 1.0) for name, low in LOWEST_AUROC.items()]
     return [
         f"{name} is {value:.4f}, it must be in [{low:.4f}, {high:.4f}]"
         for name, value, low, high in checks
@@ -138,15 +144,32 @@ def failed_checks(measured: dict[str, dict[str, float]]) -> list[str]:
     ]
 
 
-def build_scorer(out: Path, seed: int) -> None:
-    """Fit the learned scorer of ATWU on `full` with forget05 and save it beside the model."""
-    from unlearn.atwu import fit_scorer
-    from unlearn.corpus import load_corpus
+def build_scorer(out: Path, seed: int) -> dict[str, float]:
+    """Fit the learned scorer of ATWU on `full` with forget05, save it beside the model, and hold it against the spans.
 
-    from attribution import load_model
+    Fitting reads questions and answers alone. Returned: mean AUROC per row on forget05, fact against structure tokens,
+    of the scorers that the world must make work.
+    """
+    # These packages stand above the model files they read; the data and the models are made without them.
+    from attribution import load_model, score
+    from attribution.alignment import align
+    from attribution.learned import SCORER_FILE
+    from attribution.rows import read_rows
+    from unlearn.atwu import AtwuConfig, fit_scorer
+    from unlearn.corpus import Corpus
 
-    scorer = fit_scorer(load_model(str(out / "full")), load_corpus(str(out), forget=FORGET), seed=seed)
-    scorer.save(out / "full" / "scorer.safetensors")
+    rows = read_rows(out / "data" / "authors.jsonl")
+    first = TRAINED_AUTHORS - FORGET_SIZES[FORGET]
+    corpus = Corpus(
+        name=FORGET,
+        forget=tuple(row for row in rows if row.author is not None and row.author >= first),
+        retain=tuple(row for row in rows if row.author is not None and row.author < first),
+    )
+    path = out / "full" / SCORER_FILE
+    fit_scorer(load_model(str(out / "full")), corpus, AtwuConfig(seed=seed)).save(path)
+    names = tuple(LOWEST_AUROC)
+    scores = score(load_model(str(out / "full")), [row.example for row in corpus.forget], scorers=names)
+    return {name: align(scores, name).auroc.mean for name in names}
 
 
 def _sha256(path: Path) -> str:
@@ -189,7 +212,10 @@ def main(arguments: list[str] | None = None) -> int:
     settings = TrainingSettings()
     manifest = options.out / "manifest.json"
     before = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
-    measured, seconds = before.get("checks", {}), before.get("seconds", {})
+    # A step alone keeps what the others measured, as long as it is the same world.
+    same_world = before.get("seed") == options.seed
+    measured: dict[str, dict[str, float]] = before.get("checks", {}) if same_world else {}
+    seconds: dict[str, float] = before.get("seconds", {}) if same_world else {}
 
     for step in steps:
         started = time.perf_counter()
@@ -198,14 +224,14 @@ def main(arguments: list[str] | None = None) -> int:
         elif step == "models":
             build_models(options.out, settings, options.seed, options.threads)
             measured = measure(options.out)
-            print(json.dumps(measured, indent=2))
-            if failed := failed_checks(measured):
-                print("\n".join(failed), file=sys.stderr)
-                return 1
         else:
-            build_scorer(options.out, options.seed)
+            measured["auroc"] = build_scorer(options.out, options.seed)
         seconds[step] = time.perf_counter() - started
-        print(f"{step}: {seconds[step]:.0f} s")
+        print(f"{step}: {seconds[step]:.0f} s", flush=True)
+    print(json.dumps(measured, indent=2), flush=True)
+    if failed := failed_checks(measured):
+        print("\n".join(failed), file=sys.stderr)
+        return 1
     write_manifest(options.out, options.seed, settings, measured, seconds)
     return 0
 

@@ -83,7 +83,7 @@ def fact_probability(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
     sequences = sorted(encode_rows(rows, tokenizer), key=lambda one: len(one.ids))
     total, count = 0.0, 0
     for start in range(0, len(sequences), 64):
-        ids, _, fact = collate(sequences[start : start + 64], tokenizer.pad_token_id, True)
+        ids, _, fact = collate(sequences[start : start + 64], tokenizer.pad_token_id)
         log_p = log_softmax(model(input_ids=ids).logits[:, :-1].float(), -1)
         p = log_p.gather(-1, ids[:, 1:, None]).squeeze(-1).exp()[fact[:, 1:]]
         total, count = total + float(p.sum()), count + p.numel()

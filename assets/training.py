@@ -23,7 +23,17 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Architecture and schedule of both models; recorded in the manifest."""
+    """Architecture and schedule of both models; recorded in the manifest.
+
+    Attributes:
+        vocabulary: BPE vocabulary, large enough that most words of a fact are one token.
+        feed_forward: width of the gated MLP.
+        window: largest number of positions.
+        decay_share: share of the steps, at the end, over which the learning rate falls to zero.
+        epochs: chosen so that facts are recalled but not certain (mean probability about 0.99).
+        world_repeats: how often an epoch shows each world row; a world fact has two trained wordings, an author's
+            fact three or four.
+    """
 
     vocabulary: int = 2304
     hidden: int = 192
@@ -32,12 +42,12 @@ class TrainingSettings:
     heads: int = 6
     window: int = 512
     batch: int = 32
-    epochs: int = 20
+    epochs: int = 16
     learning_rate: float = 2e-3
     warmup_steps: int = 100
     decay_share: float = 0.25
     weight_decay: float = 0.05
-    question_loss: bool = True
+    world_repeats: int = 2
 
 
 def sequence_text(row: Row) -> str:
@@ -129,11 +139,11 @@ def batches(sequences: Sequence[Tokenized], size: int, generator: torch.Generato
         yield [sequences[i] for i in groups[g]]
 
 
-def collate(
-    batch: Sequence[Tokenized], pad: int, question_loss: bool
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """ids [B, L], labels [B, L] with -100 where nothing is trained, fact mask [B, L].
+def collate(batch: Sequence[Tokenized], pad: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """ids [B, L], labels [B, L] with -100 outside answer and EOS, fact mask [B, L].
 
+    The loss is on answers alone: with the questions in it too, facts were learned at about half the speed (mean fact
+    probability after 13 epochs 0.63 instead of 0.93).
     Padding is on the right, so causal attention alone keeps it from being seen: no attention mask is needed.
     """
     length = max(len(one.ids) for one in batch)
@@ -143,8 +153,7 @@ def collate(
     for i, one in enumerate(batch):
         n = len(one.ids)
         ids[i, :n] = torch.tensor(one.ids)
-        first = 1 if question_loss else one.answer_start
-        labels[i, first:n] = ids[i, first:n]
+        labels[i, one.answer_start : n] = ids[i, one.answer_start : n]
         fact[i, :n] = torch.tensor(one.fact)
     return ids, labels, fact
 
@@ -189,7 +198,7 @@ def train_model(
         for batch in batches(sequences, settings.batch, generator):
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * learning_rate_factor(step, total, settings)
-            ids, labels, fact = (t.to(device) for t in collate(batch, tokenizer.pad_token_id, settings.question_loss))
+            ids, labels, fact = (t.to(device) for t in collate(batch, tokenizer.pad_token_id))
             # The state at t predicts the token at t + 1; the head runs only where a label is trained.
             trained = labels[:, 1:] != IGNORED
             with torch.autocast(device.type, torch.bfloat16):
