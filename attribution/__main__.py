@@ -115,7 +115,7 @@ def _alignment_table(scores: list[TokenScores]) -> str:
         baseline = "   (trivial baseline)" if name in BASELINES else ""
         lines.append(
             f"{name:<12}{aligned.auroc.mean:>8.3f}{aligned.auroc.sd:>7.3f}{aligned.average_precision.mean:>8.3f}"
-            f"{aligned.f1:>8.3f}{baseline}"
+            f"{aligned.f1.mean:>8.3f}{baseline}"
         )
     return "\n".join(lines) + "\n"
 

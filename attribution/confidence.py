@@ -13,7 +13,7 @@ from attribution.scoring import ScoreBatch
 
 def importance(batch: ScoreBatch) -> list[np.ndarray]:
     """1 - p_t, a probability, `[n]` per row; high = the model is not sure of the token yet."""
-    return [-np.expm1(log_p) for log_p in _log_probs(batch)]
+    return [np.abs(np.expm1(log_p)) for log_p in _log_probs(batch)]
 
 
 def saturation(batch: ScoreBatch) -> list[np.ndarray]:
@@ -27,7 +27,7 @@ def satimp(batch: ScoreBatch) -> list[np.ndarray]:
     The authors' own files disagree on the powers; 5 and 1 are the defaults here.
     """
     b1, b2 = batch.options.satimp_powers
-    return [np.exp(b1 * log_p) * (-np.expm1(log_p)) ** b2 for log_p in _log_probs(batch)]
+    return [np.exp(b1 * log_p) * np.abs(np.expm1(log_p)) ** b2 for log_p in _log_probs(batch)]
 
 
 def _log_probs(batch: ScoreBatch) -> list[np.ndarray]:
