@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from attribution.token_scores import TokenScores
 
 MASK_SCOPES = ("subject", "each", "prompt")
 NORMS = ("rank", "minmax")
+PROBE_POSITIONS = ("own", "predicting", "both")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class ScoreOptions:
         satimp_powers: b1, b2 of SatImp's p^b1 (1 - p)^b2.
         of: the scorer that the controls `inverse` and `permuted` work on.
         seed: of the controls `random` and `permuted`.
+        probe_position: the states that `probe` reads: a token's `own`, the one `predicting` it, or `both`.
+        probe_groups: one group per row; `probe` scores a row by a probe trained on other groups. None groups the rows
+            by subject.
         linear_scorer: the fitted scorer for `learned`; None takes the one beside the model.
         batch_tokens: padded tokens in one forward; it changes speed and memory, not the scores.
     """
@@ -48,6 +52,8 @@ class ScoreOptions:
     satimp_powers: tuple[float, float] = (5.0, 1.0)
     of: str = "masking"
     seed: int = 0
+    probe_position: Literal["own", "predicting", "both"] = "both"
+    probe_groups: tuple[Hashable, ...] | None = None
     linear_scorer: LinearScorer | None = None
     batch_tokens: int = BATCH_TOKENS
 
@@ -55,6 +61,7 @@ class ScoreOptions:
         _one_of("mask_scope", self.mask_scope, MASK_SCOPES)
         _one_of("mask_reduce", self.mask_reduce, ("sum", "max"))
         _one_of("fused_norm", self.fused_norm, NORMS)
+        _one_of("probe_position", self.probe_position, PROBE_POSITIONS)
         if not self.temperature > 0:
             raise ValueError(f"temperature must be above 0, not {self.temperature}.")
         if not 0 <= self.fused_weight <= 1:
