@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from attribution.example import AnswerToken, Encoded, Example
+from attribution.example import AnswerToken, Encoded, Example, Span
 from attribution.registry import scorer_info
 from attribution.subject import Subject
 
@@ -88,7 +89,8 @@ class TokenScores:
                 "text": [token.text for token in self.tokens],
                 "start": [token.start for token in self.tokens],
                 "end": [token.end for token in self.tokens],
-                "truth": self.truth,
+                # Not text: pandas would turn None into NaN.
+                "truth": pd.Series(self.truth, dtype=object),
                 "given": self.given,
                 "p": self.probability,
                 **self.columns,
@@ -96,7 +98,8 @@ class TokenScores:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types: id, prompt, answer, subject, tokens, scores, p, given, spans, notes."""
+        """Plain JSON types: id, prompt, answer, subject, tokens, scores, p, given, spans, notes, and under `encoded`
+        what `from_dict` needs beside them."""
         example = self.example
         return {
             "id": example.id,
@@ -112,11 +115,77 @@ class TokenScores:
             "given": list(self.given),
             "spans": [{"start": span.start, "end": span.end, "kind": span.kind} for span in example.spans],
             "notes": list(self.notes),
+            "subject_named": example.subject,
+            "subject_spans": {"prompt": self.subject.prompt_spans, "answer": self.subject.answer_spans},
+            "encoded": {name: getattr(self.encoded, name) for name in _ENCODED_FIELDS},
         }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any], model: str = "") -> TokenScores:
+        """The row that `to_dict` wrote, or the same after a round trip through JSON; `model` where it names none.
+
+        Raises:
+            ValueError: a field is missing, or does not fit the others.
+        """
+        try:
+            spans = tuple(Span(span["start"], span["end"], span["kind"]) for span in record["spans"])
+            subject_spans = record["subject_spans"]
+            return cls(
+                encoded=Encoded(
+                    example=Example(record["prompt"], record["answer"], spans, record["id"], record["subject_named"]),
+                    tokens=tuple(AnswerToken(**token) for token in record["tokens"]),
+                    **{name: _tuples(record["encoded"][name]) for name in _ENCODED_FIELDS},
+                ),
+                columns={name: tuple(values) for name, values in record["scores"].items()},
+                probability=tuple(record["p"]),
+                subject=Subject(
+                    record["subject"],
+                    _tuples(subject_spans["prompt"]),
+                    _tuples(subject_spans["answer"]),
+                    record["subject_found"],
+                ),
+                model=record.get("model", model),
+                notes=tuple(record["notes"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"This is no row of token scores ({error}): give what TokenScores.to_dict or to_json wrote."
+            ) from error
 
     def to_json(self, indent: int | None = None) -> str:
         """`{"model", "examples": [this row]}`, the shape that the shell prints."""
         return to_json([self], indent)
+
+    @classmethod
+    def from_json(cls, text: str) -> TokenScores:
+        """The row that `to_json` wrote. ValueError when the text is no such thing or holds several rows."""
+        rows = from_json(text)
+        if len(rows) != 1:
+            raise ValueError(f"The text holds {len(rows)} rows, not one: use attribution.token_scores.from_json.")
+        return rows[0]
+
+    def to_html(self, title: str = "Forget Lens") -> str:
+        """The row's lanes as one self-contained HTML document: no network, every text escaped."""
+        from attribution.lanes import lanes_html, lanes_props
+
+        return lanes_html(lanes_props(self), title)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the lanes, in a frame of their own so that neither changes the other's style."""
+        height = 420 + 60 * len(self.columns)
+        return (
+            f'<iframe srcdoc="{html.escape(self.to_html())}" sandbox="allow-scripts" title="Token scores" '
+            f'style="width: 100%; height: {height}px; border: 0"></iframe>'
+        )
+
+
+# What a row's JSON does not say elsewhere about its encoding.
+_ENCODED_FIELDS = tuple(entry.name for entry in fields(Encoded) if entry.name not in ("example", "tokens"))
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples they were."""
+    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
 def to_json(scores: list[TokenScores], indent: int | None = None) -> str:
@@ -127,3 +196,13 @@ def to_json(scores: list[TokenScores], indent: int | None = None) -> str:
         indent=indent,
         allow_nan=False,
     )
+
+
+def from_json(text: str) -> list[TokenScores]:
+    """The rows that `to_json` wrote. ValueError when the text is no such thing."""
+    try:
+        record = json.loads(text)
+        rows, model = record["examples"], record["model"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError("This text holds no token scores: give what to_json wrote.") from error
+    return [TokenScores.from_dict(row, model) for row in rows]
