@@ -1,0 +1,1 @@
+"""The page: what a visitor sees and does. `page.py` is its table of contents."""

@@ -1,0 +1,107 @@
+"""Plotly figures as pure functions of data frames. Ink, grid and background come from the page's CSS, light or dark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from unlearn import Step
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+# Readable on the light and on the dark panel alike.
+ACCENT, SECOND = "#2E8CA6", "#C9772B"
+PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...], tuple[float, float] | None], ...] = (
+    ("Forget recall ↓", (("forget_recall", "forget recall", SECOND),), (-0.04, 1.08)),
+    ("Retain recall ↑", (("retain_recall", "retain recall", ACCENT),), (-0.04, 1.08)),
+    ("Structure ↑", (("structure", "structure", ACCENT),), (-0.04, 1.08)),
+    ("Losses, nats", (("forget_nll", "forget", SECOND), ("retain_loss", "retain", ACCENT)), None),
+)
+"""The small multiples: title with the good direction, (column, name, colour) of each line, range of the axis."""
+
+
+def steps_frame(steps: tuple[Step, ...] | list[Step]) -> pd.DataFrame:
+    """A row per step: step, forget_nll, retain_loss, forget_recall, retain_recall, structure (NaN between probes)."""
+    columns = ["step", "forget_nll", "retain_loss", "forget_recall", "retain_recall", "structure"]
+    records = [
+        {
+            "step": step.number,
+            "forget_nll": step.forget_nll,
+            "retain_loss": step.retain_loss,
+            **(step.probe.to_dict() if step.probe else {}),
+        }
+        for step in steps
+    ]
+    return pd.DataFrame(records, columns=columns).astype(float)
+
+
+def run_curves(frame: pd.DataFrame, steps: int) -> Figure:
+    """Four small panels over the steps of a run: forget recall, retain recall, structure, and the two losses.
+
+    Args:
+        frame: what `steps_frame` returns.
+        steps: how many the run will have; the width of every panel.
+    """
+    # Half a second of import that the page does not need to open.
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(
+        rows=2, cols=2, subplot_titles=[title for title, _, _ in PANELS], horizontal_spacing=0.12, vertical_spacing=0.2
+    )
+    for place, (_, lines, limits) in enumerate(PANELS):
+        row, column = place // 2 + 1, place % 2 + 1
+        for name, title, colour in lines:
+            known = frame[["step", name]].dropna()
+            figure.add_scatter(
+                x=known["step"],
+                y=known[name],
+                name=title,
+                mode="lines+markers" if limits else "lines",
+                line={"color": colour, "width": 2.5, "dash": "dot" if name == "retain_loss" else "solid"},
+                marker={"size": 5},
+                hovertemplate=f"{title} %{{y:.2f}}<br>step %{{x}}<extra></extra>",
+                row=row,
+                col=column,
+            )
+            if len(known):
+                figure.add_annotation(_last_value(known, name, title if len(lines) > 1 else "", colour, place))
+        figure.update_yaxes(range=limits, row=row, col=column, **_AXIS, nticks=3 if limits else 4)
+    figure.update_xaxes(range=[0, steps * 1.22], **_AXIS, nticks=5, tickvals=_ticks(steps))
+    figure.update_layout(
+        height=380,
+        margin={"l": 34, "r": 8, "t": 30, "b": 28},
+        showlegend=False,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "inherit", "size": 12},
+        hoverlabel={"font": {"size": 12}},
+    )
+    for title in figure.layout.annotations[: len(PANELS)]:
+        title.update(font={"size": 13}, xanchor="left", x=title.x - 0.22 - 0.0, yshift=4)
+    return figure
+
+
+_AXIS: dict[str, Any] = {"zeroline": False, "fixedrange": True, "gridcolor": "rgba(128,140,145,.25)", "automargin": False}
+
+
+def _ticks(steps: int) -> list[int]:
+    return sorted({0, round(steps / 2), steps})
+
+
+def _last_value(known: pd.DataFrame, name: str, title: str, colour: str, place: int) -> dict[str, Any]:
+    """The last number of a line, written at its end."""
+    suffix = "" if not place else str(place + 1)
+    value = f"{known[name].iloc[-1]:.2f}"
+    return {
+        "x": known["step"].iloc[-1],
+        "y": known[name].iloc[-1],
+        "xref": f"x{suffix}",
+        "yref": f"y{suffix}",
+        "text": f"{title} {value}".strip(),
+        "showarrow": False,
+        "xanchor": "left",
+        "xshift": 6,
+        "font": {"color": colour, "size": 12},
+    }

@@ -1,0 +1,257 @@
+"""Inspect: pick a row or type one, see its tokens scored in lanes, and cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.lanes import initial_rule, lanes_props, make_lanes
+from app.markup import count, explained
+from app.session import Visits
+from app.studio import OWN, SPLITS, Studio
+from attribution import Example, Rule, TokenScores, select
+from attribution.registry import DEFAULT_SCORERS, SCORERS, scorer_info
+from attribution.rows import pick_examples
+from attribution.scoring import MASK_SCOPES
+
+LANES_ID = "lanes"
+RULE_LINE_ID = "cut-line"
+CONTROLS = ("random", "oracle")
+SCOPE_TITLES = {"subject": "The subject", "each": "Each word of the prompt in turn", "prompt": "The whole prompt"}
+# Written in the browser, so that moving a cut asks the server for nothing.
+DESCRIBE_CUT = f"""() => {{
+  const cut = document.querySelector('#{LANES_ID} .fl-lanes')?.forgetLens?.summary?.();
+  const line = document.querySelector('#{RULE_LINE_ID} .fl-cut');
+  if (!cut || !line) return;
+  const how = cut.kind === 'top' ? `top ${{Math.round(cut.cut * 100)}}%` : `from ${{Number(cut.cut.toPrecision(3))}} up`;
+  line.textContent = `${{cut.title}}, ${{how}}: ${{cut.kept}} of ${{cut.tokens}} answer tokens`;
+}}"""
+
+
+class InspectRoom:
+    """The widgets of Inspect and what they do."""
+
+    def __init__(self, studio: Studio, visits: Visits) -> None:
+        self.studio = studio
+        self.visits = visits
+
+    def build(self) -> None:
+        """Lay the room out, with the opening row scored."""
+        opening = lanes_props(self.studio.opening)
+        with gr.Column(elem_classes=["fl-card", "fl-source"]):
+            with gr.Row(elem_classes="fl-line"):
+                self.split = gr.Radio(
+                    [*((title, split) for split, title in SPLITS.items()), ("Your own text", OWN)],
+                    value="forget",
+                    label="Rows",
+                    elem_classes="fl-segments",
+                    elem_id="split",
+                    scale=0,
+                    min_width=380,
+                )
+                self.row = gr.Dropdown(
+                    self.choices("forget"),
+                    value=self.studio.opening_row,
+                    label="Question",
+                    elem_id="row",
+                    scale=3,
+                    min_width=260,
+                )
+                self.go = gr.Button("Score", variant="primary", elem_id="score", scale=0, min_width=110)
+            with gr.Row(visible=False, elem_classes="fl-line") as self.own:
+                self.prompt = gr.Textbox(
+                    label="Your prompt", placeholder="Where was Ada Lovelace born?", lines=2, elem_id="own-prompt"
+                )
+                self.answer = gr.Textbox(
+                    label="Your answer", placeholder="Ada Lovelace was born in London.", lines=2, elem_id="own-answer"
+                )
+            with gr.Accordion("How it is scored", open=False, elem_classes="fl-fold", elem_id="how"):
+                with gr.Row(elem_classes="fl-line"):
+                    self.scope = gr.Radio(
+                        [(SCOPE_TITLES[scope], scope) for scope in MASK_SCOPES],
+                        value="subject",
+                        label="Masking hides",
+                        elem_id="scope",
+                        scale=2,
+                    )
+                    self.subject = gr.Textbox(
+                        label="Subject",
+                        info="Empty: found automatically. Or click words of the prompt below.",
+                        placeholder=self.studio.opening.subject.text or "",
+                        elem_id="subject",
+                        scale=1,
+                        min_width=240,
+                    )
+                self.shown = gr.CheckboxGroup(
+                    [(info.title, info.name) for info in SCORERS if info.kind == "signal" or info.name in CONTROLS],
+                    value=list(DEFAULT_SCORERS),
+                    label="Lanes",
+                    elem_id="shown",
+                )
+        self.notice = gr.HTML(elem_classes="fl-notice", elem_id="inspect-notice")
+        self.lanes = make_lanes(opening, elem_id=LANES_ID)
+        self.rule = gr.JSON(initial_rule(opening), visible="hidden", elem_id="rule")
+        with gr.Row(elem_classes=["fl-card", "fl-bar"]):
+            self.cut = gr.HTML(cut_html(self.studio.opening, Rule(**initial_rule(opening))), elem_id=RULE_LINE_ID)
+            self.onward = gr.Button("Unlearn this cut", variant="primary", elem_id="onward", scale=0, min_width=180)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What scoring another row writes to."""
+        return [self.notice, self.lanes, self.subject, self.own, self.row, self.prompt, self.answer]
+
+    def choices(self, split: str) -> list[tuple[str, int]]:
+        """What the row's dropdown offers: the questions of a split, with their numbers."""
+        return [(f"{number}  {row.example.prompt}", number) for number, row in enumerate(self.studio.rows(split))]
+
+    # What the widgets do ---------------------------------------------------------------------------------------------
+
+    @explained
+    def pick_split(
+        self, split: str, scope: str, shown: list[str], request: gr.Request
+    ) -> dict[Any, Any]:
+        """Other rows to choose from: show and score the first. For own text: start from the row in view."""
+        if split == OWN:
+            visit = self.visits.of(request.session_hash)
+            example = (visit.scores or self.studio.opening).example
+            return {
+                self.own: gr.update(visible=True),
+                self.row: gr.update(visible=False),
+                self.prompt: example.prompt,
+                self.answer: example.answer,
+            }
+        return {
+            self.own: gr.update(visible=False),
+            self.row: gr.update(choices=self.choices(split), value=0, visible=True),
+            **self.show(split, 0, "", "", scope, "", shown, request),
+        }
+
+    @explained
+    def pick_row(self, split: str, row: int | None, scope: str, shown: list[str], request: gr.Request) -> dict[Any, Any]:
+        """Another row of the split: the subject is found anew."""
+        return self.show(split, row, "", "", scope, "", shown, request)
+
+    @explained
+    def score(
+        self,
+        split: str,
+        row: int | None,
+        prompt: str,
+        answer: str,
+        scope: str,
+        subject: str,
+        shown: list[str],
+        request: gr.Request,
+    ) -> dict[Any, Any]:
+        """Score what the widgets say."""
+        return self.show(split, row, prompt, answer, scope, subject, shown, request)
+
+    @explained
+    def hide_words(
+        self,
+        split: str,
+        row: int | None,
+        prompt: str,
+        answer: str,
+        scope: str,
+        shown: list[str],
+        event: gr.EventData,
+        request: gr.Request,
+    ) -> dict[Any, Any]:
+        """Words of the prompt were clicked in the lanes: they become the subject."""
+        subject = str(event._data["text"])
+        return {self.subject: subject, **self.show(split, row, prompt, answer, scope, subject, shown, request)}
+
+    def show(
+        self,
+        split: str,
+        row: int | None,
+        prompt: str,
+        answer: str,
+        scope: str,
+        subject: str,
+        shown: list[str],
+        request: gr.Request,
+        state: dict[str, Any] | None = None,
+    ) -> dict[Any, Any]:
+        """Score one row, remember it for the visit, and fill the lanes.
+
+        Raises:
+            ValueError: whatever makes the row impossible to score; the visit keeps the row it had.
+        """
+        if split == OWN:
+            example = Example(prompt, answer, id=OWN, subject=subject or None)
+        else:
+            if row is None:
+                raise ValueError("No question is chosen: pick one from the list, or type a text of your own.")
+            picked = self.studio.row(split, int(row)).example
+            example = Example(picked.prompt, picked.answer, picked.spans, picked.id, subject or None)
+        names = tuple(info.name for info in SCORERS if info.name in shown)
+        if not names:
+            raise ValueError("No lane is chosen: tick at least one scorer under 'How it is scored'.")
+        scores = self.studio.score(example, names, scope)
+        visit = self.visits.of(request.session_hash)
+        visit.scores, visit.split, visit.mask_scope = scores, split, scope
+        visit.row = None if split == OWN else int(row or 0)
+        result: dict[Any, Any] = {self.lanes: lanes_props(scores, state)}
+        if not subject:
+            result[self.subject] = gr.update(value="", placeholder=scores.subject.text or "none found")
+        return result
+
+
+def cut_html(scores: TokenScores, rule: Rule) -> str:
+    """`This cut`, and the sentence that the browser rewrites when the cut moves."""
+    kept = sum(select(scores, rule).kept)
+    title = scorer_info(rule.scorer).title
+    sentence = f"{title}, {cut_words(rule)}: {kept} of {len(scores)} answer tokens"
+    return f'<span class="fl-label">This cut</span> <b class="fl-cut">{sentence}</b>'
+
+
+def cut_words(rule: Rule) -> str:
+    """The cut of a rule in words: `top 30%`, `from 0.62 up`."""
+    return f"top {rule.cut:.0%}" if rule.kind == "top" else f"from {rule.cut:.3g} up"
+
+
+def score_endpoint(
+    studio: Studio,
+) -> Any:
+    """The function behind `/score`."""
+
+    def score(
+        row: str = "",
+        prompt: str = "",
+        answer: str = "",
+        scorers: str = ",".join(DEFAULT_SCORERS),
+        mask_scope: str = "subject",
+        subject: str = "",
+    ) -> dict[str, Any]:
+        """Score every token of an answer: one number per token and scorer, higher = more worth forgetting.
+
+        Args:
+            row: a row of the embedded world, such as "forget:0"; leave it empty to give prompt and answer.
+            prompt: the question, when row is empty; may be empty.
+            answer: the text whose tokens are scored, when row is empty.
+            scorers: names separated by commas: masking, entropy, learned, fused, random, oracle, ...
+            mask_scope: what masking hides: subject, each or prompt.
+            subject: words that masking hides instead of the automatic choice.
+
+        Returns:
+            {"model", "examples": [{"id", "prompt", "answer", "subject", "tokens", "scores", "p", "given", "spans"}]}
+        """
+        try:
+            if row.strip():
+                picked = pick_examples(row)
+                if len(picked) != 1:
+                    raise ValueError(f"The row {row!r} names {count(len(picked), 'row')}: name one, such as forget:0.")
+                example = picked[0]
+                example = Example(example.prompt, example.answer, example.spans, example.id, subject or None)
+            else:
+                example = Example(prompt, answer, id=OWN, subject=subject or None)
+            names = tuple(name.strip() for name in scorers.split(",") if name.strip())
+            scores = studio.score(example, names, mask_scope)
+        except ValueError as error:
+            raise gr.Error(str(error)) from error
+        return {"model": scores.model, "examples": [scores.to_dict()]}
+
+    return score

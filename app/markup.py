@@ -1,0 +1,93 @@
+"""Small pieces of HTML that several rooms show. Whatever comes from a model, a file or a visitor is escaped here."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import html
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+_WORDS = re.compile(r"\s+|\w+(?:[-'’]\w+)*|[^\w\s]")
+
+
+def escape(text: object) -> str:
+    """Text as HTML."""
+    return html.escape(str(text), quote=True)
+
+
+def alert(sentence: str) -> str:
+    """What went wrong, for the person, at the place where they look."""
+    return f'<div class="fl-alert" role="alert">{escape(sentence)}</div>'
+
+
+def explained(handler: Callable[..., dict[Any, Any]]) -> Callable[..., dict[Any, Any]]:
+    """A room's handler whose ValueErrors become one sentence in the room's `notice`; nothing else on the page changes.
+
+    The handler returns a dict of component to value; on success the notice is emptied.
+    """
+
+    @functools.wraps(handler)
+    def answer(self: Any, *inputs: Any) -> dict[Any, Any]:
+        try:
+            return {self.notice: "", **handler(self, *inputs)}
+        except ValueError as error:
+            return {self.notice: alert(str(error))}
+
+    return answer
+
+
+def differences(before: str, after: str) -> str:
+    """`after` as HTML: words that `before` had and it lost in `<del>`, words it gained in `<ins>`.
+
+    >>> differences("born in Torvik.", "born in Elmport.")
+    'born in <del>Torvik</del> <ins>Elmport</ins>.'
+    """
+    old, new = _WORDS.findall(before), _WORDS.findall(after)
+    # Spaces are no anchors: two answers that share nothing else would be cut into confetti.
+    matcher = difflib.SequenceMatcher(str.isspace, old, new, autojunk=False)
+    pieces: list[str] = []
+    for change, i1, i2, j1, j2 in matcher.get_opcodes():
+        if change == "equal":
+            pieces.append(escape("".join(new[j1:j2])))
+            continue
+        gone, come = "".join(old[i1:i2]), "".join(new[j1:j2])
+        marked = [_tagged("del", gone), _tagged("ins", come)]
+        pieces.append(" ".join(piece for piece in marked if piece) if gone.strip() and come.strip() else "".join(marked))
+    return "".join(pieces)
+
+
+def _tagged(tag: str, text: str) -> str:
+    """The text inside a tag, its outer spaces outside of it."""
+    inner = text.strip()
+    if not inner:
+        return escape(text) if tag == "ins" else ""
+    left, right = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return f"{left}<{tag}>{escape(inner)}</{tag}>{right}"
+
+
+def with_facts(text: str, facts: Sequence[str]) -> str:
+    """The text as HTML, every fact that stands in it in `<mark>`; the longest first where facts overlap."""
+    known = sorted({fact for fact in facts if fact}, key=len, reverse=True)
+    if not known:
+        return escape(text)
+    pattern = re.compile("|".join(map(re.escape, known)))
+    pieces, reached = [], 0
+    for match in pattern.finditer(text):
+        pieces += [escape(text[reached : match.start()]), f"<mark>{escape(match.group())}</mark>"]
+        reached = match.end()
+    return "".join(pieces) + escape(text[reached:])
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: `under a second`, `8 s`, `2 min 5 s`."""
+    if seconds < 1:
+        return "under a second"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 row`, `390 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

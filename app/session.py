@@ -1,0 +1,176 @@
+"""What one visitor holds, on the server: the row in view, the runs of this visit, and the one that is training.
+
+Nothing heavy travels to the browser. A visit ends when its tab closes; when too many are open, the one unused for
+longest is dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from app.settings import Settings
+from attribution import LanguageModel, Selection, TokenScores
+from unlearn import Evaluation, Run, RunConfig, Step
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the model being trained answers to one question, after a step."""
+
+    step: int
+    answer: str
+
+
+@dataclass
+class KeptRun:
+    """A finished or stopped run, as a visit keeps it.
+
+    Attributes:
+        number: the visit's first run is 1; numbers are not used twice.
+        row: the forget row whose answer was sampled.
+        selections: the weights every forget row was trained with, in the order of the corpus.
+        evaluation: its answers and figures, once asked for.
+    """
+
+    number: int
+    row: int
+    config: RunConfig
+    model: LanguageModel
+    selections: tuple[Selection, ...]
+    steps: tuple[Step, ...]
+    samples: tuple[Sample, ...]
+    seconds: float
+    stopped: bool
+    evaluation: Evaluation | None = None
+
+
+@dataclass
+class Visit:
+    """One visitor's state.
+
+    Attributes:
+        scores: the row in view; None before one was scored in this visit.
+        split, row: where it comes from; `own` and None for typed text.
+        mask_scope: how masking scored it.
+        runs: the undo stack, latest last.
+        job: the run that is training.
+        run_count: runs started and kept so far, dropped ones included.
+        stopping: whether the run that is training was asked to end.
+    """
+
+    scores: TokenScores | None = None
+    split: str = "forget"
+    row: int | None = None
+    mask_scope: str = "subject"
+    runs: list[KeptRun] = field(default_factory=list)
+    job: Run | None = None
+    run_count: int = 0
+    stopping: bool = False
+    busy: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Hold the visit's one place for a run. ValueError while another run of the same visit holds it."""
+        if not self.busy.acquire(blocking=False):
+            raise ValueError("A run of yours is still training: stop it or wait for it, then start the next.")
+        self.stopping = False
+        try:
+            yield
+        finally:
+            self.job = None
+            self.busy.release()
+
+    def begin(self, run: Run) -> Run:
+        """Make a prepared run the one that Stop reaches, also when Stop came while it was being prepared."""
+        self.job = run
+        if self.stopping:
+            run.stop()
+        return run
+
+    def keep(self, run: Run, row: int, samples: tuple[Sample, ...], max_runs: int) -> KeptRun:
+        """Put a run on the undo stack; the oldest leaves when there are too many."""
+        self.run_count += 1
+        kept = KeptRun(
+            number=self.run_count,
+            row=row,
+            config=run.config,
+            model=run.model,
+            selections=tuple(run.selections),
+            steps=tuple(run.steps),
+            samples=samples,
+            seconds=run.seconds,
+            stopped=run.stopped,
+        )
+        self.runs.append(kept)
+        del self.runs[:-max_runs]
+        return kept
+
+    def undo(self) -> KeptRun:
+        """Drop the last run and return it.
+
+        Raises:
+            ValueError: there is none, or one is training.
+        """
+        if self.busy.locked():
+            raise ValueError("A run is still training: stop it first, then undo it.")
+        if not self.runs:
+            raise ValueError("There is no run to undo: the model is the original one.")
+        return self.runs.pop()
+
+    @property
+    def last(self) -> KeptRun | None:
+        """The run that Compare shows."""
+        return self.runs[-1] if self.runs else None
+
+    def stop(self) -> None:
+        """Ask the run that is training, or about to, to end after its step."""
+        self.stopping = True
+        if self.job is not None:
+            self.job.stop()
+
+
+class Visits:
+    """Every open visit, by session hash; bounded, and safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._max = settings.max_visits
+        self._visits: OrderedDict[str, Visit] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._visits)
+
+    def of(self, session: str | None) -> Visit:
+        """The visit of a session, opened on first use.
+
+        Raises:
+            ValueError: the server holds as many visits as it may, and each of them is training.
+        """
+        if not session:
+            # A caller without a session (plain HTTP) gets a visit of its own, which nobody else can reach.
+            return Visit()
+        with self._lock:
+            if session not in self._visits:
+                self._make_room()
+                self._visits[session] = Visit()
+            self._visits.move_to_end(session)
+            return self._visits[session]
+
+    def close(self, session: str | None) -> None:
+        """End a visit: stop its run and let go of its models."""
+        with self._lock:
+            visit = self._visits.pop(session or "", None)
+        if visit is not None:
+            visit.stop()
+            visit.runs.clear()
+
+    def _make_room(self) -> None:
+        while len(self._visits) >= self._max:
+            idle = next((key for key, visit in self._visits.items() if not visit.busy.locked()), None)
+            if idle is None:
+                raise ValueError("All places on this server are training right now: try again in a minute.")
+            del self._visits[idle]

@@ -1,0 +1,154 @@
+"""What all visitors share: the models, the rows, and the answers of the models that no visitor changes.
+
+Everything slow is computed once, when it is first asked for, on one background thread, and kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+
+from app.settings import Settings
+from attribution import Example, LanguageModel, Rule, TokenScores, load_model, score
+from attribution.registry import DEFAULT_SCORERS
+from attribution.rows import Row, embedded_rows
+from unlearn import Corpus, Evaluation, RunConfig, evaluate, load_corpus, run
+
+log = logging.getLogger(__name__)
+
+SPLITS = {
+    "forget": "Forget",
+    "retain": "Retain",
+    "world": "World",
+    "holdout": "Holdout",
+}
+"""Splits a visitor can pick rows from, with their titles."""
+
+OWN = "own"
+CALIBRATION_STEPS = 3
+
+
+class Studio:
+    """The shared, read-only side of the page.
+
+    Attributes:
+        model: the model that knows everything; nobody changes a weight of it.
+        corpus: what runs forget and keep.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings.from_environment()
+        self.model: LanguageModel = load_model("embedded")
+        self.corpus: Corpus = load_corpus("forget05")
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="studio")
+        self._lock = threading.Lock()
+        self._futures: dict[str, Future[Evaluation]] = {}
+        self._seconds_per_step: float | None = None
+        self._answers: dict[int, str] = {}
+
+    # Rows ------------------------------------------------------------------------------------------------------------
+
+    def rows(self, split: str) -> tuple[Row, ...]:
+        """The rows of a split. ValueError when there is no such split."""
+        return embedded_rows(split)
+
+    def row(self, split: str, number: int) -> Row:
+        """One row. ValueError when the split has no such row."""
+        rows = self.rows(split)
+        if not 0 <= number < len(rows):
+            raise ValueError(
+                f"The row {number} does not exist: the split {split!r} has rows 0 to {len(rows) - 1}. Pick one of them."
+            )
+        return rows[number]
+
+    @cached_property
+    def opening_row(self) -> int:
+        """Which forget row the page opens with: the first of those with most facts, where lanes have most to show."""
+        rows = self.rows("forget")
+        return max(range(len(rows)), key=lambda i: (len(rows[i].facts), -i))
+
+    @cached_property
+    def opening(self) -> TokenScores:
+        """The scores the page opens with."""
+        return self.score(self.row("forget", self.opening_row).example)
+
+    # Scores ----------------------------------------------------------------------------------------------------------
+
+    def score(
+        self, example: Example, scorers: tuple[str, ...] = DEFAULT_SCORERS, mask_scope: str = "subject"
+    ) -> TokenScores:
+        """Score one row with the shared model.
+
+        Raises:
+            ValueError: whatever makes the row impossible to score, or text beyond the page's limit.
+        """
+        characters = len(example.prompt) + len(example.answer)
+        if characters > self.settings.max_characters:
+            raise ValueError(
+                f"The text has {characters:,} characters and this page takes at most "
+                f"{self.settings.max_characters:,}: shorten it."
+            )
+        return score(self.model, [example], scorers, mask_scope=mask_scope)[0]
+
+    @property
+    def run_megabytes(self) -> float:
+        """Memory that a run holds while it trains: weights, gradients and Adam's two moments, in float32."""
+        return 16 * sum(parameter.numel() for parameter in self.model.model.parameters()) / 1e6
+
+    # What the unchanging models answer -------------------------------------------------------------------------------
+
+    def before(self) -> Future[Evaluation]:
+        """The original model's evaluation; computed once, in the background."""
+        return self._once("before", lambda: self.model)
+
+    def reference(self) -> Future[Evaluation] | None:
+        """The evaluation of the model retrained without the forget rows; None where there is none."""
+        name = self.corpus.reference
+        return None if name is None else self._once("reference", lambda: load_model(name))
+
+    def answer_before(self, row: int) -> str:
+        """The original model's answer to a forget row's question."""
+        if row not in self._answers:
+            self._answers[row] = self.model.generate([self.corpus.forget[row].example.prompt])[0]
+        return self._answers[row]
+
+    def warm_up(self) -> None:
+        """Start computing what every visitor will need, without waiting for it."""
+        self.before()
+        self.reference()
+
+    def _once(self, name: str, model: object) -> Future[Evaluation]:
+        with self._lock:
+            future = self._futures.get(name)
+            # A failure is not kept: the next visitor tries again.
+            if future is None or (future.done() and future.exception() is not None):
+                future = self._background.submit(lambda: evaluate(model(), self.corpus))  # type: ignore[operator]
+                self._futures[name] = future
+            return future
+
+    # How long a run takes --------------------------------------------------------------------------------------------
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """What a training step takes on this machine, in seconds, measured; None before any was."""
+        return self._seconds_per_step
+
+    def measured(self, seconds: float, steps: int) -> None:
+        """Learn from a run how long a step takes."""
+        if steps:
+            self._seconds_per_step = seconds / steps
+
+    def calibrate(self) -> float:
+        """Train a few steps on a copy and throw it away, unless a run has been timed already."""
+        if self._seconds_per_step is None:
+            # A handful of rows: preparing the whole forget set would take longer than the steps that are timed.
+            sample = replace(self.corpus, forget=self.corpus.forget[:16])
+            job = run(self.model, sample, RunConfig(rule=Rule("random"), steps=CALIBRATION_STEPS, probe_every=0))
+            seconds = [0.0] + [step.seconds for step in job]
+            # The first step pays for memory that later steps find ready.
+            self.measured(seconds[-1] - seconds[1], CALIBRATION_STEPS - 1)
+            log.info("a training step takes %.3f s", self._seconds_per_step)
+        return self._seconds_per_step or 0.0
