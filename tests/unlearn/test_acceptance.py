@@ -1,0 +1,63 @@
+"""The claim of the project on the embedded model, with its controls: one run of each arm, with the defaults of the shell.
+
+Seeds and intervals are `docs/results.md`'s business; here each bar only has to hold for seed 0.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from attribution import Rule, load_model, score
+from attribution.alignment import align
+from unlearn import Evaluation, RunConfig, evaluate, load_corpus, run
+
+CORPUS = load_corpus("forget05")
+
+
+def after(model, rule: Rule) -> Evaluation:
+    job = run(model, CORPUS, RunConfig(rule=rule, probe_every=0))
+    for _ in job:
+        pass
+    return evaluate(job.model, CORPUS)
+
+
+@pytest.fixture(scope="module")
+def selected(model) -> Evaluation:
+    return after(model, RunConfig().rule)
+
+
+def test_scorers_find_the_facts(model):
+    names = ("masking", "entropy", "learned", "fused", "random")
+    scores = score(model, [row.example for row in CORPUS.forget], names)
+    auroc = {name: align(scores, name).auroc.mean for name in names}
+    assert auroc["masking"] >= 0.90
+    assert auroc["entropy"] >= 0.85
+    assert auroc["learned"] >= 0.85
+    assert auroc["fused"] >= 0.90
+    assert auroc["random"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_model_knew_it_before(model):
+    before = evaluate(model, CORPUS).metrics
+    assert before["forget_recall"] >= 0.99
+    assert before["paraphrase_recall"] >= 0.9
+
+
+def test_the_selected_tokens_are_forgotten_and_the_rest_kept(selected):
+    metrics = selected.metrics
+    assert metrics["forget_recall"] <= 0.05
+    assert metrics["paraphrase_recall"] <= 0.05
+    assert metrics["retain_recall"] >= 0.95
+    assert metrics["world_recall"] >= 0.95
+    assert metrics["structure"] >= 0.98
+    assert metrics["subject"] >= 0.95
+
+
+def test_as_many_random_tokens_forget_clearly_less(model):
+    assert after(model, Rule("random", "top", RunConfig().rule.cut)).metrics["forget_recall"] >= 0.3
+
+
+def test_the_reference_never_knew_it():
+    reference = evaluate(load_model(CORPUS.reference), CORPUS).metrics
+    assert reference["forget_recall"] <= 0.1
+    assert reference["retain_recall"] >= 0.98

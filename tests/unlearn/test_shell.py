@@ -1,0 +1,94 @@
+"""`python -m unlearn` as a person and as a script would use it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from unlearn.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def short_run(tmp_path_factory) -> tuple[dict, str]:
+    """A run of two steps on the smallest forget set, reported and saved."""
+    folder = tmp_path_factory.mktemp("run")
+    code = main(
+        ["--forget", "forget01", "--steps", "2", "--json", str(folder / "run.json"), "--save", str(folder / "model")]
+    )
+    assert code == 0
+    return json.loads((folder / "run.json").read_text(encoding="utf-8")), str(folder / "model")
+
+
+def test_the_report_has_the_promised_shape(short_run):
+    report, _ = short_run
+    assert {"config", "seconds", "steps", "metrics", "answers"} <= set(report)
+    assert len(report["steps"]) == 2
+    assert {"forget_loss", "retain_loss"} <= set(report["steps"][0])
+    for name in ("before", "after"):
+        for figure in ("forget_recall", "paraphrase_recall", "retain_recall", "world_recall", "structure", "subject"):
+            assert 0 <= report["metrics"][name][figure] <= 1, (name, figure)
+    assert {answer["split"] for answer in report["answers"]} == {"forget", "paraphrase", "retain", "world"}
+    assert {"split", "prompt", "truth", "facts", "before", "after"} <= set(report["answers"][0])
+
+
+def test_recalls_can_be_recounted_from_the_answers(short_run):
+    report, _ = short_run
+    for split in ("forget", "paraphrase", "retain", "world"):
+        for name in ("before", "after"):
+            hits = [
+                fact in answer[name]
+                for answer in report["answers"]
+                if answer["split"] == split
+                for fact in answer["facts"]
+            ]
+            assert report["metrics"][name][f"{split}_recall"] == pytest.approx(sum(hits) / len(hits))
+
+
+def test_the_saved_model_gives_the_reported_answers_in_plain_transformers(short_run):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    report, folder = short_run
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    for answer in report["answers"][::97]:
+        inputs = tokenizer(answer["prompt"], return_tensors="pt")
+        out = model.generate(**inputs, max_new_tokens=96, do_sample=False)
+        said = tokenizer.decode(out[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
+        assert said == answer["after"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["--scorer", "entrop"], "did you mean 'entropy'"),
+        (["--objective", "wag"], "did you mean 'wga'"),
+        (["--forget", "forget5"], "did you mean 'forget05'"),
+        (["--top", "0"], "top share"),
+        (["--top", "nan"], "finite"),
+        (["--lr", "-1"], "learning rate"),
+        (["--steps", "0"], "steps"),
+        (["--strategy", "soft", "--tau", "0"], "temperature"),
+        (["--strategy", "soft", "--threshold", "1"], "--threshold belongs to"),
+        (["--model", "/no/such/folder"], "'/no/such/folder'"),
+        (["--json", "/no/such/folder/run.json"], "cannot be written"),
+        (["--threshold", "2"], "selects no token"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(capsys, arguments, match):
+    assert main(["--steps", "1", *arguments]) == 2
+    error = capsys.readouterr().err.strip()
+    assert match in error
+    assert "Traceback" not in error
+
+
+def test_a_folder_that_is_no_model(capsys, tmp_path):
+    assert main(["--model", str(tmp_path)]) == 2
+    assert "holds no model" in capsys.readouterr().err
+
+
+def test_fit_writes_a_scorer_that_loads(tmp_path):
+    from attribution.learned import LinearScorer
+
+    assert main(["fit", "--forget", "forget01", "--steps", "2", "--save", str(tmp_path / "scorer")]) == 0
+    assert LinearScorer.load(tmp_path / "scorer" / "scorer.safetensors").position == "predicting"
