@@ -141,11 +141,21 @@ class LabelledRow:
         return np.array(chosen)[self.counted] > 0
 
 
-def labelled_rows(scores: Sequence[TokenScores], with_subject: bool = False) -> list[LabelledRow]:
-    """The rows that ground truth can say something about: with a fact token and another one that counts."""
+def labelled_rows(
+    scores: Sequence[TokenScores], with_subject: bool = False, found_subject: bool = False
+) -> list[LabelledRow]:
+    """The rows that ground truth can say something about: with a fact token and another one that counts.
+
+    `found_subject` leaves out the subject that was found automatically beside the one that is marked: for labels that
+    mark facts alone.
+    """
     rows = []
     for row in scores:
-        counted = np.array([with_subject or label != "subject" for label in row.truth])
+        subject = [
+            label == "subject" or (found_subject and given and label is None)
+            for label, given in zip(row.truth, row.given, strict=True)
+        ]
+        counted = np.array([with_subject or not flag for flag in subject])
         truth = np.array([label == "fact" for label in row.truth])[counted]
         if truth.any() and not truth.all():
             eligible = (True,) * len(row) if with_subject else tuple(not given for given in row.given)

@@ -80,14 +80,24 @@ def fitted_scorer(model: LanguageModel) -> LinearScorer:
     return LinearScorer.load(path)
 
 
+def scorer_for(model: LanguageModel, given: LinearScorer | None = None) -> LinearScorer:
+    """The scorer that `learned` uses on a model: the one given, or the one beside the model's files.
+
+    Raises:
+        ValueError: there is none, or it was fitted for another model.
+    """
+    scorer = given or fitted_scorer(model)
+    if scorer.weight.shape != (model.hidden_size,):
+        raise ValueError(
+            f"The fitted scorer has {scorer.weight.numel()} weights and the model {model.name!r} {model.hidden_size} "
+            "hidden units: it was fitted for another model."
+        )
+    return scorer
+
+
 def learned(batch: ScoreBatch) -> list[np.ndarray]:
     """g_t of each answer token, `[n]` per row, from the shared plain forward. The spans are never read."""
-    scorer = batch.options.linear_scorer or fitted_scorer(batch.model)
-    if scorer.weight.shape != (batch.model.hidden_size,):
-        raise ValueError(
-            f"The fitted scorer has {scorer.weight.numel()} weights and the model {batch.model.name!r} "
-            f"{batch.model.hidden_size} hidden units: it was fitted for another model."
-        )
+    scorer = scorer_for(batch.model, batch.options.linear_scorer)
     columns = []
     for statistics in batch.plain:
         states = statistics.predicting if scorer.position == "predicting" else statistics.own

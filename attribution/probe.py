@@ -12,6 +12,7 @@ import numpy as np
 
 from attribution.language_model import TokenStatistics
 from attribution.scoring import ScoreBatch
+from attribution.subject import Subject
 
 FOLDS = 5
 # Inverse strength of the L2 penalty on standardised states: strong, for there are many of them and few rows.
@@ -29,7 +30,9 @@ def probe(batch: ScoreBatch) -> list[np.ndarray]:
     Raises:
         ValueError: fewer than two groups have rows with marked facts, or `probe_groups` does not fit the rows.
     """
-    groups = _groups(batch)
+    groups = batch.options.probe_groups or subject_groups(batch.subjects)
+    if len(groups) != len(batch.rows):
+        raise ValueError(f"probe_groups names {len(groups)} groups for {len(batch.rows)} rows: one a row is needed.")
     labels = [np.array([label == "fact" for label in row.truth]) for row in batch.rows]
     if len({group for group, truth in zip(groups, labels, strict=True) if truth.any()}) < 2:
         raise ValueError(
@@ -51,13 +54,9 @@ def _states(plain: TokenStatistics, position: str) -> np.ndarray:
     return {"own": own, "predicting": predicting}.get(position, np.concatenate([own, predicting], axis=1))
 
 
-def _groups(batch: ScoreBatch) -> list[Hashable]:
-    given = batch.options.probe_groups
-    if given is not None:
-        if len(given) != len(batch.rows):
-            raise ValueError(f"probe_groups names {len(given)} groups for {len(batch.rows)} rows: one a row is needed.")
-        return list(given)
-    return [subject.text.casefold() if subject.text else f"row {i}" for i, subject in enumerate(batch.subjects)]
+def subject_groups(subjects: Sequence[Subject]) -> list[Hashable]:
+    """The group of each row: rows about one subject share it, and a row without a subject stands alone."""
+    return [subject.text.casefold() if subject.text else f"row {i}" for i, subject in enumerate(subjects)]
 
 
 def _folds(groups: Sequence[Hashable], labels: Sequence[np.ndarray]) -> list[set[int]]:
