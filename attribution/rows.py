@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,13 +44,16 @@ class Row:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Rows of a JSON Lines file: `question` and `answer`, optionally `id`, `spans`, `paraphrased_question`,
-    `paraphrased_answer`, `paraphrased_spans`, `perturbed_answer`, `author`.
+    """Rows of a JSON Lines file: `question` and `answer` (or plain `text`), optionally `id`, `spans`,
+    `paraphrased_question`, `paraphrased_answer`, `paraphrased_spans`, `perturbed_answer`, `author`.
 
     Raises:
         ValueError: the file is missing, empty, not UTF-8 JSON Lines, or a line lacks a field; the line is named.
     """
-    return [_row(path, number, record) for number, record in _records(path)]
+    return [
+        row_of(record, f"Line {number} of {str(path)!r}", f"{path.stem}:{number - 1}")
+        for number, record in records_of(path)
+    ]
 
 
 @cache
@@ -123,7 +126,8 @@ def _author(row: Row) -> int:
     return -1 if row.author is None else row.author
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def records_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON Lines file with their line numbers. ValueError as for `read_rows`."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -149,30 +153,48 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise ValueError(f"The file {str(path)!r} has no rows.")
 
 
-def _row(path: Path, number: int, record: dict[str, Any]) -> Row:
-    for name in ("question", "answer"):
-        if not isinstance(record.get(name), str):
+def row_of(record: Mapping[str, Any], where: str, row_id: str) -> Row:
+    """A row from a record with `question` (or `prompt`) and `answer`, or with plain `text`, and what else there is.
+
+    Args:
+        where: how an error names the record, such as `Line 3 of 'rows.jsonl'`.
+        row_id: the id of a record that has none.
+
+    Raises:
+        ValueError: a field is missing or unusable.
+    """
+    question = record.get("question", record.get("prompt"))
+    answer = record.get("answer")
+    if question is None and answer is None and isinstance(record.get("text"), str):
+        question, answer = "", record["text"]
+    for name, value in (("question", question), ("answer", answer)):
+        if not isinstance(value, str):
             have = ", ".join(map(str, record)) or "none"
-            raise ValueError(f"Line {number} of {str(path)!r} has no text field {name!r} (its fields: {have}).")
+            raise ValueError(f"{where} has no text field {name!r} (its fields: {have}).")
     try:
-        row_id = str(record.get("id", f"{path.stem}:{number - 1}"))
+        row_id = row_id if record.get("id") in (None, "") else str(record["id"])
         paraphrase = None
         if isinstance(record.get("paraphrased_question"), str) or isinstance(record.get("paraphrased_answer"), str):
             paraphrase = Example(
-                record.get("paraphrased_question") or record["question"],
-                record.get("paraphrased_answer") or record["answer"],
+                record.get("paraphrased_question") or question,
+                record.get("paraphrased_answer") or answer,
                 _spans(record.get("paraphrased_spans")),
                 f"{row_id}-paraphrase",
             )
         return Row(
-            example=Example(record["question"], record["answer"], _spans(record.get("spans")), row_id),
+            example=Example(question, answer, _spans(record.get("spans")), row_id),  # type: ignore[arg-type]
             paraphrase=paraphrase,
             perturbed=tuple(map(str, record.get("perturbed_answer") or ())),
             author=record.get("author"),
         )
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"Line {number} of {str(path)!r}: {error}") from error
+        raise ValueError(f"{where}: {error}") from error
 
 
 def _spans(spans: Any) -> tuple[Span, ...]:
-    return tuple(Span(int(span["start"]), int(span["end"]), str(span.get("kind", "fact"))) for span in spans or ())
+    found = []
+    for span in spans or ():
+        if not isinstance(span, Mapping) or "start" not in span or "end" not in span:
+            raise ValueError(f"The span {span!r} is no object with start and end (and kind: fact unless told).")
+        found.append(Span(int(span["start"]), int(span["end"]), str(span.get("kind") or "fact")))
+    return tuple(found)
