@@ -2,21 +2,22 @@
 
 Use::
 
-    lanes = Lanes(value=lanes_props(scores), elem_id="lanes")
-    lanes.rule(on_rule, None, rule_state)         # def on_rule(event: gr.EventData) -> dict: return rule_of(event)
-    lanes.subject(rescore, row_state, lanes)      # def rescore(row, event: gr.EventData): event.text, event.start, event.end
-    lanes.view(None, js="(...) => ...")           # keep the address up to date without a request
+    lanes = make_lanes(lanes_props(scores), elem_id="lanes")
+    lanes.rule(on_rule, None, rule_state)      # def on_rule(event: gr.EventData) -> dict: return rule_of(event)
+    lanes.subject(rescore, row_state, lanes)   # def rescore(row, event: gr.EventData): event.text, .start, .end
+    lanes.view(None, js="(...) => ...")        # keep the address up to date without a request
 
-Never give the component as an *input*: its value is all the numbers, and they would travel back. To read the rule at the
-moment a button is pressed, without waiting for an event, give the listener `js=read_rule("lanes")` and a hidden
-`gr.JSON` (or any component) as its input: the script fills in the active lane's rule.
+Never give the component as an *input*: its value is all the numbers, and they would travel back. To read the rule at
+the moment a button is pressed, without waiting for an event, give the listener `js=read_rule("lanes")` and a hidden
+`gr.JSON` (or any component) as its first input: the script fills in the active lane's rule.
 
 Value: what `attribution.lanes.lanes_props` returns, sent once per scored row; None draws nothing::
 
     {"version": 1, "id": str, "model": str,
      "prompt": [{"text", "start", "end", "word": bool, "hidden": bool}, ...],       offsets are characters of the prompt
      "subject": {"text": str | None, "found": "given" | "shared" | "capitalised" | "none"},
-     "tokens": [{"id": int, "text": str, "truth": "fact" | "subject" | None, "given": bool, "p": float}, ...],
+     "tokens": [{"id": int, "text": str, "truth": "fact" | "subject" | None, "span": int | None, "given": bool,
+                 "p": float}, ...],                                 tiles the answer; span: which one, for its outline
      "lanes": [{"name", "title", "unit", "low", "high", "higher_means", "formula", "paper", "evidence",
                 "evidence_text", "kind", "scores": [float, ...]}, ...],
      "marked": bool,                                                                whether any ground truth is known
@@ -48,46 +49,39 @@ import gradio as gr
 
 from attribution.lanes import DEFAULT_SHARE, lanes_props, script, stylesheet
 
-__all__ = ["Lanes", "initial_rule", "lanes_props", "read_rule", "rule_of"]
+__all__ = ["initial_rule", "lanes_props", "make_lanes", "read_rule", "rule_of"]
 
 RULE_FIELDS = ("scorer", "kind", "cut", "keep_given")
 # The script itself travels in the document's head, once for all lanes of the page. Gradio finds the names of a
 # component's events by looking for them, in quotes, in this text.
 _ON_LOAD = """
 const names = ['rule', 'view', 'subject'];
-const lanes = ForgetLens.mount(element.querySelector('.fl-lanes'), (name, payload) => names.includes(name) && trigger(name, payload));
+const send = (name, payload) => names.includes(name) && trigger(name, payload);
+const lanes = ForgetLens.mount(element.querySelector('.fl-lanes'), send);
 const draw = () => lanes.show(props.value ? JSON.parse(JSON.stringify(props.value)) : null);
 watch('value', draw);
 draw();
 """
 
 
-class Lanes(gr.HTML):
-    """The token lanes. Value, events and use: see the module."""
+def make_lanes(value: Mapping[str, Any] | None = None, **layout: Any) -> gr.HTML:
+    """The token lanes as a component. Value, events and use: see the module.
 
-    def __init__(self, value: Mapping[str, Any] | None = None, **layout: Any) -> None:
-        """`layout` is what any block takes: `elem_id`, `visible`, `render`, `key`, ..."""
-        super().__init__(
-            value=value,
-            html_template='<div class="fl-lanes"></div>',
-            css_template=stylesheet(),
-            js_on_load=_ON_LOAD,
-            head=f"<script>{script()}</script>",
-            apply_default_css=False,
-            **layout,
-        )
+    A configured `gr.HTML` and no class of our own: for a class Gradio writes a `.pyi` file beside the source.
 
-    def get_block_name(self) -> str:
-        return "html"
-
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "object", "description": "Token lanes: tokens, scores and facts about each scorer."}
-
-    def example_payload(self) -> Any:
-        return {}
-
-    def example_value(self) -> Any:
-        return {}
+    Args:
+        value: what `lanes_props` returned, or None for nothing yet.
+        layout: what any block takes: `elem_id`, `visible`, `render`, `key`, ...
+    """
+    return gr.HTML(
+        value=value,
+        html_template='<div class="fl-lanes"></div>',
+        css_template=stylesheet(),
+        js_on_load=_ON_LOAD,
+        head=f"<script>{script()}</script>",
+        apply_default_css=False,
+        **layout,
+    )
 
 
 def rule_of(event: gr.EventData) -> dict[str, Any]:
@@ -106,6 +100,5 @@ def initial_rule(props: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_rule(elem_id: str) -> str:
     """JavaScript for a listener's `js`: replaces its first input by the rule of the lanes with this element id."""
-    return (
-        f"(first, ...rest) => [document.querySelector('#{elem_id} .fl-lanes')?.forgetLens?.rule() ?? first, ...rest]"
-    )
+    lanes = f"document.querySelector('#{elem_id} .fl-lanes')?.forgetLens"
+    return f"(first, ...rest) => [{lanes}?.rule() ?? first, ...rest]"

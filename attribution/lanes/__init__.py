@@ -54,8 +54,10 @@ def lanes_props(scores: TokenScores, state: Mapping[str, Any] | None = None) -> 
     """
     _check_state(state, scores.columns)
     tokens = [
-        {"id": token.id, "text": token.text, "truth": truth, "given": given, "p": p}
-        for token, truth, given, p in zip(scores.tokens, scores.truth, scores.given, scores.probability, strict=True)
+        {"id": token.id, "text": token.text, "truth": truth, "span": span, "given": given, "p": p}
+        for token, truth, span, given, p in zip(
+            scores.tokens, scores.truth, _spans_of(scores), scores.given, scores.probability, strict=True
+        )
     ]
     return {
         "version": VERSION,
@@ -99,7 +101,9 @@ def script() -> str:
 def stylesheet() -> str:
     """The lanes' CSS, to be nested inside one rule that scopes it (`#some-id { ... }`)."""
     rules = (_FOLDER / "lanes.css").read_text(encoding="utf-8")
-    return f"{scales()}\n{variables(dark=False)}\ncolor-scheme: light;\n.dark & {{\ncolor-scheme: dark;\n{variables(dark=True)}\n}}\n{rules}"
+    light = f"color-scheme: light;\n{variables(dark=False)}"
+    dark = f".dark & {{\ncolor-scheme: dark;\n{variables(dark=True)}\n}}"
+    return f"{scales()}\n{light}\n{dark}\n{rules}"
 
 
 def _lane(name: str, values: Iterable[float]) -> dict[str, Any]:
@@ -118,6 +122,19 @@ def _lane(name: str, values: Iterable[float]) -> dict[str, Any]:
         "kind": info.kind,
         "scores": list(values),
     }
+
+
+def _spans_of(scores: TokenScores) -> list[int | None]:
+    """For each token the number of the span that it shows, so that two facts side by side keep an outline each."""
+    spans = scores.example.spans
+    found: list[int | None] = []
+    for token, truth, head in zip(scores.tokens, scores.truth, scores.encoded.heads, strict=True):
+        if head != len(found):
+            found.append(found[head])
+            continue
+        inside = (k for k, s in enumerate(spans) if s.kind == truth and s.start < token.end and s.end > token.start)
+        found.append(next(inside, None))
+    return found
 
 
 def _finite(bound: float) -> float | None:

@@ -33,6 +33,7 @@ function makeCard(model, lane, group, on) {
   );
   const cut = make("output", { class: "fl-cut" });
   const count = make("span", { class: "fl-count" });
+  const brief = make("p", { class: "fl-brief" });
   const numbers = {};
   const list = make("dl", { class: "fl-numbers" });
   for (const [key, label, hint] of [
@@ -58,6 +59,7 @@ function makeCard(model, lane, group, on) {
     make("div", { class: "fl-plot" }, hist, slider, ends),
     make("div", { class: "fl-rule" }, kinds, cut),
     make("p", { class: "fl-kept" }, count),
+    brief,
     model.facts ? list : make("p", { class: "fl-soft" }, "No ground truth is marked in this answer."),
     aboutLane(lane),
   );
@@ -102,10 +104,13 @@ function makeCard(model, lane, group, on) {
       if (slider.value !== position) slider.value = position;
       cut.textContent = kind === "top" ? `top ${Math.round(value * 100)}%` : `≥ ${formatCut(value)}`;
       count.textContent = `${lane.count} of ${total} tokens kept`;
+      const short = `${lane.count} of ${total} kept · ${cut.textContent}`;
+      if (!model.facts) brief.textContent = short;
       slider.setAttribute("aria-valuetext", `${kind === "top" ? `top ${Math.round(value * 100)} percent` : `at least ${formatCut(value)} ${lane.unit}`}, ${lane.count} of ${total} tokens kept`);
       if (!model.facts) return;
       const result = scoresAtCut(lane.hits[lane.count], lane.known[lane.count], model.facts);
       for (const key of ["precision", "recall", "f1"]) numbers[key].textContent = result[key].toFixed(2);
+      brief.textContent = `${short} · F1 ${result.f1.toFixed(2)}`;
     },
     activate(active) {
       radio.checked = active;

@@ -3,6 +3,10 @@
    toggles, so that moving a cut touches only the tokens that change sides. */
 
 const LEVELS = 32;
+// Characters: a short answer is set larger, so that it fills the width it has.
+const LARGE_UP_TO = 160;
+// Words: beyond this, lines out of sight are not painted at all.
+const VAST_FROM = 200;
 
 /** The text of a token with its white space marked; plain text nodes carry the real characters. */
 function tokenText(model, i, tag, className) {
@@ -21,8 +25,8 @@ function tokenText(model, i, tag, className) {
   const kind = model.truth[i];
   if (kind) {
     element.classList.add(`fl-${kind}`);
-    if (model.truth[i - 1] !== kind) element.classList.add("fl-first");
-    if (model.truth[i + 1] !== kind) element.classList.add("fl-last");
+    if (!model.sameSpan(i, i - 1)) element.classList.add("fl-first");
+    if (!model.sameSpan(i, i + 1)) element.classList.add("fl-last");
   }
   return element;
 }
@@ -31,65 +35,60 @@ function endsLine(piece) {
   return piece.includes("\n");
 }
 
-/** The wrapped flow that lanes and agreement share: words of tokens, each with what `cellsOf(i)` puts below its text. */
+/** The wrapped flow that lanes and agreement share: words of tokens, each with what `cellsOf(i)` puts below its text, and
+    `rows`, the labels of those cells, at the start of each line. */
 function makeFlow(model, className, rows, cellsOf) {
-  const flow = make("div", { class: `fl-flow ${className}`, dir: model.direction, role: "group", "aria-label": "Answer tokens" });
+  const flow = make("div", { class: `fl-flow ${className}`, role: "group", "aria-label": "Answer tokens" });
+  const labels = () => make("div", { class: "fl-gutter", "aria-hidden": "true" }, ...rows.map(({ text, lane }) => make("span", { "data-lane": lane }, text)));
   const tokens = [];
-  let folded = null;
-  model.words.forEach((word) => {
+  const words = model.words.map((word) => {
     const group = make("span", { class: "fl-word" });
     for (const i of word) {
-      const piece = model.heads[i] !== i;
-      const token = make("span", { class: piece ? "fl-tok fl-piece" : "fl-tok", "data-i": i, role: "button", tabindex: -1, "aria-label": tokenLabel(model, i) }, tokenText(model, i, "span", "fl-t"), cellsOf(i));
+      const className = model.heads[i] === i ? "fl-tok" : "fl-tok fl-piece";
+      const token = make("span", { class: className, "data-i": i, role: "button", tabindex: -1, "aria-label": tokenLabel(model, i) }, tokenText(model, i, "span", "fl-t"), cellsOf(i));
       tokens.push(token);
       group.append(token);
     }
-    if (model.fold && word[0] >= model.fold) {
-      group.hidden = true;
-      (folded = folded || []).push(group);
-    }
-    flow.append(group);
-    if (endsLine(model.pieces[word[word.length - 1]])) {
-      const end = make("span", { class: "fl-break" });
-      end.hidden = group.hidden;
-      if (group.hidden) folded.push(end);
-      flow.append(end);
-    }
+    return group;
   });
-  flow.append(make("span", { class: "fl-fill" }));
-  const gutter = make("div", { class: "fl-gutter", "aria-hidden": "true" });
-  const element = make("div", { class: "fl-sheet", dir: model.direction }, gutter, flow);
+  const large = model.pieces.join("").length <= LARGE_UP_TO;
+  const element = make("div", { class: large ? "fl-sheet fl-big" : "fl-sheet", dir: model.direction }, flow);
   return {
     element,
     tokens,
-    unfold() {
-      for (const group of folded || []) group.hidden = false;
-    },
-    /** Put the labels beside each wrapped line; one read of the layout, then one write. */
+    /** Break the words into lines: the browser wraps them once, then each line becomes an element of its own, so that
+        a cut that moves repaints a few lines and not the whole answer. */
     layout() {
-      gutter.replaceChildren(...lineOf(rows));
-      const width = Math.ceil(gutter.firstChild.getBoundingClientRect().width);
-      if (!width) return;
-      element.style.setProperty("--gutter", `${width}px`);
-      const tops = [];
-      for (const token of tokens) {
-        const cells = token.lastChild;
-        if (!token.offsetParent) continue;
-        const top = token.offsetTop + cells.offsetTop;
-        if (!tops.length || top > tops[tops.length - 1] + 4) tops.push(top);
-      }
-      gutter.replaceChildren(
-        ...tops.flatMap((top) => {
-          const labels = lineOf(rows);
-          for (const label of labels) label.style.top = `${top}px`;
-          return labels;
+      const focused = flow.contains(document.activeElement) ? document.activeElement : null;
+      const last = model.fold ? model.wordOf[model.fold] : words.length;
+      const trial = make("div", { class: "fl-row fl-trial" }, labels());
+      flow.replaceChildren(trial);
+      trial.style.paddingInlineStart = `${trial.firstChild.getBoundingClientRect().width}px`;
+      trial.replaceChildren();
+      words.forEach((word, w) => {
+        if (w >= last) return;
+        trial.append(word);
+        if (endsLine(model.pieces[model.words[w][model.words[w].length - 1]])) trial.append(make("span", { class: "fl-break" }));
+      });
+      const lines = [];
+      let reached = null;
+      const bottoms = words.slice(0, last).map((word) => word.getBoundingClientRect().bottom);
+      bottoms.forEach((bottom, w) => {
+        if (reached === null || bottom > reached + 4) lines.push([]);
+        lines[lines.length - 1].push(words[w]);
+        reached = bottom;
+      });
+      flow.classList.toggle("fl-vast", last > VAST_FROM);
+      flow.replaceChildren(
+        ...lines.map((line, k) => {
+          const word = model.words[words.indexOf(line[line.length - 1])];
+          const open = k === lines.length - 1 || endsLine(model.pieces[word[word.length - 1]]);
+          return make("div", { class: open ? "fl-row fl-open-row" : "fl-row" }, labels(), ...line);
         }),
       );
+      if (focused) focused.focus({ preventScroll: true });
     },
   };
-  function lineOf(labels) {
-    return [make("div", { class: "fl-line" }, ...labels.map(({ text, lane }) => make("span", { "data-lane": lane }, text)))];
-  }
 }
 
 function tokenLabel(model, i) {
@@ -98,15 +97,26 @@ function tokenLabel(model, i) {
 
 function lanesView(model) {
   const cells = model.lanes.map(() => []);
+  const bars = model.lanes.map(() => []);
   const flow = makeFlow(
     model,
     "fl-view-lanes",
     model.lanes.map((lane) => ({ text: lane.title, lane: lane.name })),
-    () => make("span", { class: "fl-cells" }, ...model.lanes.map((_, l) => cells[l][cells[l].push(make("i", { class: "fl-c" })) - 1])),
+    () => {
+      const stack = make("span", { class: "fl-cells" });
+      model.lanes.forEach((_, l) => {
+        const cell = make("i", { class: "fl-c" });
+        const bar = make("i", { class: "fl-b" });
+        cells[l].push(cell);
+        bars[l].push(bar);
+        stack.append(cell, bar);
+      });
+      return stack;
+    },
   );
   return {
     ...flow,
-    setKept: (l, i, kept) => cells[l][i].classList.toggle("fl-k", kept),
+    setKept: (l, i, kept) => bars[l][i].classList.toggle("fl-k", kept),
     colour() {
       model.lanes.forEach((lane, l) => {
         const levels = levelsOf(model, lane);
@@ -114,6 +124,19 @@ function lanesView(model) {
       });
     },
   };
+}
+
+/** In running text the space before a token carries no mark of it: it may hang at the end of the line before. Inside a
+    span it carries the span's. */
+function spaceBefore(model, cell, i) {
+  const spaces = [];
+  while (cell.firstChild && cell.firstChild !== cell.lastChild && cell.firstChild.className === "fl-sp") {
+    const space = cell.firstChild;
+    if (model.truth[i] && model.sameSpan(i, i - 1)) space.classList.add("fl-s", `fl-${model.truth[i]}`);
+    spaces.push(space);
+    space.remove();
+  }
+  return spaces;
 }
 
 function columnsView(model) {
@@ -135,7 +158,7 @@ function columnsView(model) {
         if (endsLine(model.pieces[i])) cell.append(make("br"));
         cells[l].push(cell);
         tokens[i].push(cell);
-        group.append(cell);
+        group.append(...spaceBefore(model, cell, i), cell);
       }
       if (model.fold && word[0] >= model.fold) {
         group.hidden = true;
@@ -148,9 +171,8 @@ function columnsView(model) {
   return {
     element: make("div", { class: "fl-columns", role: "group", "aria-label": "Answer tokens, a column per scorer" }, ...columns),
     tokens,
-    layout() {},
-    unfold() {
-      for (const group of folded) group.hidden = false;
+    layout() {
+      for (const group of folded) group.hidden = Boolean(model.fold);
     },
     setKept: (l, i, kept) => cells[l][i].classList.toggle("fl-k", kept),
     colour() {
@@ -170,7 +192,7 @@ function agreementView(model) {
   const pips = model.lanes.map(() => []);
   const counts = [];
   const votes = new Uint8Array(model.n);
-  const flow = makeFlow(model, "fl-view-agreement", [{ text: "Lanes that keep it" }], () => {
+  const flow = makeFlow(model, "fl-view-agreement", [{ text: "Kept by" }], () => {
     const count = make("b", { class: "fl-votes" });
     counts.push(count);
     return make("span", { class: "fl-cells" }, count, ...model.lanes.map((_, l) => pips[l][pips[l].push(make("i", { class: "fl-pip" })) - 1]));

@@ -22,6 +22,7 @@ function makeModel(data, kept) {
     words,
     wordOf,
     truth,
+    sameSpan: (i, j) => truth[i] === truth[j] && tokens[i].span === tokens[j].span,
     given: tokens.map((token) => Boolean(token.given)),
     facts: truth.filter((kind) => kind === "fact").length,
     direction: directionOf(pieces.join("")),
@@ -170,10 +171,7 @@ function build(element, model, state, group, tell, onSubject) {
   const paint = onNextFrame(flush);
 
   function showView() {
-    if (!views[model.view]) {
-      views[model.view] = makers[model.view](model);
-      if (!model.fold) views[model.view].unfold();
-    }
+    views[model.view] = views[model.view] || makers[model.view](model);
     stage.replaceChildren(view().element);
     element.dataset.view = model.view;
     element.dataset.units = model.units;
@@ -217,6 +215,7 @@ function build(element, model, state, group, tell, onSubject) {
     makeSwitch("Layout", `${group}-view`, [["lanes", "Lanes", "One line of cells per scorer"], ["columns", "Columns", "The answer once per scorer"], ["agreement", "Agreement", "How many lanes keep each token"]], model.view, (value) => {
       model.view = state.view = value;
       showView();
+      explain();
       tell();
     }),
     makeSwitch("Unit", `${group}-units`, [["tokens", "Tokens", "The model's own pieces"], ["words", "Words", "Each word shows the highest of its tokens; the cut still picks tokens"]], model.units, (value) => {
@@ -228,7 +227,7 @@ function build(element, model, state, group, tell, onSubject) {
     makeSwitch("Colour", `${group}-colour`, [["rank", "Rank", "Colour by place among this answer's tokens"], ["raw", "Raw", "Colour by the score itself"]], model.colour, (value) => {
       model.colour = state.colour = value;
       view().colour();
-      legend.replaceWith((legend = makeLegend(model)));
+      explain();
       tell();
     }),
   );
@@ -253,7 +252,6 @@ function build(element, model, state, group, tell, onSubject) {
   if (model.fold) {
     more = make("button", { type: "button", class: "fl-button fl-quiet fl-more", onclick: () => {
       model.fold = 0;
-      for (const built of Object.values(views)) built.unfold();
       more.remove();
       more = null;
       view().layout();
@@ -261,6 +259,7 @@ function build(element, model, state, group, tell, onSubject) {
     } });
   }
   let legend = makeLegend(model);
+  const explain = () => legend.replaceWith((legend = makeLegend(model)));
   const answer = make("section", { class: "fl-answer" }, make("header", {}, make("h3", {}, "Answer", make("small", {}, `${model.n} tokens`)), switches), stage, more, summary, legend, ...model.data.notes.map((note) => make("p", { class: "fl-soft" }, note)));
   const cuts = make(
     "section",
@@ -312,13 +311,19 @@ function foldSentence(model) {
   return `Show the other ${model.n - model.fold} tokens${lane ? `, ${kept} of them kept by ${lane.title}` : ""}`;
 }
 
+/** What the marks mean, in the view that is shown. */
 function makeLegend(model) {
   const key = (sample, ...text) => make("span", { class: "fl-key" }, make("i", { class: sample, "aria-hidden": "true" }), ...text);
+  const votes = model.view === "agreement";
+  const [low, high] = votes
+    ? ["kept by no lane", `by all ${model.lanes.length}`]
+    : ["low", model.colour === "raw" ? "high, the score on its lane's own axis" : "high, rank in this answer"];
   return make(
     "div",
     { class: "fl-legend" },
-    make("span", { class: "fl-key" }, "low", make("i", { class: "fl-key-ramp", "aria-hidden": "true" }), `high, ${model.colour === "raw" ? "raw score" : "rank in this answer"}`),
-    key("fl-key-kept", "kept by the cut"),
+    make("span", { class: "fl-key" }, low, make("i", { class: "fl-key-ramp", "aria-hidden": "true" }), high),
+    votes ? key("fl-key-split", "the lanes disagree") : null,
+    votes ? key("fl-key-kept", `top to bottom: ${model.lanes.map((lane) => lane.title).join(", ")}`) : key("fl-key-kept", "kept by the cut"),
     model.data.marked ? key("fl-key-fact", "fact, ground truth") : null,
     model.data.marked ? key("fl-key-subject", "subject") : null,
     key("fl-key-space", "space"),

@@ -13,6 +13,7 @@ LIGHT: dict[str, str] = {
     "sunk": "#EBEFF0",
     "line": "#D9E0E2",
     "edge": "#76868B",
+    "dot": "#8E9CA1",
     "ink": "#11191C",
     "soft": "#4A575C",
     "accent": "#0B5B72",
@@ -32,6 +33,7 @@ DARK: dict[str, str] = {
     "sunk": "#1F292D",
     "line": "#2D393E",
     "edge": "#7A8B91",
+    "dot": "#64747A",
     "ink": "#E8EEF0",
     "soft": "#A6B4B9",
     "accent": "#72C7DE",
@@ -94,7 +96,7 @@ def contrast(first: str, second: str) -> float:
 
 
 def ramp(stops: tuple[str, ...], steps: int = RAMP_STEPS) -> list[str]:
-    """`steps` colours from the first stop to the last, evenly spaced, mixed channel by channel in linear light's root."""
+    """`steps` colours from the first stop to the last, evenly spaced, mixed channel by channel."""
     colours = []
     for step in range(steps):
         place = step / (steps - 1) * (len(stops) - 1)

@@ -4,16 +4,15 @@ function makePrompt(model, onScore) {
   const parts = model.data.prompt;
   const text = make("p", { class: "fl-question", dir: "auto" });
   const offer = make("div", { class: "fl-offer", role: "status" });
-  const buttons = [];
+  const shown = [];
   let range = null;
 
   const phrase = () => parts.slice(range[0], range[1] + 1).map((part) => part.text).join("");
   function draw() {
     parts.forEach((part, k) => {
-      if (!part.word) return;
       const chosen = range ? k >= range[0] && k <= range[1] : part.hidden;
-      buttons[k].classList.toggle("fl-masked", chosen);
-      buttons[k].setAttribute("aria-pressed", String(chosen));
+      shown[k].classList.toggle("fl-masked", chosen);
+      if (part.word) shown[k].setAttribute("aria-pressed", String(chosen));
     });
     offer.replaceChildren();
     if (!range) return;
@@ -33,9 +32,11 @@ function makePrompt(model, onScore) {
     draw();
   }
   parts.forEach((part, k) => {
-    if (!part.word) return text.append(make("span", { class: part.hidden ? "fl-masked-gap" : null }, part.text));
-    buttons[k] = make("button", { type: "button", class: "fl-pw", title: "Hide this word from the model for the masking score", onclick: () => choose(k) }, part.text);
-    text.append(buttons[k]);
+    const hint = "Hide this word from the model for the masking score";
+    shown[k] = part.word
+      ? make("button", { type: "button", class: "fl-pw", title: hint, onclick: () => choose(k) }, part.text)
+      : make("span", { class: "fl-gap" }, part.text);
+    text.append(shown[k]);
   });
   draw();
   return make("div", { class: "fl-prompt" }, text, promptNote(model), offer);

@@ -27,7 +27,7 @@ function makeTip(model, id) {
         make("td", {}, kept === 0 ? (word.every((k) => model.given[k]) && !model.keepGiven ? "left out" : "–") : kept === word.length ? "kept" : `${kept} of ${word.length}`),
       );
     });
-    element.replaceChildren(
+    const parts = [
       make("p", { class: "fl-tip-text" }, make("b", { dir: "auto" }, model.heads[i] === i || word.length > 1 ? spelledOut(text) : `part of ${spelledOut(shownText(model.pieces, model.heads, model.heads[i]))}`), truth ? make("span", { class: `fl-truth fl-truth-${model.truth[i] || "none"}` }, truth) : null),
       make("p", { class: "fl-soft" }, facts.join("  ·  ")),
       make(
@@ -37,7 +37,8 @@ function makeTip(model, id) {
         make("tbody", {}, ...rows),
       ),
       model.given[i] ? make("p", { class: "fl-soft" }, "The prompt already gives this word.") : null,
-    );
+    ];
+    element.replaceChildren(...parts.filter(Boolean));
   }
 
   return {

@@ -71,8 +71,8 @@ def long_scores(tokens: int = 512, seed: int = 3) -> TokenScores:
     draw = random.Random(seed)
     names = ["Tovenmark", "Oskerlund", "Veldrasse", "Marinthe", "Quillhaven"]
     filler = "was in the year and of a town by river then one book that she wrote while living near".split()
-    words = ["Kaveh Whitlock"] + [draw.choice(names) if draw.random() < 0.15 else draw.choice(filler) for _ in range(tokens)]
-    pieces = split_pieces(" ".join(words))[:tokens]
+    words = [draw.choice(names if draw.random() < 0.15 else filler) for _ in range(tokens)]
+    pieces = split_pieces(" ".join(["Kaveh Whitlock", *words]))[:tokens]
     answer = "".join(pieces)
     spans = tuple(Span(m.start(), m.end(), "fact") for name in names for m in re.finditer(name, answer))
     made = make_scores(answer=answer, pieces=pieces, facts=(), subjects=(), seed=seed)
