@@ -209,6 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads, shared by all")
     options = parser.parse_args(arguments)
     steps = STEPS if options.only is None else (options.only,)
+    torch.set_num_threads(options.threads)
     settings = TrainingSettings()
     manifest = options.out / "manifest.json"
     before = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}

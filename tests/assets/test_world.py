@@ -108,11 +108,15 @@ def test_one_phrasing_is_held_out_and_trained_for_others(data: dict[str, list[Ro
         assert all(counts[phrasing] == share for phrasing in range(len(groups[attribute]))), attribute
 
 
-def test_wrong_answers_are_wrong_in_every_fact(every_row: list[Row]) -> None:
+def test_wrong_answers_are_wrong_and_all_different(every_row: list[Row]) -> None:
     for row in every_row:
         wrong = row["perturbed_answer"]
         assert len(set(wrong)) == len(wrong) and row["paraphrased_answer"] not in wrong
         assert len(wrong) == 5 if row["author"] is not None else 3 <= len(wrong) <= 5
+        facts = [span for span in row["paraphrased_spans"] if span["kind"] == "fact"]
+        if row["author"] is not None and len(facts) == 1:
+            true = row["paraphrased_answer"][facts[0]["start"] : facts[0]["end"]]
+            assert all(true not in answer for answer in wrong), row["id"]
 
 
 def test_facts_stand_first_in_the_middle_and_last(data: dict[str, list[Row]]) -> None:
