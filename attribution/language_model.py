@@ -145,10 +145,23 @@ class LanguageModel:
         Positions are 0, 1, 2, ... whatever the mask says: some families derive them from the mask, which would move
         every token after a hidden one.
         """
-        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": attention, "use_cache": False}
+        return self._forward(ids, attention).last_hidden_state
+
+    def body_and_layer(self, ids: Tensor, attention: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+        """`body`, and beside it the states that block `layer` (1 is the first) puts out, `[batch, length, d]`."""
+        output = self._forward(ids, attention, output_hidden_states=True)
+        return output.last_hidden_state, output.hidden_states[layer]
+
+    def _forward(self, ids: Tensor, attention: Tensor, **options: Any) -> Any:
+        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": attention, "use_cache": False, **options}
         if self._takes_positions:
             inputs["position_ids"] = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-        return self._body(**inputs).last_hidden_state
+        return self._body(**inputs)
+
+    @cached_property
+    def depth(self) -> int:
+        """How many blocks the body has."""
+        return int(self.model.config.get_text_config().num_hidden_layers)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """The model's own logits of `[..., d]` hidden states, with its scaling and soft cap."""

@@ -17,8 +17,8 @@ from attribution.fusion import normalise
 from attribution.registry import scorer_info
 from attribution.token_scores import TokenScores
 
-RuleKind = Literal["threshold", "top", "soft", "sequence"]
-RULE_KINDS: tuple[str, ...] = ("threshold", "top", "soft", "sequence")
+RuleKind = Literal["threshold", "top", "soft", "proportional", "raw", "sequence"]
+RULE_KINDS: tuple[str, ...] = ("threshold", "top", "soft", "proportional", "raw", "sequence")
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,10 @@ class Rule:
     Attributes:
         scorer: whose scores are cut; `sequence` ignores them.
         kind: `threshold` keeps score >= cut; `top` keeps the share `cut` of the answer; `soft` weighs by
-            softmax(rank / cut) with `cut` the temperature tau; `sequence` takes every token with weight 1.
-        cut: a raw score (threshold), a share in (0, 1] (top) or a temperature above 0 (soft).
+            softmax(rank / cut) with `cut` the temperature tau; `proportional` weighs by the score over the answer's
+            mean score (ETW); `raw` takes the score itself, in [0, 1], for the weight (ATWU); `sequence` takes every
+            token with weight 1.
+        cut: a raw score (threshold), a share in (0, 1] (top) or a temperature above 0 (soft); the others ignore it.
         keep_given: also select tokens that the prompt already gives (the subject's name). They are copied, not
             remembered; training on them makes the answer speak of somebody else. `sequence` always keeps them.
 
@@ -58,8 +60,8 @@ class Rule:
 class Selection:
     """A weight per answer token, and the rule that made it.
 
-    Hard rules give 0 or 1. `soft` gives weights >= 0 with mean 1 over the tokens it may select. `sequence` gives 1
-    everywhere and trains the end token too.
+    Hard rules give 0 or 1. `soft` and `proportional` give weights >= 0 with mean 1 over the tokens they may select,
+    `raw` gives weights in [0, 1]. `sequence` gives 1 everywhere and trains the end token too.
     """
 
     weights: tuple[float, ...]
@@ -93,6 +95,11 @@ def weights(values: Sequence[float], eligible: Sequence[bool], rule: Rule) -> tu
 
     top: the k = max(1, floor(share * m + 1/2)) best of the m eligible tokens, ties to the earlier one.
     soft: w_t = m exp(s_t / tau) / sum_j exp(s_j / tau) over eligible tokens, s the row's ranks in [0, 1].
+    proportional: w_t = m s_t / sum_j s_j over eligible tokens, 1 each when all scores are 0.
+    raw: w_t = s_t.
+
+    Raises:
+        ValueError: `proportional` on a negative score, or `raw` on one outside [0, 1].
     """
     chosen = [i for i, allowed in enumerate(eligible) if allowed]
     result = [0.0] * len(values)
@@ -110,6 +117,26 @@ def weights(values: Sequence[float], eligible: Sequence[bool], rule: Rule) -> tu
         soft = np.exp(scaled - scaled.max())
         for i, weight in zip(chosen, soft * len(chosen) / soft.sum(), strict=True):
             result[i] = float(weight)
+    elif rule.kind == "proportional":
+        _check_range(rule, [values[i] for i in chosen], math.inf)
+        total = math.fsum(values[i] for i in chosen)
+        for i in chosen:
+            result[i] = float(values[i] * len(chosen) / total) if total > 0 else 1.0
+    elif rule.kind == "raw":
+        _check_range(rule, [values[i] for i in chosen], 1.0)
+        for i in chosen:
+            result[i] = float(values[i])
     else:
         result = [1.0] * len(values)
     return tuple(result)
+
+
+def _check_range(rule: Rule, values: Sequence[float], high: float) -> None:
+    # A float32 score may leave its range by a rounding error; such a weight does no harm.
+    outside = [value for value in values if not -1e-6 <= value <= high + 1e-6]
+    if outside:
+        allowed = "at least 0" if high == math.inf else f"between 0 and {high:g}"
+        raise ValueError(
+            f"The rule {rule.kind!r} needs scores {allowed} and {rule.scorer!r} gave {outside[0]:g}: use the "
+            "rule soft, which works on ranks."
+        )
