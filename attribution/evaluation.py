@@ -26,6 +26,7 @@ EVALUATED = (
     *TRIVIAL,
     "probe",
 )
+PARTS = ("method", "control", "trivial", "ceiling")
 # What becomes of a row, as the counts say it.
 MEASURED, NO_FACTS, ALL_FACTS, UNFIT = "measured", "without facts", "nothing but facts", "not fit for the model"
 

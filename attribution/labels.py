@@ -1,4 +1,4 @@
-"""Ground truth from elsewhere: JSON Lines of `question`, `answer`, `spans: [{start, end, kind}]`, as people write them."""
+"""Ground truth from elsewhere: JSON Lines of `question`, `answer`, `spans: [{start, end, kind}]`, by other people."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def score(
         scorers = tuple(scorers.split(","))
     if not scorers:
         raise ValueError("No scorer was named: choose at least one, such as masking.")
-    settings = _options(options)
+    settings = score_options(options)
     infos = with_needs(tuple(scorers), settings.of)
     rows = [model.encode(example) for example in examples]
     batch = ScoreBatch(
@@ -164,7 +164,8 @@ def score(
     ]
 
 
-def _options(options: dict[str, Any]) -> ScoreOptions:
+def score_options(options: dict[str, Any]) -> ScoreOptions:
+    """The switches with these values. ValueError on a name or a value that does not exist."""
     known = [entry.name for entry in dataclasses.fields(ScoreOptions)]
     for name in options:
         if name not in known:

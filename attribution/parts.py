@@ -1,0 +1,170 @@
+"""What a run over a data set leaves on disk while it goes on, so that a kill at any moment costs one shard at most."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+
+class Parts:
+    """The finished shards of a run in `OUT.parts/`, its result OUT and its manifest, `OUT.manifest.json`."""
+
+    def __init__(self, out: Path, config: dict[str, Any], rows: int, shard_rows: int) -> None:
+        self.out = out
+        self.folder = out.with_name(out.name + ".parts")
+        self.manifest = out.with_name(out.name + ".manifest.json")
+        self.config = config
+        self.digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+        self.rows = rows
+        self.shard_rows = shard_rows
+        self.shards = -(-rows // shard_rows)
+
+    @property
+    def complete(self) -> bool:
+        return self.out.is_file() and self._digest_of(self.manifest) == self.digest
+
+    def open(self) -> None:
+        """Take up what an earlier run of the same settings left, or start. ValueError when something else is there."""
+        if self.complete:
+            # A kill may have come between the result and the end of cleaning up.
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        inside = self.folder / "manifest.json"
+        if self.folder.exists():
+            if self._digest_of(inside) not in (None, self.digest):
+                raise ValueError(
+                    f"{str(self.folder)!r} holds the parts of a run with other {self._difference(inside)}: finish that "
+                    "run with its own settings, delete the folder, or write to another file."
+                )
+        elif self.out.exists():
+            raise ValueError(
+                f"The file {str(self.out)!r} exists and is not the result of this run: delete it or name another."
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _write_whole(inside, lambda file: json.dump(self._manifest(), file, indent=1))
+        except OSError as error:
+            raise ValueError(f"The folder {str(self.folder)!r} cannot be written: {error.strerror}.") from error
+
+    def _manifest(self) -> dict[str, Any]:
+        return {"digest": self.digest, "config": self.config}
+
+    @staticmethod
+    def _digest_of(path: Path) -> str | None:
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))["digest"]
+        except (OSError, json.JSONDecodeError, KeyError, TypeError):
+            return None
+
+    def _difference(self, manifest: Path) -> str:
+        other = json.loads(manifest.read_text(encoding="utf-8"))["config"]
+        return ", ".join(name for name in self.config if other.get(name) != self.config[name])
+
+    def _part(self, shard: int) -> Path:
+        return self.folder / f"part-{shard:06d}.jsonl"
+
+    def has(self, shard: int) -> bool:
+        return self._part(shard).is_file()
+
+    def done(self) -> int:
+        """Rows in finished shards, of all processes."""
+        parts = sum(1 for _ in self.folder.glob("part-*.jsonl"))
+        return min(self.rows, parts * self.shard_rows)
+
+    def put(self, shard: int, records: Sequence[dict[str, Any]]) -> None:
+        def write(file: TextIO) -> None:
+            for record in records:
+                file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+
+        _write_whole(self._part(shard), write)
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        expected = 0
+        for shard in range(self.shards):
+            with self._part(shard).open(encoding="utf-8", newline="\n") as file:
+                for line in file:
+                    record = json.loads(line)
+                    assert record["row"] == expected, f"{self._part(shard)} holds row {record['row']}, not {expected}"
+                    expected += 1
+                    yield record
+        assert expected == self.rows, f"the parts hold {expected} rows, not {self.rows}"
+
+    def join(self) -> None:
+        """Make the result from the parts, then its manifest, then remove the parts: a kill leaves each step to redo."""
+        skipped: dict[str, str] = {}
+
+        def scored() -> Iterator[dict[str, Any]]:
+            for record in self._records():
+                if "skipped" in record:
+                    skipped[str(record["row"])] = record["skipped"]
+                else:
+                    yield record
+
+        unfinished = self.folder / "result"
+        if self.out.suffix.lower() == ".parquet":
+            count = write_parquet(unfinished, scored(), self.config["scorers"])
+        else:
+            count = write_json_lines(unfinished, scored())
+        os.replace(unfinished, self.out)
+        result = {"scored": count, "skipped": skipped}
+        _write_whole(self.manifest, lambda file: json.dump(self._manifest() | {"result": result}, file, indent=1))
+        shutil.rmtree(self.folder)
+
+    def result(self) -> tuple[int, dict[int, str]]:
+        """How many rows the result holds, and row number -> why for those that it does not."""
+        result = json.loads(self.manifest.read_text(encoding="utf-8"))["result"]
+        return result["scored"], {int(row): why for row, why in result["skipped"].items()}
+
+
+def _write_whole(path: Path, write: Callable[[TextIO], None]) -> None:
+    """Write a file so that it is there whole or not at all, also when two processes write it at once."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+
+
+def write_json_lines(path: Path, records: Iterable[dict[str, Any]]) -> int:
+    """A line per row, which `TokenScores.from_dict` reads; `row` is its number in the data. Returns how many."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for record in records:
+            file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+            count += 1
+    return count
+
+
+def write_parquet(path: Path, records: Iterable[dict[str, Any]], scorers: Sequence[str]) -> int:
+    """A line per row, lists with an entry per answer token, and one list column per scorer. Returns how many."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    text, whole, number = pa.string(), pa.int64(), pa.float64()
+    span = pa.struct([("start", whole), ("end", whole), ("kind", text)])
+    columns = {"row": whole, **dict.fromkeys(("id", "model", "prompt", "answer", "subject", "subject_found"), text)}
+    columns |= {"token_ids": pa.list_(whole), "tokens": pa.list_(text)}
+    columns |= {"starts": pa.list_(whole), "ends": pa.list_(whole), "given": pa.list_(pa.bool_())}
+    columns |= {"p": pa.list_(number), "spans": pa.list_(span), "notes": pa.list_(text)}
+    columns |= {name: pa.list_(number) for name in scorers}
+    schema = pa.schema(list(columns.items()))
+    count = 0
+    with parquet.ParquetWriter(path, schema) as writer:
+        remaining = iter(records)
+        while chunk := list(islice(remaining, 1024)):
+            writer.write_table(pa.Table.from_pylist([_flat(record) for record in chunk], schema))
+            count += len(chunk)
+    return count
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    tokens = record["tokens"]
+    lists = {"token_ids": "id", "tokens": "text", "starts": "start", "ends": "end"}
+    return record | {column: [token[key] for token in tokens] for column, key in lists.items()} | record["scores"]
