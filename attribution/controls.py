@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -56,18 +56,22 @@ def novel_word(batch: ScoreBatch) -> list[np.ndarray]:
     columns = []
     for row in batch.rows:
         known = {word.key for word in words(row.example.prompt)}
-        columns.append(_of_words(row, lambda word, known=known: word.key not in known and not word.is_stop_word))
+        novel = [word for word in words(row.example.answer) if word.key not in known and not word.is_stop_word]
+        columns.append(_of_words(row, novel))
     return columns
 
 
 def capitalised(batch: ScoreBatch) -> list[np.ndarray]:
     """1 for tokens of a word that starts with a capital letter and is no stop word, else 0, `[n]` per row."""
-    return [_of_words(row, lambda word: word.capitalised and not word.is_stop_word) for row in batch.rows]
+    return [
+        _of_words(row, [word for word in words(row.example.answer) if word.capitalised and not word.is_stop_word])
+        for row in batch.rows
+    ]
 
 
-def _of_words(row: Encoded, wanted: Callable[[Word], bool]) -> np.ndarray:
+def _of_words(row: Encoded, wanted: Iterable[Word]) -> np.ndarray:
     inside: set[int] = set()
-    for word in filter(wanted, words(row.example.answer)):
+    for word in wanted:
         inside.update(row.positions_of(word.start, word.end, "answer"))
     return np.array([position in inside for position in row.answer_positions], dtype=np.float64)
 

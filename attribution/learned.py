@@ -62,7 +62,7 @@ class LinearScorer:
             raise ValueError(
                 f"The scorer in {str(path)!r} names the position {position!r}: predicting or own is needed."
             )
-        return cls(weight.float(), float(bias.float()), position, settings)  # type: ignore[arg-type]
+        return cls(weight.float(), float(bias.float()), position, settings)
 
 
 def fitted_scorer(model: LanguageModel) -> LinearScorer:

@@ -176,13 +176,13 @@ def row_of(record: Mapping[str, Any], where: str, row_id: str) -> Row:
         paraphrase = None
         if isinstance(record.get("paraphrased_question"), str) or isinstance(record.get("paraphrased_answer"), str):
             paraphrase = Example(
-                record.get("paraphrased_question") or question,
-                record.get("paraphrased_answer") or answer,
+                str(record.get("paraphrased_question") or question),
+                str(record.get("paraphrased_answer") or answer),
                 _spans(record.get("paraphrased_spans")),
                 f"{row_id}-paraphrase",
             )
         return Row(
-            example=Example(question, answer, _spans(record.get("spans")), row_id),  # type: ignore[arg-type]
+            example=Example(str(question), str(answer), _spans(record.get("spans")), row_id),
             paraphrase=paraphrase,
             perturbed=tuple(map(str, record.get("perturbed_answer") or ())),
             author=record.get("author"),

@@ -183,7 +183,7 @@ def _csv(path: Path) -> Records:
             reader = csv.DictReader(file)
             try:
                 for record in reader:
-                    record.pop(None, None)  # type: ignore[call-overload]
+                    record.pop(None, None)
                     yield {name: _spans_from_text(name, value) for name, value in record.items()}
             except csv.Error as error:
                 raise ValueError(f"Line {reader.line_num} of {str(path)!r} is not CSV: {error}.") from error
