@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from attribution.templates import DEFAULT_TEMPLATE, fill_template
+
 SpanKind = Literal["fact", "subject"]
 SPAN_KINDS: tuple[str, ...] = ("fact", "subject")
-DEFAULT_TEMPLATE = "Question: {prompt}\nAnswer: {answer}"
 
 
 @dataclass(frozen=True)
@@ -164,33 +165,6 @@ def _label(token: AnswerToken, example: Example) -> str | None:
         if start < end and _overlaps_ink(example.answer, start, end):
             kinds.add(span.kind)
     return "fact" if "fact" in kinds else "subject" if "subject" in kinds else None
-
-
-def fill_template(template: str, example: Example) -> tuple[str, tuple[int, int], tuple[int, int]]:
-    """The text of a row, with the character ranges of its prompt and of its answer.
-
-    A row without a prompt is its answer alone, whatever the template.
-    """
-    if not example.prompt:
-        return example.answer, (0, 0), (0, len(example.answer))
-    before, rest = template.split("{prompt}", 1)
-    between, after = rest.split("{answer}", 1)
-    prompt_start = len(before)
-    answer_start = prompt_start + len(example.prompt) + len(between)
-    return (
-        before + example.prompt + between + example.answer + after,
-        (prompt_start, prompt_start + len(example.prompt)),
-        (answer_start, answer_start + len(example.answer)),
-    )
-
-
-def check_template(template: str) -> str:
-    """`template`, when it holds `{prompt}` and then `{answer}`, once each; otherwise a ValueError."""
-    if template.count("{prompt}") != 1 or template.count("{answer}") != 1:
-        raise ValueError(f"The template {template!r} needs {{prompt}} and {{answer}}, once each.")
-    if template.index("{prompt}") > template.index("{answer}"):
-        raise ValueError(f"The template {template!r} must have {{prompt}} before {{answer}}.")
-    return template
 
 
 def encode(

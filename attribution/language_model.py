@@ -1,15 +1,14 @@
-"""A causal language model with its tokenizer: load, encode, and the one forward that every scorer shares.
+"""A causal language model with its tokenizer: load, encode, generate, and the forward that every scorer shares.
 
-`LanguageModel.token_statistics` runs the body of the model over whole rows, then the output head over the answer's
-positions alone, a bounded chunk at a time: a float32 `[batch, length, vocabulary]` softmax never exists.
+How sequences are batched and which positions reach the output head is the business of `attribution/forward.py`; what a
+family of models does differently is found out here, once per model, on a few tokens.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,34 +16,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attribution.example import DEFAULT_TEMPLATE, Encoded, Example, check_template, encode
+from attribution import families
+from attribution.example import Encoded, Example, encode
+from attribution.forward import Forward, TokenStatistics, row_passes, statistics
+from attribution.templates import DEFAULT_TEMPLATE, ChatTemplate, prompt_text, resolve_template
 
 log = logging.getLogger(__name__)
 
 EMBEDDED_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "fictional_authors"
 EMBEDDED_MODELS = {"embedded": "full", "embedded:retrained": "retrained"}
-# Values of float32 the head's logits may take at once: 16 M values are 64 MB.
-HEAD_CHUNK_VALUES = 16_000_000
-BATCH_TOKENS = 4096
-
-
-@dataclass(frozen=True)
-class TokenStatistics:
-    """What one forward says of each of a row's n answer tokens.
-
-    Attributes:
-        log_probs: log p(y_t | x, y_<t) in nats, `[n]`.
-        entropies: entropy of the predictive distribution softmax(z / T) in nats, `[n]`.
-        greedy: whether y_t is the most probable token, `[n]`.
-        predicting: last-layer hidden state that predicts the token (position t-1), `[n, d]`; None unless asked for.
-        own: last-layer hidden state at the token's own position t, `[n, d]`; None unless asked for.
-    """
-
-    log_probs: Tensor
-    entropies: Tensor
-    greedy: Tensor
-    predicting: Tensor | None = None
-    own: Tensor | None = None
+# Small batches stay in a processor's cache (1024 tokens took two thirds of the time of 4096 on two cores).
+BATCH_TOKENS = 1024
+BATCH_TOKENS_ACCELERATED = 8192
 
 
 class LanguageModel:
@@ -54,7 +37,12 @@ class LanguageModel:
         model: the transformers model, in evaluation mode.
         tokenizer: a fast tokenizer (character offsets are needed).
         name: how it was asked for; shown to people.
+        template: the words around prompt and answer, with `{prompt}` and `{answer}`; made from the tokenizer's chat
+            template when `chat` was asked for.
         folder: where its files lie, when they lie in a local folder.
+
+    Raises:
+        ValueError: the tokenizer gives no offsets or has no chat template, or the template lacks a part.
     """
 
     def __init__(
@@ -70,7 +58,7 @@ class LanguageModel:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.name = name
-        self.template = check_template(template)
+        self.template = resolve_template(template, tokenizer, name)
         self.folder = folder
 
     @property
@@ -93,9 +81,11 @@ class LanguageModel:
         return encode(self.tokenizer, example, self.template, self.max_length)
 
     def format_prompt(self, prompt: str) -> str:
-        """The exact text the model is given before it answers; plain `tokenizer(text)` gives the exact ids."""
-        between = self.template.split("{prompt}", 1)
-        return (between[0] + prompt + between[1].split("{answer}", 1)[0]).rstrip()
+        """The exact text the model is given before it answers.
+
+        Plain `tokenizer(text)` gives the exact ids; of a chat template `tokenizer(text, add_special_tokens=False)`.
+        """
+        return prompt_text(self.template, prompt)
 
     def answer_text(self, generated: str) -> str:
         """A generated continuation without the space that separates it from the prompt."""
@@ -110,7 +100,7 @@ class LanguageModel:
         replaced: Sequence[dict[int, int]] | None = None,
         temperature: float = 1.0,
         states: bool = False,
-        batch_tokens: int = BATCH_TOKENS,
+        batch_tokens: int | None = None,
     ) -> list[TokenStatistics]:
         """Statistics of every row's answer tokens from one forward each; batch size and padding do not matter.
 
@@ -122,22 +112,29 @@ class LanguageModel:
             replaced: per row, position -> token id to put there instead.
             temperature: T of the entropy's softmax(z / T); log-probabilities always use T = 1.
             states: return hidden states too.
-            batch_tokens: padded tokens in one forward.
+            batch_tokens: padded tokens in one forward; None suits the device.
+
+        Raises:
+            ValueError: keys are to be hidden in a model whose layers do not all work by attention.
         """
-        results: list[TokenStatistics | None] = [None] * len(rows)
-        with torch.inference_mode():
-            for batch in _by_length([len(row) for row in rows], batch_tokens):
-                ids, attention = self.pad(
-                    [rows[i] for i in batch],
-                    [hidden_keys[i] for i in batch] if hidden_keys else None,
-                    [replaced[i] for i in batch] if replaced else None,
-                )
-                hidden = self.body(ids, attention)
-                for i, statistics in zip(
-                    batch, self._statistics(hidden, [rows[i] for i in batch], temperature, states), strict=True
-                ):
-                    results[i] = statistics
-        return results  # type: ignore[return-value]
+        if hidden_keys is not None:
+            self.check_hides()
+        passes = [
+            row_passes(row, hidden_keys[i] if hidden_keys else (), replaced[i] if replaced else None)
+            for i, row in enumerate(rows)
+        ]
+        found = statistics(
+            self, [one for mine in passes for one in mine], temperature, states, self.batch_tokens(batch_tokens)
+        )
+        results = []
+        for mine in passes:
+            parts, found = found[: len(mine)], found[len(mine) :]
+            results.append(parts[0] if len(parts) == 1 else TokenStatistics.joined(parts))
+        return results
+
+    def batch_tokens(self, asked: int | None = None) -> int:
+        """Padded tokens in one forward: as asked, or what suits the device."""
+        return asked or (BATCH_TOKENS if self.device.type == "cpu" else BATCH_TOKENS_ACCELERATED)
 
     def body(self, ids: Tensor, attention: Tensor) -> Tensor:
         """Hidden states that enter the output head, `[batch, length, d]`, for right-padded rows.
@@ -152,11 +149,33 @@ class LanguageModel:
         output = self._forward(ids, attention, output_hidden_states=True)
         return output.last_hidden_state, output.hidden_states[layer]
 
-    def _forward(self, ids: Tensor, attention: Tensor, **options: Any) -> Any:
+    def forward(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Forward:
+        """Hidden states, `[batch, length, d]`, and logits on demand: from the output head at chosen positions, or,
+        for a model that does more than its head, from the whole model.
+        """
+        if self.splits:
+            return Forward(self._forward(ids, attention, positions).last_hidden_state, None)
+        out = self.run_whole(ids, attention, positions)
+        return Forward(out.hidden_states[-1], out.logits)
+
+    def run_body(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None, cache: Any = None) -> Any:
+        """The body's own output after reading `ids`, on top of what `cache` holds."""
+        return self._forward(ids, attention, positions, use_cache=cache is not None, past_key_values=cache)
+
+    def _forward(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None, **options: Any) -> Any:
+        return self._body(**self._inputs(ids, attention, positions, **options))
+
+    def run_whole(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Any:
+        """The whole model's own output, hidden states included."""
+        return self.model(**self._inputs(ids, attention, positions, output_hidden_states=True))
+
+    def _inputs(self, ids: Tensor, attention: Tensor, positions: Tensor | None, **options: Any) -> dict[str, Any]:
         inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": attention, "use_cache": False, **options}
-        if self._takes_positions:
-            inputs["position_ids"] = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-        return self._body(**inputs)
+        if self.takes_positions:
+            if positions is None:
+                positions = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+            inputs["position_ids"] = positions
+        return inputs
 
     @cached_property
     def depth(self) -> int:
@@ -180,12 +199,48 @@ class LanguageModel:
 
     @cached_property
     def _body(self) -> Any:
-        base = self.model.get_base_model() if hasattr(self.model, "peft_config") else self.model
+        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         return getattr(base, base.base_model_prefix)
 
+    # What this model's family does (`attribution/families.py`); each is found out once, when it first matters. ----------
+
     @cached_property
-    def _takes_positions(self) -> bool:
+    def takes_positions(self) -> bool:
+        """Whether the body can be told the positions of its tokens."""
         return "position_ids" in inspect.signature(self._body.forward).parameters
+
+    @cached_property
+    def splits(self) -> bool:
+        """Whether body and output head can be run one after the other."""
+        return families.splits(self)
+
+    @cached_property
+    def hides(self) -> bool:
+        """Whether a key can be hidden by attention."""
+        return families.hides(self)
+
+    @cached_property
+    def keeps_positions(self) -> bool:
+        """Whether hiding a token leaves the others' positions alone."""
+        return families.keeps_positions(self)
+
+    @cached_property
+    def shares_prefixes(self) -> bool:
+        """Whether the keys and values of a shared prefix can be kept and read on from."""
+        return families.shares_prefixes(self)
+
+    def check_hides(self) -> None:
+        """ValueError when hiding a key by attention would not hide it."""
+        if not self.hides:
+            raise ValueError(
+                f"The model {self.name!r} carries tokens on outside attention (recurrent layers), so they cannot be "
+                "hidden by it: score with mask_how='token' or mask_how='drop'."
+            )
+
+    @property
+    def pad_id(self) -> int:
+        """What fills a row on the right; nothing ever attends to it."""
+        return self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
 
     def pad(
         self,
@@ -195,8 +250,7 @@ class LanguageModel:
     ) -> tuple[Tensor, Tensor]:
         """Rows padded on the right: ids and attention mask, `[batch, length]`, on the model's device."""
         width = max(map(len, rows))
-        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
-        ids = torch.full((len(rows), width), pad, dtype=torch.long)
+        ids = torch.full((len(rows), width), self.pad_id, dtype=torch.long)
         attention = torch.zeros((len(rows), width), dtype=torch.long)
         for k, row in enumerate(rows):
             ids[k, : len(row)] = torch.tensor(row.input_ids)
@@ -207,36 +261,6 @@ class LanguageModel:
             if hidden_keys and len(hidden_keys[k]):
                 attention[k, torch.tensor(list(hidden_keys[k]))] = 0
         return ids.to(self.device), attention.to(self.device)
-
-    def _statistics(
-        self, hidden: Tensor, rows: Sequence[Encoded], temperature: float, states: bool
-    ) -> Iterator[TokenStatistics]:
-        sizes = [len(row.answer_positions) for row in rows]
-        which = torch.repeat_interleave(torch.arange(len(rows)), torch.tensor(sizes)).to(hidden.device)
-        where = torch.tensor([p for row in rows for p in row.answer_positions], device=hidden.device)
-        labels = torch.tensor([row.input_ids[p] for row in rows for p in row.answer_positions], device=hidden.device)
-        predicting = hidden[which, where - 1]
-        own = hidden[which, where] if states else None
-        columns: list[tuple[Tensor, Tensor, Tensor]] = []
-        chunk = max(1, HEAD_CHUNK_VALUES // self.vocabulary_size)
-        for start in range(0, len(labels), chunk):
-            columns.append(
-                _head_statistics(
-                    self.logits(predicting[start : start + chunk]).float(), labels[start : start + chunk], temperature
-                )
-            )
-        log_probs, entropies, greedy = (torch.cat(column).cpu() for column in zip(*columns, strict=True))
-        start = 0
-        for size in sizes:
-            part = slice(start, start + size)
-            start += size
-            yield TokenStatistics(
-                log_probs[part],
-                entropies[part],
-                greedy[part],
-                predicting[part].float().cpu() if states else None,
-                own[part].float().cpu() if own is not None else None,
-            )
 
     @cached_property
     def vocabulary_size(self) -> int:
@@ -251,7 +275,8 @@ class LanguageModel:
             ValueError: a prompt leaves no room for an answer in the model's window.
         """
         texts = [self.format_prompt(prompt) for prompt in prompts]
-        encoded = [self.tokenizer(text)["input_ids"] for text in texts]
+        adds_special = not isinstance(self.template, ChatTemplate)
+        encoded = [self.tokenizer(text, add_special_tokens=adds_special)["input_ids"] for text in texts]
         for prompt, ids in zip(prompts, encoded, strict=True):
             if len(ids) >= self.max_length:
                 raise ValueError(
@@ -280,29 +305,6 @@ class LanguageModel:
                 for k, i in enumerate(batch):
                     answers[i] = self.answer_text(self.tokenizer.decode(out[k, width:], skip_special_tokens=True))
         return answers
-
-
-def _head_statistics(logits: Tensor, labels: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
-    log_q = torch.log_softmax(logits, dim=-1)
-    log_probs = log_q.gather(1, labels[:, None]).squeeze(1)
-    greedy = logits.argmax(dim=-1) == labels
-    if temperature != 1.0:
-        log_q = torch.log_softmax(logits / temperature, dim=-1)
-    # A probability of exactly 0 contributes 0, not 0 * -inf.
-    entropies = torch.special.entr(log_q.exp()).sum(dim=-1)
-    return log_probs, entropies, greedy
-
-
-def _by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Row numbers in batches of similar length, at most `batch_tokens` padded tokens each (one row at least)."""
-    batch: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batch and (len(batch) + 1) * lengths[i] > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
 
 
 def load_model(

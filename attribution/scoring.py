@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from attribution.example import Encoded, Example
-from attribution.language_model import BATCH_TOKENS, LanguageModel, TokenStatistics
+from attribution.forward import TokenStatistics
+from attribution.language_model import LanguageModel
 from attribution.learned import LinearScorer
 from attribution.registry import DEFAULT_SCORERS, OF, did_you_mean, scorer_info, with_needs
 from attribution.subject import Subject, find_subject
@@ -40,7 +41,8 @@ class ScoreOptions:
         probe_groups: one group per row; `probe` scores a row by a probe trained on other groups. None groups the rows
             by subject.
         linear_scorer: the fitted scorer for `learned`; None takes the one beside the model.
-        batch_tokens: padded tokens in one forward; it changes speed and memory, not the scores.
+        batch_tokens: padded tokens in one forward (None: what suits the device); it changes speed and memory, not the
+            scores.
     """
 
     mask_scope: Literal["subject", "each", "prompt"] = "subject"
@@ -55,7 +57,7 @@ class ScoreOptions:
     probe_position: Literal["own", "predicting", "both"] = "both"
     probe_groups: tuple[Hashable, ...] | None = None
     linear_scorer: LinearScorer | None = None
-    batch_tokens: int = BATCH_TOKENS
+    batch_tokens: int | None = None
 
     def __post_init__(self) -> None:
         _one_of("mask_scope", self.mask_scope, MASK_SCOPES)
@@ -73,7 +75,7 @@ class ScoreOptions:
             )
         if OF in scorer_info(self.of).needs:
             raise ValueError(f"The option of is {self.of!r}, a control itself: name the scorer that it should control.")
-        if self.batch_tokens < 1:
+        if self.batch_tokens is not None and self.batch_tokens < 1:
             raise ValueError(f"batch_tokens must be at least 1, not {self.batch_tokens}.")
 
 
