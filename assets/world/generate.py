@@ -82,7 +82,8 @@ def _other_values(fields: list[str], values: dict[str, str], rng: Random) -> dic
 
 def _perturbed(template: str, values: dict[str, str], rng: Random) -> list[str]:
     """Five different wrong answers in the wording of `template`."""
-    fields, answers = _fields(template), []
+    fields = _fields(template)
+    answers: list[str] = []
     while len(answers) < PERTURBED:
         answer, _ = render(template, _other_values(fields, values, rng), "name")
         if answer not in answers:
