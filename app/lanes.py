@@ -11,6 +11,9 @@ Never give the component as an *input*: its value is all the numbers, and they w
 the moment a button is pressed, without waiting for an event, give the listener `js=read_rule("lanes")` and a hidden
 `gr.JSON` (or any component) as its first input: the script fills in the active lane's rule.
 
+In the browser the element `#<elem_id> .fl-lanes` has `forgetLens.rule()`, `forgetLens.state()` (the `view` payload) and
+`forgetLens.summary()` (`rule()` and `title`, `kept`, `eligible`, `tokens`), for scripts of the page.
+
 Value: what `attribution.lanes.lanes_props` returns, sent once per scored row; None draws nothing::
 
     {"version": 1, "id": str, "model": str,

@@ -70,9 +70,14 @@ footer, footer a, footer button, footer .divider { color: var(--fl-soft) !import
 .gradio-container .info, .gradio-container .eta-bar + *, .gradio-container .progress-text { color: var(--fl-soft); }
 .gradio-container button.primary:disabled, .gradio-container button.secondary:disabled {
   opacity: 1;
+  border-color: var(--fl-line);
   background: var(--fl-sunk);
   color: var(--fl-soft);
 }
+.gradio-container .json-node .key { color: var(--fl-accent); }
+.gradio-container .json-node .value { color: var(--fl-ink); }
+.gradio-container .json-node .bracket, .gradio-container .json-node .line-number { color: var(--fl-soft); }
+.gradio-container .table-wrap :is(th, td) { font-family: var(--fl-sans); }
 @media (prefers-reduced-motion: reduce) {
   *, *::before, *::after {
     animation-duration: 1ms !important;
@@ -87,6 +92,11 @@ footer, footer a, footer button, footer .divider { color: var(--fl-soft) !import
 class ForgetLensTheme(Base):
     """Gradio's base theme in the palette of `attribution.lanes.palette`."""
 
+    custom_css = (
+        f":root {{\n{scales()}\n{variables(dark=False)}\n}}\n"
+        f":root.dark, :root .dark {{\ncolor-scheme: dark;\n{variables(dark=True)}\n}}\n{_CSS}"
+    )
+
     def __init__(self) -> None:
         shades = ramp(RAMP_LIGHT, len(_SHADES))
         super().__init__(
@@ -100,10 +110,8 @@ class ForgetLensTheme(Base):
             font_mono=MONO,
         )
         self.name = "forget_lens"
-        self.custom_css = (
-            f":root {{\n{scales()}\n{variables(dark=False)}\n}}\n"
-            f":root.dark, :root .dark {{\ncolor-scheme: dark;\n{variables(dark=True)}\n}}\n{_CSS}"
-        )
+        # Gradio writes every attribute of a theme out as a variable, this one too unless it is the class's.
+        del self.custom_css
         self.set(**_both(_COLOURS), **_SHAPES)
 
 

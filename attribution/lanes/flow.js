@@ -31,8 +31,12 @@ function tokenText(model, i, tag, className) {
   return element;
 }
 
-function endsLine(piece) {
-  return piece.includes("\n");
+/** Whether the text after a token, or from it on, stands on a new line. */
+function breaksAfter(piece) {
+  return /\n\s*$/.test(piece);
+}
+function breaksBefore(piece) {
+  return /^\s*\n\s*\S/.test(piece);
 }
 
 /** The wrapped flow that lanes and agreement share: words of tokens, each with what `cellsOf(i)` puts below its text, and
@@ -51,6 +55,10 @@ function makeFlow(model, className, rows, cellsOf) {
     }
     return group;
   });
+  const lineEnds = (w) => {
+    const next = model.words[w + 1];
+    return breaksAfter(model.pieces[model.words[w][model.words[w].length - 1]]) || Boolean(next && breaksBefore(model.pieces[next[0]]));
+  };
   const large = model.pieces.join("").length <= LARGE_UP_TO;
   const element = make("div", { class: large ? "fl-sheet fl-big" : "fl-sheet", dir: model.direction }, flow);
   return {
@@ -68,7 +76,7 @@ function makeFlow(model, className, rows, cellsOf) {
       words.forEach((word, w) => {
         if (w >= last) return;
         trial.append(word);
-        if (endsLine(model.pieces[model.words[w][model.words[w].length - 1]])) trial.append(make("span", { class: "fl-break" }));
+        if (lineEnds(w)) trial.append(make("span", { class: "fl-break" }));
       });
       const lines = [];
       let reached = null;
@@ -81,8 +89,7 @@ function makeFlow(model, className, rows, cellsOf) {
       flow.classList.toggle("fl-vast", last > VAST_FROM);
       flow.replaceChildren(
         ...lines.map((line, k) => {
-          const word = model.words[words.indexOf(line[line.length - 1])];
-          const open = k === lines.length - 1 || endsLine(model.pieces[word[word.length - 1]]);
+          const open = k === lines.length - 1 || lineEnds(words.indexOf(line[line.length - 1]));
           return make("div", { class: open ? "fl-row fl-open-row" : "fl-row" }, labels(), ...line);
         }),
       );
@@ -155,10 +162,10 @@ function columnsView(model) {
           cell.setAttribute("aria-label", tokenLabel(model, i));
           cell.tabIndex = -1;
         }
-        if (endsLine(model.pieces[i])) cell.append(make("br"));
+        if (breaksAfter(model.pieces[i])) cell.append(make("br"));
         cells[l].push(cell);
         tokens[i].push(cell);
-        group.append(...spaceBefore(model, cell, i), cell);
+        group.append(breaksBefore(model.pieces[i]) ? make("br") : "", ...spaceBefore(model, cell, i), cell);
       }
       if (model.fold && word[0] >= model.fold) {
         group.hidden = true;
@@ -166,7 +173,7 @@ function columnsView(model) {
       }
       prose.append(group);
     }
-    return make("section", { class: "fl-column", "data-lane": lane.name, "aria-hidden": l ? "true" : null }, make("h4", { "data-lane": lane.name }, lane.title), prose);
+    return make("section", { class: "fl-column", "data-lane": lane.name, "aria-hidden": l ? "true" : null }, make("h3", { "data-lane": lane.name }, lane.title), prose);
   });
   return {
     element: make("div", { class: "fl-columns", role: "group", "aria-label": "Answer tokens, a column per scorer" }, ...columns),

@@ -81,6 +81,11 @@ function mount(element, send) {
     /** The rule of the active lane: what Unlearn is given. */
     rule: () => (model && activeLane() ? ruleOf(activeLane()) : null),
     state: () => JSON.parse(JSON.stringify(state)),
+    /** The same for a sentence: the active lane's title, and how many of how many tokens it keeps. */
+    summary() {
+      const lane = model && activeLane();
+      return lane ? { ...ruleOf(lane), title: lane.title, kept: lane.count, eligible: lane.ranked.length, tokens: model.n } : null;
+    },
   };
   element.forgetLens = api;
   return api;
@@ -260,11 +265,11 @@ function build(element, model, state, group, tell, onSubject) {
   }
   let legend = makeLegend(model);
   const explain = () => legend.replaceWith((legend = makeLegend(model)));
-  const answer = make("section", { class: "fl-answer" }, make("header", {}, make("h3", {}, "Answer", make("small", {}, `${model.n} tokens`)), switches), stage, more, summary, legend, ...model.data.notes.map((note) => make("p", { class: "fl-soft" }, note)));
+  const answer = make("section", { class: "fl-answer" }, make("header", {}, make("h2", {}, "Answer", make("small", {}, `${model.n} tokens`)), switches), stage, more, summary, legend, ...model.data.notes.map((note) => make("p", { class: "fl-soft" }, note)));
   const cuts = make(
     "section",
     { class: "fl-cuts" },
-    make("header", {}, make("h3", {}, "Cuts", make("small", {}, "pick the lane that goes to Unlearn")), make("label", { class: "fl-leave" }, leaveOut, make("span", {}, "Leave out what the prompt gives", make("small", {}, givenCount ? ` ${givenCount} of ${model.n} tokens name the subject` : " nothing here")))),
+    make("header", {}, make("h2", {}, "Cuts", make("small", {}, "pick the lane that goes to Unlearn")), make("label", { class: "fl-leave" }, leaveOut, make("span", {}, "Leave out what the prompt gives", make("small", {}, givenCount ? ` ${givenCount} of ${model.n} tokens name the subject` : " nothing here")))),
     make("div", { class: "fl-cards", role: "radiogroup", "aria-label": "Lane that goes to Unlearn" }, ...cards.map((card) => card.element)),
   );
   const body = make("div", { class: "fl-body" }, answer, cuts);

@@ -1,0 +1,36 @@
+"""Pages for the lanes' browser tests: an exported file opened from disk, which needs no server and no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page
+
+from attribution.lanes import lanes_html, lanes_props
+from attribution.token_scores import TokenScores
+
+
+def open_lanes(page: Page, folder: Path, scores: TokenScores, state: dict[str, Any] | None = None) -> Locator:
+    """Export a row, open the file, and return the element the lanes are in."""
+    path = folder / "lanes.html"
+    path.write_text(lanes_html(lanes_props(scores, state)), encoding="utf-8")
+    page.goto(path.as_uri())
+    lanes = page.locator(".fl-lanes")
+    lanes.locator(".fl-card").first.wait_for()
+    return lanes
+
+
+def settle(page: Page) -> None:
+    """Wait until what was asked for before has been painted."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def shown_as_kept(lanes: Locator, lane: int) -> list[bool]:
+    """For each token whether the bar under it is drawn in this lane."""
+    return lanes.evaluate(
+        """(element, lane) => [...element.querySelectorAll('.fl-tok')]
+            .sort((a, b) => a.dataset.i - b.dataset.i)
+            .map(token => token.querySelectorAll('.fl-b')[lane].classList.contains('fl-k'))""",
+        lane,
+    )
