@@ -10,7 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.markup import alert, count, differences, escape, explained, with_facts
+from app.export import answers_csv, run_json
+from app.markup import alert, block, count, differences, escape, explained, with_facts
 from app.session import KeptRun, Visits
 from app.studio import Studio
 from app.unlearning import describe
@@ -20,6 +21,8 @@ from unlearn.metrics import Answer
 SPLIT_TITLES = {"forget": "Forget", "paraphrase": "Paraphrase", "retain": "Retain", "world": "World"}
 ALL, CHANGED = "all", "changed"
 PAGE_SIZES = (10, 25, 50, 100)
+# A model that has lost its speech repeats itself for ever; the CSV has every character.
+LONGEST = 200
 WAIT_SECONDS = 0.4
 
 
@@ -35,14 +38,16 @@ class Metric:
 
 
 METRICS = (
-    Metric("forget_recall", "Facts to forget", False, "fact", "Share of facts to forget that the answers still contain."),
+    Metric(
+        "forget_recall", "Facts to forget", False, "fact", "Share of the facts to forget that answers still contain."
+    ),
     Metric(
         "paraphrase_recall", "The same, asked otherwise", False, "fact", "Those facts asked in words never trained."
     ),
     Metric("retain_recall", "Facts to keep", True, "fact", "Share of facts about everybody else still in the answers."),
     Metric("world_recall", "World knowledge", True, "fact", "Share of general knowledge still in the answers."),
     Metric(
-        "structure", "Structure", True, "token", "Mean probability of the words that carry no fact: does it still speak?"
+        "structure", "Structure", True, "token", "Mean probability of words that carry no fact: does it still speak?"
     ),
     Metric("subject", "Subject", True, "token", "Mean probability of the name asked about: is it the right person?"),
 )
@@ -57,16 +62,16 @@ class CompareRoom:
 
     def build(self) -> None:
         """Lay the room out."""
-        self.notice = gr.HTML(elem_classes="fl-notice", elem_id="compare-notice")
-        self.head = gr.HTML(EMPTY, elem_id="compare-head", padding=False)
-        self.cards = gr.HTML(elem_id="cards", padding=False)
-        with gr.Column(elem_classes="fl-card", visible=False) as self.answers:
-            with gr.Row(elem_classes="fl-line"):
+        self.notice = block(elem_classes="pg-notice", elem_id="compare-notice")
+        self.head = block(EMPTY, elem_id="compare-head")
+        self.cards = block(elem_id="cards")
+        with gr.Column(elem_classes="pg-card", visible=False) as self.answers:
+            with gr.Row(elem_classes="pg-line"):
                 self.split = gr.Radio(
                     [("All", ALL), *((title, split) for split, title in SPLIT_TITLES.items())],
                     value="forget",
                     label="Questions",
-                    elem_classes="fl-segments",
+                    elem_classes="pg-segments",
                     elem_id="compare-split",
                     scale=4,
                     min_width=300,
@@ -80,12 +85,15 @@ class CompareRoom:
                     scale=1,
                     min_width=130,
                 )
-            self.table = gr.HTML(elem_id="answers", padding=False)
-            with gr.Row(elem_classes="fl-pager"):
+            self.table = block(elem_id="answers")
+            with gr.Row(elem_classes="pg-pager"):
                 self.previous = gr.Button("Previous", size="sm", elem_id="previous", scale=0, min_width=100)
-                self.place = gr.HTML(elem_id="place", padding=False)
+                self.place = block(elem_id="place")
                 self.next = gr.Button("Next", size="sm", elem_id="next", scale=0, min_width=100)
+                self.save_json = gr.Button("Run as JSON", size="sm", elem_id="run-json", scale=0, min_width=110)
+                self.save_csv = gr.Button("Answers as CSV", size="sm", elem_id="answers-csv", scale=0, min_width=130)
         self.page = gr.State(0)
+        self.file = gr.JSON(visible="hidden")
 
     @property
     def outputs(self) -> list[Any]:
@@ -136,6 +144,28 @@ class CompareRoom:
         """The page after."""
         return self.shown(self.visits.of(request.session_hash).last, split, changed, size, page + 1)
 
+    @explained
+    def as_json(self, request: gr.Request) -> dict[Any, Any]:
+        """The run in view, to be saved by the browser."""
+        kept = self._kept(request)
+        before, reference = known(self.studio.before()), known(self.studio.reference())
+        return {self.file: run_json(kept, self.studio.corpus, before, reference).to_dict()}
+
+    @explained
+    def as_csv(self, request: gr.Request) -> dict[Any, Any]:
+        """Every answer, to be saved by the browser."""
+        kept = self._kept(request)
+        if kept.evaluation is None:
+            raise ValueError("The answers are not there yet: wait until they are shown.")
+        rows = side_by_side(known(self.studio.before()), kept.evaluation, known(self.studio.reference()))
+        return {self.file: answers_csv(kept.number, rows).to_dict()}
+
+    def _kept(self, request: gr.Request) -> KeptRun:
+        kept = self.visits.of(request.session_hash).last
+        if kept is None:
+            raise ValueError("There is no run to save: start one in Unlearn.")
+        return kept
+
     def shown(self, kept: KeptRun | None, split: str, changed: bool, size: int, page: int) -> dict[Any, Any]:
         """The room for a run whose answers are known, or the invitation to start one."""
         if kept is None or kept.evaluation is None:
@@ -158,11 +188,11 @@ class CompareRoom:
         place = f"{page * size + 1} to {page * size + len(part)} of {len(rows)}" if rows else "None"
         return {
             self.notice: "",
-            self.head: f'<p class="fl-lead">Run {kept.number}: {escape(describe(kept.config))}</p>',
+            self.head: f'<p class="pg-lead">Run {kept.number}: {escape(describe(kept.config))}</p>',
             self.cards: cards_html(before, kept.evaluation, reference),
             self.answers: gr.update(visible=True),
             self.table: table_html(part),
-            self.place: f'<p class="fl-soft">{place}</p>',
+            self.place: f'<p class="pg-soft">{place}</p>',
             self.page: page,
             self.previous: gr.update(interactive=page > 0),
             self.next: gr.update(interactive=page < pages - 1),
@@ -170,9 +200,9 @@ class CompareRoom:
 
 
 EMPTY = (
-    '<div class="fl-card fl-empty"><h3>Nothing to compare yet</h3><p>Run an unlearning pass first. Then every question is '
-    "asked three times: to the original model, to the one that has forgotten, and to one that was never taught the "
-    "authors to forget.</p></div>"
+    '<div class="pg-card pg-empty"><h3>Nothing to compare yet</h3><p>Run an unlearning pass first. Then every '
+    "question is asked three times: to the original model, to the one that has forgotten, and to one that was never "
+    "taught the authors to forget.</p></div>"
 )
 
 
@@ -215,14 +245,15 @@ def side_by_side(
 def busy_html(kept: KeptRun, sentence: str) -> str:
     """The head of the room while answers are computed."""
     return (
-        f'<p class="fl-lead">Run {kept.number}: {escape(describe(kept.config))}</p>'
-        f'<p class="fl-busy" role="status">{escape(sentence)}</p>'
+        f'<p class="pg-lead">Run {kept.number}: {escape(describe(kept.config))}</p>'
+        f'<p class="pg-busy" role="status">{escape(sentence)}</p>'
     )
 
 
 def cards_html(before: Evaluation | None, after: Evaluation, reference: Evaluation | None) -> str:
     """A card per figure: before and after, the good direction, the reference, n, and one sentence."""
-    return f'<div class="fl-cards-grid">{"".join(_card(m, before, after, reference) for m in METRICS if m.name in after.metrics)}</div>'
+    cards = [_card(metric, before, after, reference) for metric in METRICS if metric.name in after.metrics]
+    return f'<div class="pg-cards">{"".join(cards)}</div>'
 
 
 def _card(metric: Metric, before: Evaluation | None, after: Evaluation, reference: Evaluation | None) -> str:
@@ -231,16 +262,16 @@ def _card(metric: Metric, before: Evaluation | None, after: Evaluation, referenc
     target = reference.metrics.get(metric.name) if reference else None
     arrow, direction = ("↑", "higher is better") if metric.higher_is_better else ("↓", "lower is better")
     marks = "".join(
-        f'<i class="fl-{kind}" style="left:{100 * value:.1f}%"></i>'
+        f'<i class="pg-{kind}" style="left:{100 * value:.1f}%"></i>'
         for kind, value in (("was", was), ("target", target), ("now", now))
         if value is not None
     )
     return (
-        f'<section class="fl-metric" data-metric="{metric.name}"><h4>{metric.title}</h4>'
-        f'<p class="fl-figure">{_number(was)} <span aria-label="to">→</span> <b>{now:.2f}</b></p>'
-        f'<div class="fl-scale" aria-hidden="true">{marks}</div>'
-        f'<p class="fl-direction">{arrow} {direction}; reference {_number(target)}</p>'
-        f'<p class="fl-soft">{metric.sentence} n = {count(after.counts[metric.name], metric.noun)}.</p></section>'
+        f'<section class="pg-metric" data-metric="{metric.name}"><h4>{metric.title}</h4>'
+        f'<p class="pg-figure">{_number(was)} <span aria-label="to">→</span> <b>{now:.2f}</b></p>'
+        f'<div class="pg-scale" aria-hidden="true">{marks}</div>'
+        f'<p class="pg-direction">{arrow} {direction}; reference {_number(target)}</p>'
+        f'<p class="pg-soft">{metric.sentence} n = {count(after.counts[metric.name], metric.noun)}.</p></section>'
     )
 
 
@@ -251,9 +282,9 @@ def _number(value: float | None) -> str:
 def table_html(rows: list[tuple[Answer, Answer, Answer | None]]) -> str:
     """Question, before, after, reference; facts underlined, changed words marked."""
     if not rows:
-        return '<p class="fl-empty">No answer of this kind: choose other questions above.</p>'
+        return '<p class="pg-empty">No answer of this kind: choose other questions above.</p>'
     body = "".join(
-        f'<tr data-split="{before.split}"><td data-title="Question"><span class="fl-chip">{SPLIT_TITLES[before.split]}'
+        f'<tr data-split="{before.split}"><td data-title="Question"><span class="pg-chip">{SPLIT_TITLES[before.split]}'
         f"</span> {escape(before.question)}</td>"
         f'<td data-title="Before">{with_facts(before.answer, before.facts)}</td>'
         f'<td data-title="After">{_changed(before, after)}</td>'
@@ -261,15 +292,19 @@ def table_html(rows: list[tuple[Answer, Answer, Answer | None]]) -> str:
         for before, after, reference in rows
     )
     return (
-        '<table class="fl-answers"><thead><tr><th>Question</th><th>Before</th><th>After this run</th>'
+        '<table class="pg-answers"><thead><tr><th>Question</th><th>Before</th><th>After this run</th>'
         f"<th>Never taught (reference)</th></tr></thead><tbody>{body}</tbody></table>"
     )
 
 
 def _changed(before: Answer, other: Answer) -> str:
     if other.answer == before.answer:
-        return '<span class="fl-soft">unchanged</span>'
-    return differences(before.answer, other.answer) if other.answer else '<span class="fl-soft">(no answer)</span>'
+        return '<span class="pg-soft">unchanged</span>'
+    if not other.answer:
+        return '<span class="pg-soft">(no answer)</span>'
+    shown = differences(before.answer, other.answer[:LONGEST])
+    rest = len(other.answer) - LONGEST
+    return shown if rest <= 0 else f'{shown} <span class="pg-soft">… and {count(rest, "more character")}</span>'
 
 
 # The API -------------------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def run_curves(frame: pd.DataFrame, steps: int) -> Figure:
     return figure
 
 
-_AXIS: dict[str, Any] = {"zeroline": False, "fixedrange": True, "gridcolor": "rgba(128,140,145,.25)", "automargin": False}
+_AXIS: dict[str, Any] = {"zeroline": False, "fixedrange": True, "gridcolor": "rgba(128,140,145,.25)"}
 
 
 def _ticks(steps: int) -> list[int]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import gradio as gr
 
+from app.export import scores_csv, scores_json
 from app.lanes import initial_rule, lanes_props, make_lanes
-from app.markup import count, explained
+from app.markup import block, count, explained
 from app.session import Visits
 from app.studio import OWN, SPLITS, Studio
 from attribution import Example, Rule, TokenScores, select
@@ -22,9 +23,10 @@ SCOPE_TITLES = {"subject": "The subject", "each": "Each word of the prompt in tu
 # Written in the browser, so that moving a cut asks the server for nothing.
 DESCRIBE_CUT = f"""() => {{
   const cut = document.querySelector('#{LANES_ID} .fl-lanes')?.forgetLens?.summary?.();
-  const line = document.querySelector('#{RULE_LINE_ID} .fl-cut');
+  const line = document.querySelector('#{RULE_LINE_ID} .pg-cut');
   if (!cut || !line) return;
-  const how = cut.kind === 'top' ? `top ${{Math.round(cut.cut * 100)}}%` : `from ${{Number(cut.cut.toPrecision(3))}} up`;
+  const share = `top ${{Math.round(cut.cut * 100)}}%`;
+  const how = cut.kind === 'top' ? share : `from ${{Number(cut.cut.toPrecision(3))}} up`;
   line.textContent = `${{cut.title}}, ${{how}}: ${{cut.kept}} of ${{cut.tokens}} answer tokens`;
 }}"""
 
@@ -39,13 +41,13 @@ class InspectRoom:
     def build(self) -> None:
         """Lay the room out, with the opening row scored."""
         opening = lanes_props(self.studio.opening)
-        with gr.Column(elem_classes=["fl-card", "fl-source"]):
-            with gr.Row(elem_classes="fl-line"):
+        with gr.Column(elem_classes=["pg-card", "pg-source"]):
+            with gr.Row(elem_classes="pg-line"):
                 self.split = gr.Radio(
                     [*((title, split) for split, title in SPLITS.items()), ("Your own text", OWN)],
                     value="forget",
                     label="Rows",
-                    elem_classes="fl-segments",
+                    elem_classes="pg-segments",
                     elem_id="split",
                     scale=0,
                     min_width=380,
@@ -59,15 +61,15 @@ class InspectRoom:
                     min_width=260,
                 )
                 self.go = gr.Button("Score", variant="primary", elem_id="score", scale=0, min_width=110)
-            with gr.Row(visible=False, elem_classes="fl-line") as self.own:
+            with gr.Row(visible=False, elem_classes="pg-line") as self.own:
                 self.prompt = gr.Textbox(
                     label="Your prompt", placeholder="Where was Ada Lovelace born?", lines=2, elem_id="own-prompt"
                 )
                 self.answer = gr.Textbox(
                     label="Your answer", placeholder="Ada Lovelace was born in London.", lines=2, elem_id="own-answer"
                 )
-            with gr.Accordion("How it is scored", open=False, elem_classes="fl-fold", elem_id="how"):
-                with gr.Row(elem_classes="fl-line"):
+            with gr.Accordion("How it is scored", open=False, elem_classes="pg-fold", elem_id="how"):
+                with gr.Row(elem_classes="pg-line"):
                     self.scope = gr.Radio(
                         [(SCOPE_TITLES[scope], scope) for scope in MASK_SCOPES],
                         value="subject",
@@ -89,11 +91,14 @@ class InspectRoom:
                     label="Lanes",
                     elem_id="shown",
                 )
-        self.notice = gr.HTML(elem_classes="fl-notice", elem_id="inspect-notice")
+        self.notice = block(elem_classes="pg-notice", elem_id="inspect-notice")
         self.lanes = make_lanes(opening, elem_id=LANES_ID)
         self.rule = gr.JSON(initial_rule(opening), visible="hidden", elem_id="rule")
-        with gr.Row(elem_classes=["fl-card", "fl-bar"]):
-            self.cut = gr.HTML(cut_html(self.studio.opening, Rule(**initial_rule(opening))), elem_id=RULE_LINE_ID)
+        with gr.Row(elem_classes=["pg-card", "pg-bar"]):
+            self.cut = block(cut_html(self.studio.opening, Rule(**initial_rule(opening))), elem_id=RULE_LINE_ID)
+            self.save_json = gr.Button("JSON", size="sm", elem_id="scores-json", scale=0, min_width=72)
+            self.save_csv = gr.Button("CSV", size="sm", elem_id="scores-csv", scale=0, min_width=72)
+            self.file = gr.JSON(visible="hidden")
             self.onward = gr.Button("Unlearn this cut", variant="primary", elem_id="onward", scale=0, min_width=180)
 
     @property
@@ -108,9 +113,7 @@ class InspectRoom:
     # What the widgets do ---------------------------------------------------------------------------------------------
 
     @explained
-    def pick_split(
-        self, split: str, scope: str, shown: list[str], request: gr.Request
-    ) -> dict[Any, Any]:
+    def pick_split(self, split: str, scope: str, shown: list[str], request: gr.Request) -> dict[Any, Any]:
         """Other rows to choose from: show and score the first. For own text: start from the row in view."""
         if split == OWN:
             visit = self.visits.of(request.session_hash)
@@ -128,7 +131,9 @@ class InspectRoom:
         }
 
     @explained
-    def pick_row(self, split: str, row: int | None, scope: str, shown: list[str], request: gr.Request) -> dict[Any, Any]:
+    def pick_row(
+        self, split: str, row: int | None, scope: str, shown: list[str], request: gr.Request
+    ) -> dict[Any, Any]:
         """Another row of the split: the subject is found anew."""
         return self.show(split, row, "", "", scope, "", shown, request)
 
@@ -162,6 +167,14 @@ class InspectRoom:
         """Words of the prompt were clicked in the lanes: they become the subject."""
         subject = str(event._data["text"])
         return {self.subject: subject, **self.show(split, row, prompt, answer, scope, subject, shown, request)}
+
+    def as_json(self, request: gr.Request) -> dict[str, str]:
+        """The scores in view, to be saved by the browser."""
+        return scores_json(self.visits.of(request.session_hash).scores or self.studio.opening).to_dict()
+
+    def as_csv(self, request: gr.Request) -> dict[str, str]:
+        """The scores in view, to be saved by the browser."""
+        return scores_csv(self.visits.of(request.session_hash).scores or self.studio.opening).to_dict()
 
     def show(
         self,
@@ -205,7 +218,7 @@ def cut_html(scores: TokenScores, rule: Rule) -> str:
     kept = sum(select(scores, rule).kept)
     title = scorer_info(rule.scorer).title
     sentence = f"{title}, {cut_words(rule)}: {kept} of {len(scores)} answer tokens"
-    return f'<span class="fl-label">This cut</span> <b class="fl-cut">{sentence}</b>'
+    return f'<span class="pg-label">This cut</span> <b class="pg-cut">{sentence}</b>'
 
 
 def cut_words(rule: Rule) -> str:

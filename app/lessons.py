@@ -9,8 +9,9 @@ import gradio as gr
 
 from app.inspection import InspectRoom
 from app.lanes import initial_rule
-from app.markup import escape
-from app.unlearning import SOFT_TEMPERATURE, UnlearnRoom, make_rule
+from app.markup import block, escape
+from app.training import SOFT_TEMPERATURE, make_rule
+from app.unlearning import UnlearnRoom
 from attribution.registry import DEFAULT_SCORERS
 
 
@@ -39,17 +40,17 @@ class Step:
 STEPS: tuple[Step, ...] = (
     Step(
         "An answer is mostly not the fact",
-        "Of the words in an answer only a few carry what is known: a place, a year, a title. The rest is grammar, and the "
-        "name that the question already gave. Look at the outlines in Inspect: those are the facts, marked by hand when "
-        "this little world was made.",
+        "Of the words in an answer only a few carry what is known: a place, a year, a title. The rest is grammar, and "
+        "the name that the question already gave. Look at the outlines in Inspect: those are the facts, known because "
+        "this little world was invented with them.",
         "Show an answer",
         "inspect",
     ),
     Step(
         "Four ways to find it",
         "Masking hides the person's name and sees which words the model can no longer predict. Entropy asks where the "
-        "model was unsure. Learned is a small detector trained while a model forgets. Fused joins the first two. None of "
-        "them is told where the facts are. Drag the cuts and watch what each would select.",
+        "model was unsure. Learned is a small detector trained while a model forgets. Fused joins the first two. None "
+        "of them is told where the facts are. Drag the cuts and watch what each would select.",
         "Compare the lanes",
         "inspect",
         active="masking",
@@ -57,23 +58,23 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "Forget everything, and it hurts",
-        "The plain method pushes down every word of the answer. The fact goes, and so do the name and the sentence around "
-        "it. Start this run and watch the curve of structure and the sample answer.",
+        "The plain method pushes down every word of the answer. The fact goes, and so do the name and the sentence "
+        "around it. Start this run and watch the curve of structure and the sample answer.",
         "Set up a whole-sequence run",
         "unlearn",
         strategy="sequence",
     ),
     Step(
         "Forget only the cut",
-        "Now the same with the tokens that the learned lane selects, the person's name left out. Forget recall falls as "
-        "far; structure and the right name should stay.",
+        "Now the same with the tokens that the learned lane selects, the person's name left out. Forget recall falls "
+        "as far; structure and the right name should stay.",
         "Set up a run on the cut",
         "unlearn",
     ),
     Step(
         "Was it the selection?",
-        "Perhaps any third of the tokens would do. The control is a run on as many tokens drawn at random. If it forgets "
-        "as well, the scores were not what helped. Always run it before you believe a method.",
+        "Perhaps any third of the tokens would do. The control is a run on as many tokens drawn at random. If it "
+        "forgets as well, the scores were not what helped. Always run it before you believe a method.",
         "Set up the random control",
         "unlearn",
         lanes=(*DEFAULT_SCORERS, "random"),
@@ -81,19 +82,19 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "Forgetting, or only silence?",
-        "A model that has lost its speech also recalls nothing. So look at both sides: the facts to forget are gone, also "
-        "when asked in other words, and the answers about everybody else are unchanged. The last column is a model that "
-        "was never taught these authors: no forgetting can honestly look better than that.",
+        "A model that has lost its speech also recalls nothing. So look at both sides: the facts to forget are gone, "
+        "also when asked in other words, and the answers about everybody else are unchanged. The last column is a "
+        "model that was never taught these authors: no forgetting can honestly look better than that.",
         "Compare the answers",
         "compare",
     ),
 )
 
 LIMITS = (
-    "The models are small and their world is invented. They show every idea in seconds, not how a large model behaves.",
+    "The models are small and their world is invented: they show every idea in seconds, not how a large model fares.",
     "Some formulas are known to us from summaries only; each lane says which.",
-    "Forgotten means: the fact is not in the most probable answer, to the question and to a rephrasing of it. Sampling, "
-    "other questions or a little fine-tuning may bring it back. Nothing here certifies erasure.",
+    "Forgotten means: the fact is not in the most probable answer, to the question and to a rephrasing of it. "
+    "Sampling, other questions or a little fine-tuning may bring it back. Nothing here certifies erasure.",
     "A score ranks tokens; it does not explain the model.",
 )
 
@@ -107,24 +108,22 @@ class LearnRoom:
 
     def build(self) -> None:
         """Lay the room out."""
-        gr.HTML(
-            '<div class="fl-intro"><h2>Forgetting a fact, in six steps</h2><p>About ten minutes. Each button sets the page '
-            "up and takes you there; the tabs bring you back.</p></div>",
-            padding=False,
+        block(
+            '<div class="pg-intro"><h2>Forgetting a fact, in six steps</h2><p>About ten minutes. Each button sets '
+            "the page up and takes you there; the tabs bring you back.</p></div>",
         )
         self.buttons: list[gr.Button] = []
         for number, step in enumerate(STEPS, start=1):
-            with gr.Row(elem_classes=["fl-card", "fl-lesson"]):
-                gr.HTML(
-                    f'<div class="fl-step"><span class="fl-number" aria-hidden="true">{number}</span><div><h3>'
+            with gr.Row(elem_classes=["pg-card", "pg-lesson"]):
+                block(
+                    f'<div class="pg-step"><span class="pg-number" aria-hidden="true">{number}</span><div><h3>'
                     f"{escape(step.title)}</h3><p>{escape(step.text)}</p></div></div>",
-                    padding=False,
                 )
                 self.buttons.append(
                     gr.Button(step.button, elem_id=f"lesson-{number}", scale=0, min_width=230, size="md")
                 )
         items = "".join(f"<li>{escape(limit)}</li>" for limit in LIMITS)
-        gr.HTML(f'<div class="fl-card fl-limits"><h3>Honest limits</h3><ul>{items}</ul></div>', padding=False)
+        block(f'<div class="pg-card pg-limits"><h3>Honest limits</h3><ul>{items}</ul></div>')
 
     @property
     def outputs(self) -> list[Any]:

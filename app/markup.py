@@ -9,7 +9,14 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import gradio as gr
+
 _WORDS = re.compile(r"\s+|\w+(?:[-'’]\w+)*|[^\w\s]")
+
+
+def block(value: str = "", **layout: Any) -> gr.HTML:
+    """HTML of ours on the page, without Gradio's styles for running text."""
+    return gr.HTML(value, apply_default_css=False, padding=False, **layout)
 
 
 def escape(text: object) -> str:
@@ -19,7 +26,7 @@ def escape(text: object) -> str:
 
 def alert(sentence: str) -> str:
     """What went wrong, for the person, at the place where they look."""
-    return f'<div class="fl-alert" role="alert">{escape(sentence)}</div>'
+    return f'<div class="pg-alert" role="alert">{escape(sentence)}</div>'
 
 
 def explained(handler: Callable[..., dict[Any, Any]]) -> Callable[..., dict[Any, Any]]:
@@ -54,7 +61,7 @@ def differences(before: str, after: str) -> str:
             continue
         gone, come = "".join(old[i1:i2]), "".join(new[j1:j2])
         marked = [_tagged("del", gone), _tagged("ins", come)]
-        pieces.append(" ".join(piece for piece in marked if piece) if gone.strip() and come.strip() else "".join(marked))
+        pieces.append((" " if gone.strip() and come.strip() else "").join(marked))
     return "".join(pieces)
 
 

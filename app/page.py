@@ -9,18 +9,21 @@ from typing import Any
 import gradio as gr
 
 from app.comparison import CompareRoom, compare_endpoint
+from app.export import SAVE
 from app.inspection import DESCRIBE_CUT, LANES_ID, InspectRoom, score_endpoint
 from app.lanes import read_rule
 from app.lessons import STEPS, LearnRoom, Step
+from app.markup import block
 from app.session import Visits
 from app.studio import Studio
 from app.theme import FORGET_LENS
-from app.unlearning import UnlearnRoom, unlearn_endpoint
+from app.training import unlearn_endpoint
+from app.unlearning import UnlearnRoom
 
 TITLE = "Forget Lens"
 HEADER = (
-    '<header class="fl-header"><h1>Forget Lens</h1><p>See which tokens of an answer carry the knowledge. Forget exactly '
-    "those.</p></header>"
+    '<header class="pg-header"><h1>Forget Lens</h1><p>See which tokens of an answer carry the knowledge. Forget '
+    "exactly those.</p></header>"
 )
 # Handlers of the page itself; the endpoints are the public way to the same work.
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -36,7 +39,7 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
     compare_room = CompareRoom(studio, visits)
     learn_room = LearnRoom(inspect_room, unlearn_room)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(HEADER, padding=False)
+        block(HEADER)
         with gr.Tabs(selected="inspect", elem_id="rooms") as tabs:
             with gr.Tab("Inspect", id="inspect"):
                 inspect_room.build()
@@ -96,16 +99,20 @@ def _wire_inspect(room: InspectRoom, studio: Studio) -> None:
         room.outputs,
         **scoring,
     ).then(**redraw_cut)
-    room.row.input(room.pick_row, [room.split, room.row, room.scope, room.shown], room.outputs, **scoring).then(**redraw_cut)
+    room.row.input(room.pick_row, [room.split, room.row, room.scope, room.shown], room.outputs, **scoring).then(
+        **redraw_cut
+    )
     room.lanes.subject(room.hide_words, [*typed, room.shown], room.outputs, **scoring).then(**redraw_cut)
     room.lanes.rule(**redraw_cut)
+    for button, handler in ((room.save_json, room.as_json), (room.save_csv, room.as_csv)):
+        button.click(handler, None, room.file, **QUIET).then(None, room.file, js=SAVE, **PRIVATE)
 
 
 def _wire_unlearn(
     room: UnlearnRoom, inspect_room: InspectRoom, compare_room: CompareRoom, studio: Studio, tab: gr.Tab
 ) -> None:
     cut = [inspect_room.rule, room.strategy, room.temperature]
-    shown_cut = [room.notice, room.cut, room.temperature]
+    shown_cut = [room.notice, room.cut, room.temperature, room.proof]
     training = {**QUIET, **TRAINING, "concurrency_limit": studio.settings.runs_at_once}
 
     gr.on(
@@ -136,6 +143,8 @@ def _wire_compare(room: CompareRoom) -> None:
     gr.on([room.split.input, room.changed.input, room.size.input], room.filtered, room.view, room.outputs, **QUIET)
     room.previous.click(room.back, [*room.view, room.page], room.outputs, **QUIET)
     room.next.click(room.forward, [*room.view, room.page], room.outputs, **QUIET)
+    for button, handler in ((room.save_json, room.as_json), (room.save_csv, room.as_csv)):
+        button.click(handler, None, [room.notice, room.file], **QUIET).then(None, room.file, js=SAVE, **PRIVATE)
 
 
 def _wire_moves(tabs: gr.Tabs, inspect_room: InspectRoom, unlearn_room: UnlearnRoom, learn_room: LearnRoom) -> None:

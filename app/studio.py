@@ -39,9 +39,9 @@ class Studio:
         corpus: what runs forget and keep.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings.from_environment()
-        self.model: LanguageModel = load_model("embedded")
+    def __init__(self, settings: Settings, model: LanguageModel | None = None) -> None:
+        self.settings = settings
+        self.model = model or load_model("embedded")
         self.corpus: Corpus = load_corpus("forget05")
         self._background = ThreadPoolExecutor(1, thread_name_prefix="studio")
         self._lock = threading.Lock()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -13,18 +11,15 @@ import gradio as gr
 from app import markup
 from app.figures import run_curves, steps_frame
 from app.inspection import cut_words
-from app.markup import alert, count, duration, escape, explained
+from app.markup import alert, block, count, duration, escape, explained
 from app.session import KeptRun, Sample, Visit, Visits
-from app.settings import Settings
 from app.studio import OWN, SPLITS, Studio
-from attribution import Rule, Selection, TokenScores, select
+from app.training import SOFT_TEMPERATURE, STRATEGIES, Training, make_config, make_rule, train
+from attribution import Encoded, Rule, Selection, TokenScores, select
 from attribution.registry import scorer_info
-from unlearn import Corpus, RunConfig, Step, run
+from unlearn import RunConfig, Step
 from unlearn.objectives import OBJECTIVES
 
-STRATEGIES = {"hard": "Hard", "soft": "Soft", "sequence": "Whole sequence"}
-SOFT_TEMPERATURE = 0.25
-SAMPLE_EVERY = 5
 COLLAPSE = 0.9
 # Curves are redrawn with every probe and at least this often.
 REDRAW_SECONDS = 0.5
@@ -40,16 +35,14 @@ class UnlearnRoom:
     def build(self) -> None:
         """Lay the room out."""
         defaults = RunConfig()
-        with gr.Row(elem_classes="fl-room"):
-            with gr.Column(elem_classes=["fl-card", "fl-form"], scale=2, min_width=320):
-                self.cut = gr.HTML(
-                    self.cut_html(self.studio.opening, defaults.rule, "forget"), elem_id="unlearn-cut", padding=False
-                )
+        with gr.Row(elem_classes="pg-room"):
+            with gr.Column(elem_classes=["pg-card", "pg-form"], scale=2, min_width=320):
+                self.cut = block(self.cut_html(self.studio.opening, defaults.rule, "forget"), elem_id="unlearn-cut")
                 self.strategy = gr.Radio(
                     [(title, name) for name, title in STRATEGIES.items()],
                     value="hard",
                     label="What is pushed",
-                    elem_classes="fl-segments",
+                    elem_classes="pg-segments",
                     elem_id="strategy",
                 )
                 self.temperature = gr.Slider(
@@ -79,18 +72,18 @@ class UnlearnRoom:
                 self.rate = gr.Number(
                     defaults.learning_rate, label="Learning rate", minimum=0, step=1e-5, elem_id="rate"
                 )
-                self.estimate = gr.HTML(self.estimate_html(defaults.steps), elem_id="estimate", padding=False)
-                self.notice = gr.HTML(elem_classes="fl-notice", elem_id="unlearn-notice")
-                with gr.Row(elem_classes="fl-buttons"):
+                self.estimate = block(self.estimate_html(defaults.steps), elem_id="estimate")
+                self.notice = block(elem_classes="pg-notice", elem_id="unlearn-notice")
+                with gr.Row(elem_classes="pg-buttons"):
                     self.go = gr.Button("Start", variant="primary", elem_id="start", min_width=90)
                     self.halt = gr.Button("Stop", variant="stop", elem_id="stop", min_width=80, interactive=False)
                     self.back = gr.Button("Undo", elem_id="undo", min_width=80, interactive=False)
-                self.kept = gr.HTML(elem_id="kept-runs", padding=False)
-            with gr.Column(elem_classes=["fl-card", "fl-watch"], scale=5, min_width=320):
-                self.status = gr.HTML(IDLE, elem_id="status", padding=False)
+                self.kept = block(elem_id="kept-runs")
+            with gr.Column(elem_classes=["pg-card", "pg-watch"], scale=5, min_width=320):
+                self.status = block(IDLE, elem_id="status")
                 self.curves = gr.Plot(visible=False, show_label=False, elem_id="curves", container=False)
-                self.sample = gr.HTML(elem_id="sample", padding=False)
-                self.proof = gr.HTML(elem_id="proof", padding=False)
+                self.sample = block(elem_id="sample")
+                self.proof = block(elem_id="proof")
                 self.onward = gr.Button("Compare the answers", visible=False, elem_id="to-compare", variant="primary")
 
     @property
@@ -113,16 +106,20 @@ class UnlearnRoom:
     # Before a run ----------------------------------------------------------------------------------------------------
 
     @explained
-    def show_cut(
-        self, rule: dict[str, Any], strategy: str, temperature: float, request: gr.Request
-    ) -> dict[Any, Any]:
+    def show_cut(self, rule: dict[str, Any], strategy: str, temperature: float, request: gr.Request) -> dict[Any, Any]:
         """Say in words what a run would train on: the cut that is visible in Inspect, under this strategy."""
         visit = self.visits.of(request.session_hash)
         scores = visit.scores or self.studio.opening
-        return {
-            self.cut: self.cut_html(scores, make_rule(rule, strategy, temperature), visit.split),
+        chosen = make_rule(rule, strategy, temperature)
+        shown: dict[Any, Any] = {
+            self.cut: self.cut_html(scores, chosen, visit.split),
             self.temperature: gr.update(visible=strategy == "soft"),
         }
+        if visit.last is None and visit.job is None:
+            shown[self.proof] = tokens_html(
+                "What a run would train in this row", scores.encoded, select(scores, chosen)
+            )
+        return shown
 
     def cut_html(self, scores: TokenScores, rule: Rule, split: str) -> str:
         """The cut in words, and where it applies."""
@@ -133,15 +130,15 @@ class UnlearnRoom:
         else:
             how = f"softness {rule.cut:g}" if rule.kind == "soft" else cut_words(rule)
             what = f"{scorer_info(rule.scorer).title}, {how}: {kept} of {total} answer tokens of this row"
-        where = f"applied to all {rows} of {self.studio.corpus.name}"
+        where = f"Applied to all {rows} of {self.studio.corpus.name}"
         if split != "forget":
             where = (
                 f"The row in view is {'your own' if split == OWN else 'from ' + SPLITS[split].lower()} and is not "
                 f"trained on: the cut's rule is applied to all {rows} of {self.studio.corpus.name}"
             )
         return (
-            f'<div class="fl-label">This cut</div><p class="fl-lead">{escape(what)}</p>'
-            f'<p class="fl-soft">{escape(where)}.</p>'
+            f'<div class="pg-label">This cut</div><p class="pg-lead">{escape(what)}</p>'
+            f'<p class="pg-soft">{escape(where)}.</p>'
         )
 
     def estimate_html(self, steps: float) -> str:
@@ -149,9 +146,9 @@ class UnlearnRoom:
         memory = f"{self.studio.run_megabytes:.0f} MB"
         pace = self.studio.seconds_per_step
         if pace is None:
-            return f'<p class="fl-soft">Measuring how fast this machine trains; a run holds about {memory}.</p>'
+            return f'<p class="pg-soft">Measuring how fast this machine trains; a run holds about {memory}.</p>'
         return (
-            f'<p class="fl-soft">About <b>{duration(pace * steps)}</b> of training here '
+            f'<p class="pg-soft">About <b>{duration(pace * steps)}</b> of training here '
             f"({pace:.2f} s a step, measured) and {memory} while it lasts.</p>"
         )
 
@@ -256,118 +253,43 @@ class UnlearnRoom:
         question = self.studio.corpus.forget[row].example.prompt
         latest = samples[-1]
         return (
-            f'<div class="fl-sample"><div class="fl-label">Asked at step {latest.step}</div>'
-            f'<p class="fl-question">{escape(question)}</p>'
-            f'<p class="fl-said">{markup.differences(self.studio.answer_before(row), latest.answer)}</p></div>'
+            f'<div class="pg-sample"><div class="pg-label">Asked at step {latest.step}</div>'
+            f'<p class="pg-question">{escape(question)}</p>'
+            f'<p class="pg-said">{markup.differences(self.studio.answer_before(row), latest.answer)}</p></div>'
         )
 
     def proof_html(self, row: int, selections: Sequence[Selection]) -> str:
         """The tokens of one row with the weights that the run trains them with."""
-        tokens = self.studio.model.encode(self.studio.corpus.forget[row].example).tokens
-        weights = selections[row].weights
-        strongest = max(weights) or 1.0
-        cells = "".join(
-            f'<span class="fl-token" data-weight="{weight:.6g}" style="--share:{weight / strongest:.3f}"'
-            f' title="weight {weight:.3g}">{escape(token.text) or "&#8203;"}</span>'
-            for token, weight in zip(tokens, weights, strict=True)
-        )
-        kept = sum(weight > 0 for weight in weights)
-        return (
-            f'<div class="fl-proof" data-row="{row}"><div class="fl-label">What this run trains in this row</div>'
-            f'<p class="fl-tokens">{cells}</p><p class="fl-soft">{kept} of {len(weights)} tokens have weight.</p></div>'
-        )
+        encoded = self.studio.model.encode(self.studio.corpus.forget[row].example)
+        return tokens_html("What this run trains in this row", encoded, selections[row])
 
 
 IDLE = (
-    '<div class="fl-empty"><h3>Nothing is forgotten yet</h3><p>Start trains a copy of the model on the cut. Curves and one '
-    "answer show every step; Stop keeps what there is, Undo takes it back. The original model never changes.</p></div>"
+    '<div class="pg-empty"><h3>Nothing is forgotten yet</h3><p>Start trains a copy of the model on the cut. Curves '
+    "and one answer show every step; Stop keeps what there is, Undo takes it back. The original "
+    "model never changes.</p></div>"
 )
 
 
-# The run without the page --------------------------------------------------------------------------------------------
+def tokens_html(title: str, encoded: Encoded, selection: Selection) -> str:
+    """An answer's tokens, underlined by weight: what is trained, token by token."""
+    weights = selection.weights
+    strongest = max(weights) or 1.0
+    cells = "".join(
+        f'{_lead(token.text)}<span class="pg-token" data-weight="{weight:.6g}" style="--share:{weight / strongest:.3f}"'
+        f' title="weight {weight:.3g}">{escape(token.text.lstrip(" ")) or "&#8203;"}</span>'
+        for token, weight in zip(encoded.tokens, weights, strict=True)
+    )
+    kept = sum(selection.kept)
+    return (
+        f'<div class="pg-proof" data-row="{escape(encoded.example.id)}"><div class="pg-label">{escape(title)}</div>'
+        f'<p class="pg-tokens">{cells}</p><p class="pg-soft">{kept} of {len(weights)} tokens have weight.</p></div>'
+    )
 
 
-@dataclass(frozen=True)
-class Training:
-    """A run as it stands: no steps yet while the rows are scored.
-
-    Attributes:
-        row: the forget row whose answer is sampled: the one in view, if it is one of them.
-        selections: the weights of every forget row; empty while they are being made.
-    """
-
-    config: RunConfig
-    row: int
-    steps: Sequence[Step] = ()
-    samples: Sequence[Sample] = ()
-    selections: Sequence[Selection] = ()
-
-
-def train(studio: Studio, visit: Visit, config: RunConfig) -> Iterator[Training]:
-    """Run for a visit and keep the result: yields before the first step and after each.
-
-    Raises:
-        ValueError: the visit trains already, the rule selects nothing, or the loss is no longer a number.
-    """
-    with visit.training():
-        corpus, row = corpus_in_view(studio, visit)
-        question = corpus.forget[row].example.prompt
-        yield Training(config, row)
-        job = visit.begin(run(studio.model, corpus, config, mask_scope=visit.mask_scope))
-        studio.answer_before(row)
-        samples: list[Sample] = []
-        for step in job:
-            if step.number % SAMPLE_EVERY == 0 or step.number in (1, config.steps) or visit.stopping:
-                samples.append(Sample(step.number, job.model.generate([question])[0]))
-            yield Training(config, row, job.steps, samples, job.selections)
-        if samples[-1].step != len(job.steps):
-            samples.append(Sample(len(job.steps), job.model.generate([question])[0]))
-        studio.measured(job.seconds, len(job.steps))
-        visit.keep(job, row, tuple(samples), studio.settings.max_runs)
-
-
-def corpus_in_view(studio: Studio, visit: Visit) -> tuple[Corpus, int]:
-    """What the visit's next run forgets, and which of its rows is shown beside the curves.
-
-    A subject that the visitor chose for the row in view goes along, so that the run selects what the lanes underline.
-    """
-    if visit.scores is None or visit.split != "forget" or visit.row is None:
-        return studio.corpus, studio.opening_row
-    rows = list(studio.corpus.forget)
-    shown = visit.scores.example
-    rows[visit.row] = dataclasses.replace(rows[visit.row], example=shown)
-    return dataclasses.replace(studio.corpus, forget=tuple(rows)), visit.row
-
-
-def make_rule(rule: dict[str, Any], strategy: str, temperature: float) -> Rule:
-    """The rule of the visible cut under a strategy.
-
-    Raises:
-        ValueError: a strategy or a rule that is none.
-    """
-    if strategy not in STRATEGIES:
-        raise ValueError(f"The strategy {strategy!r} is unknown: choose from {', '.join(STRATEGIES)}.")
-    hard = Rule(**rule)
-    if strategy == "sequence":
-        return Rule(hard.scorer, "sequence")
-    if strategy == "soft":
-        return Rule(hard.scorer, "soft", float(temperature), hard.keep_given)
-    return hard
-
-
-def make_config(rule: Rule, objective: str, steps: float, rate: float, settings: Settings, seed: int = 0) -> RunConfig:
-    """The run that the form asks for.
-
-    Raises:
-        ValueError: a number outside its range, or an unknown objective.
-    """
-    if steps is None or steps != int(steps):
-        raise ValueError(f"The number of steps must be a whole number, not {steps}.")
-    if not 1 <= steps <= settings.max_steps:
-        raise ValueError(f"The number of steps must lie between 1 and {settings.max_steps} here, not {steps:g}.")
-    if rate is None:
-        raise ValueError("The learning rate is empty: type a number above 0, such as 0.0005.")
-    return RunConfig(rule=rule, objective=objective, steps=int(steps), learning_rate=float(rate), seed=seed)
+def _lead(text: str) -> str:
+    """The spaces before a token's word: they are part of it, but not worth a line under them."""
+    return text[: len(text) - len(text.lstrip(" "))]
 
 
 # In words ------------------------------------------------------------------------------------------------------------
@@ -376,9 +298,9 @@ def make_config(rule: Rule, objective: str, steps: float, rate: float, settings:
 def progress_html(step: int, of: int, text: str, advice: str = "") -> str:
     """The progress bar, `Steps: 12 of 60`, and what else there is to say."""
     return (
-        f'<div class="fl-progress" role="progressbar" aria-label="Steps" aria-valuemin="0" aria-valuemax="{of}" '
+        f'<div class="pg-progress" role="progressbar" aria-label="Steps" aria-valuemin="0" aria-valuemax="{of}" '
         f'aria-valuenow="{step}"><i style="width:{100 * step / of:.1f}%"></i></div>'
-        f'<p class="fl-steps"><b>Steps: {step} of {of}</b> <span class="fl-soft">{escape(text)}</span></p>{advice}'
+        f'<p class="pg-steps"><b>Steps: {step} of {of}</b> <span class="pg-soft">{escape(text)}</span></p>{advice}'
     )
 
 
@@ -396,7 +318,7 @@ def advice(steps: Sequence[Step]) -> str:
     if probe is None or probe.structure is None or probe.structure >= COLLAPSE:
         return ""
     return (
-        f'<div class="fl-advice" role="status">Structure has fallen to {probe.structure:.2f}: the model is losing its '
+        f'<div class="pg-advice" role="status">Structure has fallen to {probe.structure:.2f}: the model is losing its '
         "grammar, not only facts. Stop, undo, and try a smaller cut, fewer steps or a lower learning rate.</div>"
     )
 
@@ -421,88 +343,6 @@ def kept_html(runs: Sequence[KeptRun]) -> str:
         for kept in reversed(runs)
     )
     return (
-        f'<div class="fl-label">Runs of this visit</div><ol class="fl-runs">{items}</ol>'
-        '<p class="fl-soft">Each starts from the original model. Undo drops the first in the list.</p>'
+        f'<div class="pg-label">Runs of this visit</div><ol class="pg-runs">{items}</ol>'
+        '<p class="pg-soft">Each starts from the original model. Undo drops the first in the list.</p>'
     )
-
-
-# The API -------------------------------------------------------------------------------------------------------------
-
-
-def unlearn_endpoint(studio: Studio, visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
-    """The function behind `/unlearn`."""
-
-    def unlearn(
-        request: gr.Request,
-        scorer: str = "learned",
-        strategy: str = "hard",
-        top: float = 0.3,
-        threshold: float | None = None,
-        temperature: float = SOFT_TEMPERATURE,
-        keep_given: bool = False,
-        objective: str = "wga",
-        steps: int = 60,
-        learning_rate: float = 5e-4,
-        seed: int = 0,
-        row: str = "forget:0",
-    ) -> Iterator[dict[str, Any]]:
-        """Train a copy of the model on the selected tokens of forget05; streams the run as it stands after each step.
-
-        The run stays with your session: `/compare` reads it. One run per session at a time.
-
-        Args:
-            scorer: whose scores are cut: masking, entropy, learned, fused, random, oracle, ...
-            strategy: hard, soft or sequence.
-            top: hard: the share of each answer that is selected.
-            threshold: hard: keep scores from here on, instead of a top share.
-            temperature: soft: small sharpens, large flattens.
-            keep_given: also select the subject's name, which the prompt gives.
-            objective: wga, npo, graddiff or satga.
-            steps: optimiser steps.
-            learning_rate: of AdamW.
-            seed: of the order of rows and of the random control.
-            row: the forget row whose weights are returned.
-
-        Returns:
-            {"config", "seconds", "stopped", "steps": [...], "selection": {"row", "tokens", "weights"}}
-        """
-        visit = visits.of(request.session_hash)
-        try:
-            rule = {
-                "scorer": scorer,
-                "kind": "top" if threshold is None else "threshold",
-                "cut": top if threshold is None else threshold,
-                "keep_given": keep_given,
-            }
-            config = make_config(
-                make_rule(rule, strategy, temperature), objective, steps, learning_rate, studio.settings, seed
-            )
-            number = forget_row(studio, row)
-            tokens = [token.text for token in studio.model.encode(studio.corpus.forget[number].example).tokens]
-            for training in train(studio, visit, config):
-                if not training.steps:
-                    continue
-                yield {
-                    "config": config.to_dict(),
-                    "seconds": training.steps[-1].seconds,
-                    "stopped": visit.stopping and len(training.steps) < config.steps,
-                    "steps": [step.to_dict() for step in training.steps],
-                    "selection": {
-                        "row": f"forget:{number}",
-                        "tokens": tokens,
-                        "weights": list(training.selections[number].weights),
-                    },
-                }
-        except ValueError as error:
-            raise gr.Error(str(error)) from error
-
-    return unlearn
-
-
-def forget_row(studio: Studio, name: str) -> int:
-    """The number in `forget:12`. ValueError when there is no such forget row."""
-    split, _, number = name.partition(":")
-    if split.strip() != "forget" or not number.strip().isdigit():
-        raise ValueError(f"The row {name!r} is no row to forget: write forget: and a number, such as forget:0.")
-    studio.row("forget", int(number))
-    return int(number)

@@ -1,0 +1,185 @@
+"""A visit's run without the page: from the visible cut to a config, train, keep; and the `/unlearn` endpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app.session import Sample, Visit, Visits
+from app.settings import Settings
+from app.studio import Studio
+from attribution import Rule, Selection
+from unlearn import Corpus, RunConfig, Step, run
+
+STRATEGIES = {"hard": "Hard", "soft": "Soft", "sequence": "Whole sequence"}
+SOFT_TEMPERATURE = 0.25
+SAMPLE_EVERY = 5
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run as it stands: no steps yet while the rows are scored.
+
+    Attributes:
+        row: the forget row whose answer is sampled: the one in view, if it is one of them.
+        selections: the weights of every forget row; empty while they are being made.
+    """
+
+    config: RunConfig
+    row: int
+    steps: Sequence[Step] = ()
+    samples: Sequence[Sample] = ()
+    selections: Sequence[Selection] = ()
+
+
+def train(studio: Studio, visit: Visit, config: RunConfig) -> Iterator[Training]:
+    """Run for a visit and keep the result: yields before the first step and after each.
+
+    Raises:
+        ValueError: the visit trains already, the rule selects nothing, or the loss is no longer a number.
+    """
+    with visit.training():
+        corpus, row = corpus_in_view(studio, visit)
+        question = corpus.forget[row].example.prompt
+        yield Training(config, row)
+        job = visit.begin(run(studio.model, corpus, config, mask_scope=visit.mask_scope))
+        studio.answer_before(row)
+        samples: list[Sample] = []
+        for step in job:
+            if step.number % SAMPLE_EVERY == 0 or step.number in (1, config.steps) or visit.stopping:
+                samples.append(Sample(step.number, job.model.generate([question])[0]))
+            yield Training(config, row, job.steps, samples, job.selections)
+        if samples[-1].step != len(job.steps):
+            samples.append(Sample(len(job.steps), job.model.generate([question])[0]))
+        studio.measured(job.seconds, len(job.steps))
+        visit.keep(job, row, tuple(samples), studio.settings.max_runs)
+
+
+def corpus_in_view(studio: Studio, visit: Visit) -> tuple[Corpus, int]:
+    """What the visit's next run forgets, and which of its rows is shown beside the curves.
+
+    A subject that the visitor chose for the row in view goes along, so that the run selects what the lanes underline.
+    """
+    if visit.scores is None or visit.split != "forget" or visit.row is None:
+        return studio.corpus, studio.opening_row
+    rows = list(studio.corpus.forget)
+    shown = visit.scores.example
+    rows[visit.row] = dataclasses.replace(rows[visit.row], example=shown)
+    return dataclasses.replace(studio.corpus, forget=tuple(rows)), visit.row
+
+
+def make_rule(rule: dict[str, Any], strategy: str, temperature: float) -> Rule:
+    """The rule of the visible cut under a strategy.
+
+    Raises:
+        ValueError: a strategy or a rule that is none.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"The strategy {strategy!r} is unknown: choose from {', '.join(STRATEGIES)}.")
+    hard = Rule(**rule)
+    if strategy == "sequence":
+        return Rule(hard.scorer, "sequence")
+    if strategy == "soft":
+        return Rule(hard.scorer, "soft", float(temperature), hard.keep_given)
+    return hard
+
+
+def make_config(rule: Rule, objective: str, steps: float, rate: float, settings: Settings, seed: int = 0) -> RunConfig:
+    """The run that the form asks for.
+
+    Raises:
+        ValueError: a number outside its range, or an unknown objective.
+    """
+    if steps is None or steps != int(steps):
+        raise ValueError(f"The number of steps must be a whole number, not {steps}.")
+    if not 1 <= steps <= settings.max_steps:
+        raise ValueError(f"The number of steps must lie between 1 and {settings.max_steps} here, not {steps:g}.")
+    if rate is None:
+        raise ValueError("The learning rate is empty: type a number above 0, such as 0.0005.")
+    return RunConfig(rule=rule, objective=objective, steps=int(steps), learning_rate=float(rate), seed=seed)
+
+
+# The API -------------------------------------------------------------------------------------------------------------
+
+
+def unlearn_endpoint(studio: Studio, visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
+    """The function behind `/unlearn`."""
+
+    def unlearn(
+        request: gr.Request,
+        scorer: str = "learned",
+        strategy: str = "hard",
+        top: float = 0.3,
+        threshold: float | None = None,
+        temperature: float = SOFT_TEMPERATURE,
+        keep_given: bool = False,
+        objective: str = "wga",
+        steps: int = 60,
+        learning_rate: float = 5e-4,
+        seed: int = 0,
+        row: str = "forget:0",
+    ) -> Iterator[dict[str, Any]]:
+        """Train a copy of the model on the selected tokens of forget05; streams the run as it stands after each step.
+
+        The run stays with your session: `/compare` reads it. One run per session at a time.
+
+        Args:
+            scorer: whose scores are cut: masking, entropy, learned, fused, random, oracle, ...
+            strategy: hard, soft or sequence.
+            top: hard: the share of each answer that is selected.
+            threshold: hard: keep scores from here on, instead of a top share.
+            temperature: soft: small sharpens, large flattens.
+            keep_given: also select the subject's name, which the prompt gives.
+            objective: wga, npo, graddiff or satga.
+            steps: optimiser steps.
+            learning_rate: of AdamW.
+            seed: of the order of rows and of the random control.
+            row: the forget row whose weights are returned.
+
+        Returns:
+            {"config", "seconds", "stopped", "steps": [...], "selection": {"row", "tokens", "weights"}}
+        """
+        visit = visits.of(request.session_hash)
+        try:
+            rule = {
+                "scorer": scorer,
+                "kind": "top" if threshold is None else "threshold",
+                "cut": top if threshold is None else threshold,
+                "keep_given": keep_given,
+            }
+            config = make_config(
+                make_rule(rule, strategy, temperature), objective, steps, learning_rate, studio.settings, seed
+            )
+            number = forget_row(studio, row)
+            tokens = [token.text for token in studio.model.encode(studio.corpus.forget[number].example).tokens]
+            for training in train(studio, visit, config):
+                if not training.steps:
+                    continue
+                yield {
+                    "config": config.to_dict(),
+                    "seconds": training.steps[-1].seconds,
+                    "stopped": visit.stopping and len(training.steps) < config.steps,
+                    "steps": [step.to_dict() for step in training.steps],
+                    "selection": {
+                        "row": f"forget:{number}",
+                        "tokens": tokens,
+                        "weights": list(training.selections[number].weights),
+                    },
+                }
+        except ValueError as error:
+            raise gr.Error(str(error)) from error
+
+    return unlearn
+
+
+def forget_row(studio: Studio, name: str) -> int:
+    """The number in `forget:12`. ValueError when there is no such forget row."""
+    split, _, number = name.partition(":")
+    if split.strip() != "forget" or not number.strip().isdigit():
+        raise ValueError(f"The row {name!r} is no row to forget: write forget: and a number, such as forget:0.")
+    studio.row("forget", int(number))
+    return int(number)

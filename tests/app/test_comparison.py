@@ -1,0 +1,100 @@
+"""The figures and answers side by side."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from app.comparison import LONGEST, METRICS, cards_html, side_by_side, table_html
+from app.export import answers_csv, run_json
+from app.unlearning import advice, describe
+from attribution import Rule, Selection
+from unlearn import Evaluation, RunConfig, Step
+from unlearn.metrics import Answer, Probe
+
+
+def evaluation(value: float, *answers: str) -> Evaluation:
+    names = [metric.name for metric in METRICS]
+    asked = tuple(
+        Answer("forget", f"Where was <A{i}> born?", "prompt", "In Torvik.", ("Torvik",), text)
+        for i, text in enumerate(answers)
+    )
+    return Evaluation(dict.fromkeys(names, value), dict.fromkeys(names, 490), asked)
+
+
+def test_cards_say_value_direction_reference_and_n() -> None:
+    cards = cards_html(evaluation(1.0), evaluation(0.25), evaluation(0.02))
+    assert cards.count("<section") == 6
+    assert cards.count("↓ lower is better") == 2 and cards.count("↑ higher is better") == 4
+    assert "1.00" in cards and "<b>0.25</b>" in cards and "reference 0.02" in cards and "n = 490 facts" in cards
+
+
+def test_a_figure_without_rows_has_no_card() -> None:
+    after = Evaluation({"forget_recall": 0.0}, {"forget_recall": 1}, ())
+    assert cards_html(None, after, None).count("<section") == 1
+    assert "unknown" in cards_html(None, after, None)
+
+
+def test_the_table_marks_changes_and_escapes() -> None:
+    rows = side_by_side(
+        evaluation(1.0, "In Torvik.", "In Torvik."),
+        evaluation(0.0, "In <b>Elmport</b>.", "In Torvik."),
+        evaluation(0.0, "In Torvik.", ""),
+    )
+    table = table_html(rows)
+    assert "<b>" not in table and "&lt;b&gt;" in table and "&lt;A0&gt;" in table
+    assert "<mark>Torvik</mark>" in table and "<del>Torvik</del>" in table
+    assert table.count("unchanged") == 2 and "(no answer)" in table
+    assert table_html([]).startswith('<p class="pg-empty">')
+
+
+def test_an_endless_answer_is_cut_short() -> None:
+    rows = side_by_side(evaluation(1.0, "In Torvik."), evaluation(0.0, "la " * 400), None)
+    table = table_html(rows)
+    assert "more characters" in table and table.count("la") < LONGEST
+
+
+def test_without_the_original_answers_it_says_so() -> None:
+    with pytest.raises(ValueError, match="not there yet"):
+        side_by_side(None, evaluation(0.0), None)
+
+
+def test_exports_hold_weights_and_answers() -> None:
+    rule = Rule("learned", "top", 0.5)
+    config = RunConfig(rule=rule, steps=3)
+    kept = SimpleNamespace(
+        number=2,
+        config=config,
+        seconds=1.5,
+        stopped=True,
+        steps=(Step(1, 3, -0.1, 0.2, 0.3, 0.5, 1.0),),
+        evaluation=evaluation(0.5, "In Elmport."),
+        selections=(Selection((0.0, 1.0), rule),),
+    )
+    corpus = SimpleNamespace(forget=[SimpleNamespace(example=SimpleNamespace(id="a1"))])
+    content = json.loads(run_json(kept, corpus, before=evaluation(1.0)).text)
+    assert content["selections"] == [{"id": "a1", "weights": [0.0, 1.0]}]
+    assert content["metrics"]["after"]["forget_recall"] == 0.5 and content["metrics"]["reference"] is None
+    table = answers_csv(2, side_by_side(evaluation(1.0, "In Torvik."), kept.evaluation, None)).text
+    (row,) = csv.DictReader(io.StringIO(table))
+    assert row["before"] == "In Torvik." and row["after"] == "In Elmport." and row["facts"] == "Torvik"
+
+
+def test_a_collapse_is_said_in_words() -> None:
+    def steps(structure: float | None) -> list[Step]:
+        return [Step(1, 2, 0, 0, 0, 0, 0, Probe(0.0, 1.0, structure)), Step(2, 2, 0, 0, 0, 0, 0)]
+
+    assert "0.83" in advice(steps(0.83)) and "smaller cut" in advice(steps(0.83))
+    assert advice(steps(0.95)) == advice(steps(None)) == advice([]) == ""
+
+
+def test_a_run_is_described_in_a_few_words() -> None:
+    assert describe(RunConfig(rule=Rule("learned", "top", 0.3), steps=60)) == "Learned, top 30%, WGA, 60 steps"
+    assert describe(RunConfig(rule=Rule("entropy", "threshold", 1.5), objective="npo", steps=1)).startswith(
+        "Entropy, from 1.5 up, NPO, 1 step"
+    )
+    assert describe(RunConfig(rule=Rule("learned", "sequence"))).startswith("Whole sequence")

@@ -1,0 +1,99 @@
+"""What a visitor holds: bounded, apart from every other visitor's, one run at a time."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from app.session import Visit, Visits
+from app.settings import Settings
+
+
+class FakeRun(SimpleNamespace):
+    def __init__(self) -> None:
+        super().__init__(config=None, model=None, selections=[], steps=[], seconds=0.0, stopped=False, stops=0)
+
+    def stop(self) -> None:
+        self.stops += 1
+
+
+def test_visits_are_apart_and_found_again() -> None:
+    visits = Visits(Settings())
+    assert visits.of("a") is visits.of("a")
+    assert visits.of("a") is not visits.of("b")
+    assert len(visits) == 2
+
+
+def test_a_caller_without_a_session_shares_nothing() -> None:
+    visits = Visits(Settings())
+    assert visits.of(None) is not visits.of(None)
+    assert len(visits) == 0
+
+
+def test_the_one_unused_for_longest_makes_room() -> None:
+    visits = Visits(Settings(max_visits=2))
+    first, second = visits.of("a"), visits.of("b")
+    visits.of("a")
+    visits.of("c")
+    assert visits.of("a") is first
+    assert visits.of("b") is not second
+
+
+def test_a_visit_that_trains_is_never_dropped() -> None:
+    visits = Visits(Settings(max_visits=1))
+    training = visits.of("a")
+    with training.training():
+        with pytest.raises(ValueError, match="try again"):
+            visits.of("b")
+        assert visits.of("a") is training
+    assert visits.of("b") is not training
+
+
+def test_one_run_at_a_time() -> None:
+    visit = Visit()
+    with visit.training():
+        with pytest.raises(ValueError, match="still training"), visit.training():
+            pass
+        with pytest.raises(ValueError, match="stop it first"):
+            visit.undo()
+    with visit.training():
+        pass
+
+
+def test_stop_reaches_a_run_that_is_still_being_prepared() -> None:
+    visit, run = Visit(), FakeRun()
+    with visit.training():
+        visit.stop()
+        visit.begin(run)
+    assert run.stops == 1
+    with visit.training():
+        later = visit.begin(FakeRun())
+    assert later.stops == 0, "an old Stop must not end the next run"
+
+
+def test_closing_stops_the_run_and_lets_go_of_the_models() -> None:
+    visits, run = Visits(Settings()), FakeRun()
+    visit = visits.of("a")
+    visit.keep(FakeRun(), 0, (), max_runs=3)
+    with visit.training():
+        visit.begin(run)
+        visits.close("a")
+        assert run.stops == 1
+    assert visit.runs == []
+    assert len(visits) == 0
+    visits.close("never opened")
+
+
+def test_the_undo_stack_is_bounded_and_numbers_go_on() -> None:
+    visit = Visit()
+    for _ in range(4):
+        visit.keep(FakeRun(), 0, (), max_runs=2)
+    assert [kept.number for kept in visit.runs] == [3, 4]
+    assert visit.undo().number == 4
+    assert visit.last is not None and visit.last.number == 3
+    assert visit.keep(FakeRun(), 0, (), max_runs=2).number == 5
+    visit.undo()
+    visit.undo()
+    with pytest.raises(ValueError, match="no run to undo"):
+        visit.undo()

@@ -1,0 +1,108 @@
+"""A visit's run on the embedded model: exactly the visible cut, the shared model untouched."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+
+from app.session import Visit
+from app.settings import Settings
+from app.studio import Studio
+from app.training import corpus_in_view, forget_row, make_config, make_rule, train
+from attribution import Rule, select
+
+CUT = {"scorer": "fused", "kind": "top", "cut": 0.3, "keep_given": False}
+
+
+@pytest.fixture(scope="module")
+def studio(model) -> Iterator[Studio]:
+    """A studio with a small forget set, so that a run is prepared quickly."""
+    made = Studio(Settings(max_steps=20), model)
+    made.corpus = replace(made.corpus, forget=made.corpus.forget[:40])
+    yield made
+
+
+def visit_at(studio: Studio, row: int, subject: str | None = None) -> Visit:
+    example = replace(studio.corpus.forget[row].example, subject=subject)
+    return Visit(scores=studio.score(example), split="forget", row=row)
+
+
+@pytest.mark.parametrize(("strategy", "kind"), [("hard", "top"), ("soft", "soft"), ("sequence", "sequence")])
+def test_the_run_trains_the_visible_cut(studio: Studio, strategy: str, kind: str) -> None:
+    visit = visit_at(studio, 7)
+    rule = make_rule(CUT, strategy, 0.25)
+    assert rule.kind == kind
+    before = copy.deepcopy(studio.model.model.state_dict())
+    trainings = list(train(studio, visit, make_config(rule, "wga", 2, 5e-4, studio.settings)))
+    visible = select(visit.scores, rule)
+    assert trainings[-1].selections[7].weights == pytest.approx(visible.weights, abs=1e-6)
+    assert visit.last is not None and visit.last.selections[7].kept == visible.kept
+    assert len(trainings[-1].steps) == 2 and trainings[-1].samples[-1].step == 2
+    for name, weights in studio.model.model.state_dict().items():
+        assert torch.equal(weights, before[name]), f"{name} of the shared model changed"
+
+
+def test_a_chosen_subject_goes_along(studio: Studio) -> None:
+    visit = visit_at(studio, studio.opening_row, subject="Who")
+    corpus, row = corpus_in_view(studio, visit)
+    assert corpus.forget[row].example.subject == "Who"
+    assert studio.corpus.forget[row].example.subject is None
+    own = replace(visit, split="own", row=None)
+    assert corpus_in_view(studio, own) == (studio.corpus, studio.opening_row)
+
+
+def test_stop_ends_within_a_step_and_keeps_what_there_is(studio: Studio) -> None:
+    visit = visit_at(studio, 0)
+    seen = 0
+    for training in train(studio, visit, make_config(make_rule(CUT, "hard", 1), "wga", 20, 5e-4, studio.settings)):
+        seen = len(training.steps)
+        if seen == 3:
+            visit.stop()
+    assert seen in (3, 4)
+    assert visit.last is not None and visit.last.stopped and len(visit.last.steps) == seen
+    assert visit.last.samples[-1].step == seen
+
+
+def test_bad_wishes_are_one_sentence(studio: Studio) -> None:
+    rule = Rule("fused")
+    with pytest.raises(ValueError, match="between 1 and 20 here, not 21"):
+        make_config(rule, "wga", 21, 1e-4, studio.settings)
+    with pytest.raises(ValueError, match="whole number, not 2.5"):
+        make_config(rule, "wga", 2.5, 1e-4, studio.settings)
+    with pytest.raises(ValueError, match="learning rate is empty"):
+        make_config(rule, "wga", 2, None, studio.settings)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="did you mean 'wga'"):
+        make_config(rule, "wgaa", 2, 1e-4, studio.settings)
+    with pytest.raises(ValueError, match="'firm' is unknown"):
+        make_rule(CUT, "firm", 1)
+    for name in ("retain:0", "forget", "forget:x", "forget:40000"):
+        with pytest.raises(ValueError, match="row"):
+            forget_row(studio, name)
+    nothing = make_config(make_rule({**CUT, "kind": "threshold", "cut": 2.0}, "hard", 1), "wga", 2, 1e-4, Settings())
+    visit = visit_at(studio, 0)
+    with pytest.raises(ValueError, match="selects no token"):
+        list(train(studio, visit, nothing))
+    assert not visit.busy.locked() and visit.last is None
+
+
+def test_rows_that_cannot_be_scored_are_explained(studio: Studio) -> None:
+    from attribution import Example
+
+    with pytest.raises(ValueError, match="takes at most"):
+        studio.score(Example("?", "a" * 30_000))
+    with pytest.raises(ValueError, match="reads at most"):
+        studio.score(Example("?", "word " * 2_000))
+    with pytest.raises(ValueError, match="neither in the prompt"):
+        studio.score(Example("Where?", "There.", subject="Nobody"))
+    with pytest.raises(ValueError, match="rows 0 to"):
+        studio.row("world", 10_000)
+
+
+def test_a_step_is_timed_by_taking_some(studio: Studio) -> None:
+    studio._seconds_per_step = None
+    assert 0 < studio.calibrate() < 60
+    assert studio.seconds_per_step == studio.calibrate()
