@@ -1,0 +1,129 @@
+"""The lanes as a Gradio component: what travels between browser and server, and what a moving cut costs."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.lanes import initial_rule, lanes_props, make_lanes, read_rule, rule_of
+from app.theme import FORGET_LENS
+from tests.app.lanes_fixture import long_scores, make_scores
+from tests.browser.lanes_page import open_lanes
+
+MOVES = 40
+MOST_MS_PER_MOVE = 8.0
+
+
+@pytest.fixture(scope="module")
+def small_page() -> Iterator[str]:
+    """A page with the lanes alone, and what each event brings written beside them."""
+    first, second = lanes_props(make_scores()), lanes_props(make_scores(seed=9, scorers=("entropy", "masking")))
+    with gr.Blocks(analytics_enabled=False) as page:
+        lanes = make_lanes(first, elem_id="lanes")
+        rule = gr.JSON(initial_rule(first), elem_id="rule")
+        subject = gr.JSON(elem_id="subject")
+        read = gr.JSON(elem_id="read")
+        other = gr.Button("Another row")
+        press = gr.Button("Read the rule")
+
+        def on_subject(event: gr.EventData) -> dict[str, Any]:
+            return event._data
+
+        def on_rule(event: gr.EventData) -> dict[str, Any]:
+            return rule_of(event)
+
+        lanes.rule(on_rule, None, rule)
+        lanes.subject(on_subject, None, subject)
+        other.click(lambda: second, None, lanes)
+        press.click(lambda value: value, rule, read, js=read_rule("lanes"))
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, theme=FORGET_LENS)
+    yield url
+    page.close()
+
+
+def told(page: Page, name: str) -> Any:
+    text = page.locator(f"#{name} .json-holder").inner_text()
+    return json.loads("".join(line for line in text.splitlines() if not line.strip().isdigit() and "▼" not in line))
+
+
+def test_only_rules_and_subjects_go_to_the_server(page: Page, small_page: str) -> None:
+    bodies: list[str] = []
+    page.on("request", lambda request: bodies.append(request.post_data or "") if request.method == "POST" else None)
+    page.goto(small_page)
+    lanes = page.locator("#lanes .fl-lanes")
+    lanes.locator(".fl-card").first.wait_for()
+    bodies.clear()
+    slider = lanes.locator(".fl-card").nth(2).locator("input[type=range]")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#rule")).to_contain_text("0.29")
+    lanes.get_by_role("button", name="birthplace").click()
+    lanes.get_by_role("button", name="Score again").click()
+    expect(page.locator("#subject")).to_contain_text("birthplace")
+    events = [json.loads(body).get("event_data") for body in bodies if "event_data" in body]
+    assert events == [
+        {"scorer": "learned", "kind": "top", "cut": 0.29, "keep_given": False},
+        {"text": "birthplace", "start": 12, "end": 22},
+    ]
+    assert all(len(body) < 1000 for body in bodies)
+    lanes.locator(".fl-name", has_text="Fused").click()
+    page.get_by_role("button", name="Read the rule").click()
+    expect(page.locator("#read")).to_contain_text("fused")
+
+
+def test_another_row_redraws_and_an_absent_lane_hands_over(page: Page, small_page: str) -> None:
+    page.goto(small_page)
+    lanes = page.locator("#lanes .fl-lanes")
+    expect(lanes.locator(".fl-card")).to_have_count(4)
+    page.get_by_role("button", name="Another row").click()
+    expect(lanes.locator(".fl-card")).to_have_count(2)
+    assert lanes.locator(".fl-card.fl-active").get_attribute("data-lane") == "entropy"
+    expect(page.locator("#rule")).to_contain_text("entropy")
+
+
+def test_moving_a_cut_over_512_tokens_in_four_lanes_is_cheap(browser: Browser, tmp_path: Path) -> None:
+    """Main-thread CPU time per move, script, style, layout and paint together: at most 8 ms at the median.
+
+    CPU time and not the clock's, so that a busy machine does not fail it.
+    """
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    lanes = open_lanes(page, tmp_path, long_scores(512))
+    lanes.locator(".fl-more").click()
+    assert lanes.locator(".fl-tok").count() == 512
+    histogram = lanes.locator(".fl-hist").first
+    histogram.scroll_into_view_if_needed()
+    box = histogram.bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.3 * box["width"], middle)
+    page.mouse.down()
+    page.wait_for_timeout(300)
+    browser.start_tracing(page=page, categories=["toplevel", "blink.user_timing"])
+    frame = (
+        "name => new Promise(go => requestAnimationFrame(() => setTimeout(() => { performance.mark(name); go(); })))"
+    )
+    page.evaluate(frame, "move-0")
+    for move in range(1, MOVES + 1):
+        page.mouse.move(box["x"] + (0.3 + 0.6 * move / MOVES) * box["width"], middle)
+        page.evaluate(frame, f"move-{move}")
+    trace = json.loads(browser.stop_tracing())["traceEvents"]
+    page.mouse.up()
+    page.close()
+    marks = sorted((event["ts"], event["pid"], event["tid"]) for event in trace if event["name"].startswith("move-"))
+    assert len(marks) == MOVES + 1
+    main = marks[0][1:]
+    run = "ThreadControllerImpl::RunTask"
+    tasks = [event for event in trace if event["name"] == run and (event["pid"], event["tid"]) == main]
+    assert tasks
+    costs = [
+        sum(task.get("tdur", 0) for task in tasks if start[0] <= task["ts"] < end[0]) / 1000
+        for start, end in zip(marks, marks[1:], strict=False)
+    ]
+    assert statistics.median(costs) <= MOST_MS_PER_MOVE, sorted(costs)
