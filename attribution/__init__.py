@@ -7,13 +7,16 @@
 from attribution.example import AnswerToken, Encoded, Example, Span
 from attribution.language_model import LanguageModel, load_model
 from attribution.learned import LinearScorer
+from attribution.plain_text import split_text
 from attribution.scoring import ScoreOptions, score
 from attribution.selection import Rule, Selection, select
 from attribution.subject import Subject, find_subject
-from attribution.token_scores import TokenScores
+from attribution.token_scores import ChangeMatrix, TokenScores
+from attribution.words import spread_over_words, word_scores
 
 __all__ = [
     "AnswerToken",
+    "ChangeMatrix",
     "Encoded",
     "Example",
     "LanguageModel",
@@ -28,4 +31,7 @@ __all__ = [
     "load_model",
     "score",
     "select",
+    "split_text",
+    "spread_over_words",
+    "word_scores",
 ]

@@ -1,8 +1,8 @@
 """Forwards in batches: sequences in, numbers about chosen tokens out.
 
 The body of the model reads whole sequences, the output head sees the chosen positions alone, a bounded chunk at a
-time: a float32 `[batch, length, vocabulary]` softmax never exists. Rows are padded on the right and attention is causal,
-so no real token ever attends to padding; batch size and padding change nothing.
+time: a float32 `[batch, length, vocabulary]` softmax never exists. Rows are padded on the right and attention is
+causal, so no real token ever attends to padding; batch size and padding change nothing.
 
 Hiding a key means that no other position attends to it, in any layer; positions keep their numbers. A hidden token's
 own state still holds its own id, so the token right after it is predicted by a state that knows it.

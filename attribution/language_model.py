@@ -202,7 +202,7 @@ class LanguageModel:
         base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         return getattr(base, base.base_model_prefix)
 
-    # What this model's family does (`attribution/families.py`); each is found out once, when it first matters. ----------
+    # What this model's family does (`attribution/families.py`); each is found out once, when it first matters. --------
 
     @cached_property
     def takes_positions(self) -> bool:
@@ -308,9 +308,14 @@ class LanguageModel:
 
 
 def load_model(
-    name: str = "embedded", device: str | None = None, dtype: str | torch.dtype = "float32"
+    name: str = "embedded",
+    device: str | None = None,
+    dtype: str | torch.dtype = "float32",
+    template: str = DEFAULT_TEMPLATE,
 ) -> LanguageModel:
     """Load a causal LM: `embedded`, `embedded:retrained`, a local folder, or a Hub id.
+
+    `template` holds `{prompt}` and `{answer}`; `chat` takes the tokenizer's own chat template.
 
     Weights come from safetensors files alone and no code of the model's repository is run.
 
@@ -334,7 +339,7 @@ def load_model(
     if isinstance(dtype, str):
         log.debug("loaded %s in %s", name, dtype)
     folder = Path(source) if Path(source).is_dir() else None
-    return LanguageModel(model.to(device).requires_grad_(False), tokenizer, name=name, folder=folder)
+    return LanguageModel(model.to(device).requires_grad_(False), tokenizer, name, template, folder)
 
 
 def _source(name: str) -> str:

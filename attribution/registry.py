@@ -41,6 +41,7 @@ class ScorerInfo:
         needs: scorers whose columns it reads; `OF` stands for the one that the option `of` names.
         reads_states: whether it reads hidden states, which the shared forward then keeps.
         across_rows: whether a row's scores depend on the other rows that are scored with it.
+        low_signed: the low end when the option `signed` asks for signed numbers, where that changes it.
     """
 
     name: str
@@ -58,6 +59,12 @@ class ScorerInfo:
     needs: tuple[str, ...] = ()
     reads_states: bool = False
     across_rows: bool = False
+    low_signed: float | None = None
+
+    @property
+    def lowest(self) -> float:
+        """The low end of the range under every option."""
+        return self.low if self.low_signed is None else self.low_signed
 
     def load(self) -> Callable[[ScoreBatch], list[np.ndarray]]:
         """The scoring function: a `ScoreBatch` to one float array `[n]` per row."""
@@ -73,11 +80,12 @@ SCORERS: tuple[ScorerInfo, ...] = (
         low=0.0,
         high=math.inf,
         higher_means="its probability changes when the subject is hidden",
-        formula="|log p_t(original) - log p_t(subject hidden)|",
+        formula="|log p_t(original) - log p_t(subject hidden)|; signed without the bars",
         paper="TokenUnlearn, arXiv 2605.00364",
         evidence="summary",
         forwards="1 (subject, prompt); m context tokens (each)",
         function="attribution.masking:masking",
+        low_signed=-math.inf,
     ),
     ScorerInfo(
         name="entropy",

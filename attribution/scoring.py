@@ -12,13 +12,16 @@ import numpy as np
 
 from attribution.example import Encoded, Example
 from attribution.forward import TokenStatistics
+from attribution.hiding import check_custom
 from attribution.language_model import LanguageModel
 from attribution.learned import LinearScorer
 from attribution.registry import DEFAULT_SCORERS, OF, did_you_mean, scorer_info, with_needs
 from attribution.subject import Subject, find_subject
-from attribution.token_scores import TokenScores
+from attribution.token_scores import ChangeMatrix, TokenScores
 
-MASK_SCOPES = ("subject", "each", "prompt")
+MASK_SCOPES = ("subject", "each", "prompt", "custom")
+MASK_HOWS = ("attention", "token", "drop")
+CONTEXTS = ("prompt", "prefix")
 NORMS = ("rank", "minmax")
 PROBE_POSITIONS = ("own", "predicting", "both")
 
@@ -28,8 +31,17 @@ class ScoreOptions:
     """Every switch of every scorer. Names of options are names of fields.
 
     Attributes:
-        mask_scope: what masking hides: the `subject`, `each` token of the prompt in turn, or the whole `prompt`.
-        mask_reduce: how `each` joins the changes: their `sum` or `max`.
+        mask_scope: what masking hides: the `subject`, `each` token of the context in turn, the whole `prompt` (of plain
+            text its unscored start), or the `custom` choice.
+        mask_how: hidden from `attention`, replaced by a baseline `token`, or `drop`ped from the sequence.
+        mask_reduce: how `each` joins the changes: their `sum`, or the largest, `max`.
+        mask_token: the baseline token: pad, unk, mask, eos or bos, an id, or a text of one token.
+        mask_custom: what `custom` hides, all of it at once: words, `(start, end)` characters of the prompt,
+            `("answer", start, end)`, several of these, or a list of them for each row.
+        context: what `each` takes its turn over: the `prompt`, or the whole `prefix` of a token, answer included.
+        window: how many tokens back `each` looks; None: all the way, and in plain text the row's own window.
+        signed: log p(original) - log p(masked) instead of its size: above 0 where the hidden text helped.
+        matrix: keep every change of `each` as `TokenScores.matrix`.
         temperature: T of the entropy's softmax(z / T).
         fused_weight: a, the share of masking in the fused score; 1 - a is entropy's.
         fused_norm: per-row normalisation before fusing: average `rank` scaled to [0, 1], or `minmax`.
@@ -45,8 +57,15 @@ class ScoreOptions:
             scores.
     """
 
-    mask_scope: Literal["subject", "each", "prompt"] = "subject"
+    mask_scope: Literal["subject", "each", "prompt", "custom"] = "subject"
+    mask_how: Literal["attention", "token", "drop"] = "attention"
     mask_reduce: Literal["sum", "max"] = "sum"
+    mask_token: str | int = "pad"
+    mask_custom: tuple[Any, ...] = ()
+    context: Literal["prompt", "prefix"] = "prompt"
+    window: int | None = None
+    signed: bool = False
+    matrix: bool = False
     temperature: float = 1.0
     fused_weight: float = 0.5
     fused_norm: Literal["rank", "minmax"] = "rank"
@@ -61,7 +80,19 @@ class ScoreOptions:
 
     def __post_init__(self) -> None:
         _one_of("mask_scope", self.mask_scope, MASK_SCOPES)
+        _one_of("mask_how", self.mask_how, MASK_HOWS)
         _one_of("mask_reduce", self.mask_reduce, ("sum", "max"))
+        _one_of("context", self.context, CONTEXTS)
+        object.__setattr__(self, "mask_custom", check_custom(self.mask_custom))
+        if (self.mask_scope == "custom") != bool(self.mask_custom):
+            raise ValueError(
+                f"mask_custom is {self.mask_custom!r} and mask_scope is {self.mask_scope!r}: the scope 'custom' and "
+                "its choice come together."
+            )
+        if self.matrix and self.mask_scope != "each":
+            raise ValueError(f"matrix needs mask_scope='each', not {self.mask_scope!r}: its rows are single tokens.")
+        if self.window is not None and self.window < 1:
+            raise ValueError(f"window must be at least 1 token, not {self.window}.")
         _one_of("fused_norm", self.fused_norm, NORMS)
         _one_of("probe_position", self.probe_position, PROBE_POSITIONS)
         if not self.temperature > 0:
@@ -90,6 +121,7 @@ class ScoreBatch:
         options: the switches.
         columns: the columns computed so far, by scorer name; a scorer finds there what its registry entry `needs`.
         notes: per row, sentences for the person; a scorer may append to them.
+        matrices: per row, the changes behind the masking score, where they are kept.
     """
 
     model: LanguageModel
@@ -99,6 +131,7 @@ class ScoreBatch:
     needs_states: bool = False
     columns: dict[str, list[np.ndarray]] = field(default_factory=dict)
     notes: list[list[str]] = field(default_factory=list)
+    matrices: list[ChangeMatrix | None] = field(default_factory=list)
 
     @cached_property
     def plain(self) -> list[TokenStatistics]:
@@ -148,6 +181,7 @@ def score(
         options=settings,
         needs_states=any(info.reads_states for info in infos),
         notes=[[] for _ in rows],
+        matrices=[None for _ in rows],
     )
     if not rows:
         return []
@@ -161,6 +195,7 @@ def score(
             subject=batch.subjects[i],
             model=model.name,
             notes=tuple(batch.notes[i]),
+            matrix=batch.matrices[i],
         )
         for i, row in enumerate(rows)
     ]

@@ -6,7 +6,7 @@ import html
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from attribution.example import AnswerToken, Encoded, Example, Span
@@ -15,6 +15,40 @@ from attribution.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class HiddenToken:
+    """A token that masking hid: its id, and its piece of the part it stands in, `part[start:end] == text`."""
+
+    id: int
+    text: str
+    start: int
+    end: int
+    part: str = "prompt"
+
+
+@dataclass(frozen=True)
+class ChangeMatrix:
+    """What hiding one token does to every answer token.
+
+    Attributes:
+        hidden: the m hidden tokens: those of the prompt, and of the answer too where the context is the prefix.
+        values: `log p_t(original) - log p_t(masked)` in nats (its size, unless `signed`), m rows of n numbers. The
+            transpose is what Captum's `LLMAttribution` calls `token_attr`.
+    """
+
+    hidden: tuple[HiddenToken, ...]
+    values: tuple[tuple[float, ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {"hidden": [asdict(token) for token in self.hidden], "values": [list(row) for row in self.values]}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> ChangeMatrix:
+        """What `to_dict` wrote."""
+        return cls(tuple(HiddenToken(**token) for token in record["hidden"]), _tuples(record["values"]))
 
 
 @dataclass(frozen=True)
@@ -28,6 +62,7 @@ class TokenScores:
         subject: what masking hides, and what a selection leaves out because the prompt gives it.
         model: the model's name.
         notes: sentences for a person, such as a fall-back that was taken.
+        matrix: the changes that hiding each context token makes, where the option `matrix` asked for them.
 
     Raises:
         ValueError: a column of the wrong length, or a number that is not finite or outside the scorer's range.
@@ -39,6 +74,7 @@ class TokenScores:
     subject: Subject
     model: str = ""
     notes: tuple[str, ...] = field(default=())
+    matrix: ChangeMatrix | None = None
 
     def __post_init__(self) -> None:
         n = len(self.encoded.tokens)
@@ -48,8 +84,8 @@ class TokenScores:
             if len(values) != n:
                 raise ValueError(f"The scorer {name!r} gave {len(values)} numbers for {n} answer tokens.")
             for value in values:
-                if not math.isfinite(value) or not info.low - 1e-6 <= value <= info.high + 1e-6:
-                    raise ValueError(f"The scorer {name!r} gave {value}, outside [{info.low}, {info.high}].")
+                if not math.isfinite(value) or not info.lowest - 1e-6 <= value <= info.high + 1e-6:
+                    raise ValueError(f"The scorer {name!r} gave {value}, outside [{info.lowest}, {info.high}].")
         object.__setattr__(self, "columns", columns)
 
     def __len__(self) -> int:
@@ -115,6 +151,8 @@ class TokenScores:
             "given": list(self.given),
             "spans": [{"start": span.start, "end": span.end, "kind": span.kind} for span in example.spans],
             "notes": list(self.notes),
+            **({} if self.matrix is None else {"matrix": self.matrix.to_dict()}),
+            "window": example.window,
             "subject_named": example.subject,
             "subject_spans": {"prompt": self.subject.prompt_spans, "answer": self.subject.answer_spans},
             "encoded": {name: getattr(self.encoded, name) for name in _ENCODED_FIELDS},
@@ -132,7 +170,14 @@ class TokenScores:
             subject_spans = record["subject_spans"]
             return cls(
                 encoded=Encoded(
-                    example=Example(record["prompt"], record["answer"], spans, record["id"], record["subject_named"]),
+                    example=Example(
+                        record["prompt"],
+                        record["answer"],
+                        spans,
+                        record["id"],
+                        record["subject_named"],
+                        record.get("window"),
+                    ),
                     tokens=tuple(AnswerToken(**token) for token in record["tokens"]),
                     **{name: _tuples(record["encoded"][name]) for name in _ENCODED_FIELDS},
                 ),
@@ -146,6 +191,7 @@ class TokenScores:
                 ),
                 model=record.get("model", model),
                 notes=tuple(record["notes"]),
+                matrix=ChangeMatrix.from_dict(record["matrix"]) if record.get("matrix") else None,
             )
         except (KeyError, TypeError) as error:
             raise ValueError(
