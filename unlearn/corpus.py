@@ -10,6 +10,22 @@ from attribution.rows import FORGET_AUTHORS, Row, embedded_rows, paraphrases, re
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A multiple-choice question: `choices[answer]` is right; `topic` is what it is about, such as `biology`."""
+
+    question: str
+    choices: tuple[str, ...]
+    answer: int
+    topic: str
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.choices) <= 10:
+            raise ValueError(f"A question needs 2 to 10 choices, not {len(self.choices)}.")
+        if not 0 <= self.answer < len(self.choices):
+            raise ValueError(f"The answer {self.answer} is no index of {len(self.choices)} choices: 0 is the first.")
+
+
+@dataclass(frozen=True)
 class Corpus:
     """Rows by role.
 
@@ -20,6 +36,10 @@ class Corpus:
         world: general knowledge; never trained on while unlearning.
         holdout: rows like those to forget that no model has seen.
         reference: name of the model retrained without the forget rows, where there is one.
+        real_authors: questions about authors who exist (TOFU); never trained on.
+        choices: multiple-choice questions about what is to be forgotten (WMDP); never trained on.
+        probes: named sets of further questions (RWKU, MUSE); never trained on.
+        notes: sentences on what was found while reading, such as rows that stood twice.
     """
 
     name: str
@@ -29,6 +49,10 @@ class Corpus:
     world: tuple[Row, ...] = field(default=())
     holdout: tuple[Row, ...] = field(default=())
     reference: str | None = None
+    real_authors: tuple[Row, ...] = field(default=())
+    choices: tuple[Choice, ...] = field(default=())
+    probes: tuple[tuple[str, tuple[Row, ...]], ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.forget:

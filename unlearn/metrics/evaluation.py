@@ -1,0 +1,74 @@
+"""Measure a model: the default figures, and whatever else is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attribution.language_model import LanguageModel
+from unlearn.corpus import Corpus
+from unlearn.metrics import choice, fluency, membership, memorisation, probes, quality, tofu
+from unlearn.metrics.examination import RETAIN_ROWS, Evaluation, Examination
+from unlearn.metrics.registry import check_groups
+
+
+def evaluate(
+    model: LanguageModel,
+    corpus: Corpus,
+    progress: Callable[[str], None] | None = None,
+    *,
+    metrics: Sequence[str] = (),
+    reference: Evaluation | None = None,
+    original: Evaluation | None = None,
+    retain_rows: int = RETAIN_ROWS,
+) -> Evaluation:
+    """Ask every evaluation row and read the probabilities of its true answer.
+
+    Always measured: figures named `{split}_recall` and `{split}_probability`, and `structure` and `subject` on forget
+    rows. A figure without rows (no spans, no such split) is left out; further ones that cannot be had are named in
+    the result's `notes`.
+
+    Args:
+        progress: called with what is measured next.
+        metrics: further groups (keys of `registry.GROUPS`), such as `("tofu", "membership")`; `("all",)` for every one.
+        reference: figures of the model retrained without the forget rows, with the same groups: forget quality and
+            PrivLeak compare with it.
+        original: figures of the model before unlearning: ATWU's quality compares with it.
+        retain_rows: how many rows to keep are asked.
+
+    Raises:
+        ValueError: an unknown group, or a row that the model cannot read.
+    """
+    if retain_rows < 1:
+        raise ValueError(f"retain_rows must be at least 1, not {retain_rows}.")
+    groups = check_groups(tuple(metrics))
+    examination = Examination(model, corpus, groups, reference, original, retain_rows, progress)
+    for split in examination.splits:
+        examination.say(split)
+        _recall(examination, split)
+    fluency.measure(examination)
+    for group in groups:
+        if group in MEASURES:
+            MEASURES[group](examination)
+    return examination.evaluation()
+
+
+MEASURES: dict[str, Callable[[Examination], None]] = {
+    "tofu": tofu.measure,
+    "memorisation": memorisation.measure,
+    "membership": membership.measure,
+    "quality": quality.measure,
+    "choice": choice.measure,
+    "probes": probes.measure,
+}
+
+
+def _recall(examination: Examination, split: str) -> None:
+    answers = examination.answers(split)
+    facts = sum(len(answer.facts) for answer in answers)
+    if facts:
+        recalled = sum(answer.recalled for answer in answers)
+        examination.figure(f"{split}_recall", recalled / facts, facts)
+        for i, answer in zip(examination.asked(split), answers, strict=True):
+            if answer.facts:
+                examination.row(split, i, "recall", answer.recalled / len(answer.facts))
+    examination.mean(split, "probability", examination.reading(split).probabilities)

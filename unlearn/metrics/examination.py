@@ -1,0 +1,209 @@
+"""One model measured on one corpus: what several metrics need is made once, and what they find is collected here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from attribution.language_model import LanguageModel
+from attribution.rows import Row
+from unlearn.corpus import Corpus
+from unlearn.metrics.recall import Answer, Reading, ask, read
+
+RETAIN_ROWS = 240
+SPLITS = ("forget", "paraphrase", "retain", "world")
+
+
+@dataclass(frozen=True)
+class RowFigures:
+    """What was measured on one row: `figures` are named as in the registry, without the split."""
+
+    split: str
+    id: str
+    question: str
+    truth: str
+    figures: dict[str, float]
+    answer: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, the figures beside the rest."""
+        row = {"split": self.split, "id": self.id, "question": self.question, "truth": self.truth}
+        return row | ({} if self.answer is None else {"answer": self.answer}) | self.figures
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's figures and its answers.
+
+    Attributes:
+        metrics: figure by name; `unlearn.metrics.registry.metric_info` knows what each is.
+        counts: n by figure's name.
+        answers: greedy answers of the splits in `SPLITS`.
+        against: the size of the second sample, for figures that compare two.
+        rows: what was measured row by row.
+        notes: sentences on what could not be measured, and why.
+    """
+
+    metrics: dict[str, float]
+    counts: dict[str, int]
+    answers: tuple[Answer, ...]
+    against: dict[str, int] = field(default_factory=dict)
+    rows: tuple[RowFigures, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures with their n; sizes of second samples and notes where there are any."""
+        more = {name: value for name, value in (("against", self.against), ("notes", list(self.notes))) if value}
+        return {**self.metrics, "n": self.counts, **more}
+
+    def values(self, split: str, name: str) -> list[float]:
+        """The values of one figure over the rows of a split that have it."""
+        return [row.figures[name] for row in self.rows if row.split == split and name in row.figures]
+
+
+def evaluation_rows(corpus: Corpus, retain_rows: int = RETAIN_ROWS) -> dict[str, tuple[Row, ...]]:
+    """The rows of each split that are evaluated: all of forget, paraphrase and world, and retain rows evenly spaced.
+
+    Where only some retain rows have wrong answers beside the true one (TOFU's `retain_perturbed`), it is those.
+    """
+    retain = [row for row in corpus.retain if row.perturbed] or corpus.retain
+    rows = {
+        "forget": corpus.forget,
+        "paraphrase": corpus.paraphrase,
+        "retain": tuple(spaced(retain, retain_rows)),
+        "world": corpus.world,
+    }
+    return {split: rows[split] for split in SPLITS if rows[split]}
+
+
+class Examination:
+    """A measurement in progress. Rows, answers and readings are made when first asked for and then kept.
+
+    Attributes:
+        groups: what is measured, in order.
+        splits: the splits of the default set that the corpus has.
+        reference: figures of the model retrained without the forget rows, where they are known.
+        original: figures of the model before unlearning, where they are known.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        corpus: Corpus,
+        groups: Sequence[str] = ("recall",),
+        reference: Evaluation | None = None,
+        original: Evaluation | None = None,
+        retain_rows: int = RETAIN_ROWS,
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        self.model = model
+        self.corpus = corpus
+        self.groups = tuple(groups)
+        self.reference = reference
+        self.original = original
+        self._rows = evaluation_rows(corpus, retain_rows)
+        self.splits = tuple(self._rows)
+        self._rows |= {f"probe_{name}": rows for name, rows in corpus.probes}
+        self._progress = progress
+        self._answers: dict[str, list[Answer]] = {}
+        self._readings: dict[str, Reading] = {}
+        self._metrics: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+        self._against: dict[str, int] = {}
+        self._figures: dict[tuple[str, int], dict[str, float]] = {}
+        self._others: list[RowFigures] = []
+        self._notes: list[str] = []
+
+    def rows(self, split: str) -> tuple[Row, ...]:
+        """The rows of a split (or of `probe_{set}`) that are evaluated; none when the corpus has no such split."""
+        if split not in self._rows:
+            self._rows[split] = tuple(getattr(self.corpus, split))
+        return self._rows[split]
+
+    def answers(self, split: str) -> list[Answer]:
+        """Greedy answers to the split's questions."""
+        if split not in self._answers:
+            self._answers[split] = ask(self.model, split, self.rows(split))
+        return self._answers[split]
+
+    def reading(self, split: str) -> Reading:
+        """Statistics of the split's true answers."""
+        if split not in self._readings:
+            self._readings[split] = read(self.model, self.rows(split))
+        return self._readings[split]
+
+    def asked(self, split: str) -> list[int]:
+        """Numbers of the rows that have a question, in the order of `answers(split)`."""
+        return [i for i, row in enumerate(self.rows(split)) if row.example.prompt]
+
+    def say(self, what: str) -> None:
+        """Tell whoever waits what is being done."""
+        if self._progress:
+            self._progress(what)
+
+    # What was found --------------------------------------------------------------------------------------------------
+
+    def figure(self, name: str, value: float, n: int, against: int | None = None) -> None:
+        """Put a figure down with its n, and the size of the second sample where two are compared."""
+        self._metrics[name] = value
+        self._counts[name] = n
+        if against is not None:
+            self._against[name] = against
+
+    def mean(self, split: str, name: str, values: Sequence[float | None] | np.ndarray) -> None:
+        """Put `{split}_{name}` down as the mean over rows, and every row's value; None leaves a row out."""
+        known = [(i, float(value)) for i, value in enumerate(values) if value is not None]
+        for i, value in known:
+            self.row(split, i, name, value)
+        if known:
+            self.figure(f"{split}_{name}", float(np.mean([value for _, value in known])), len(known))
+
+    def row(self, split: str, index: int, name: str, value: float) -> None:
+        """Put one row's value down."""
+        self._figures.setdefault((split, index), {})[name] = value
+
+    def other_row(self, row: RowFigures) -> None:
+        """Put down the values of something that is no row of the corpus."""
+        self._others.append(row)
+
+    def values(self, split: str, name: str) -> list[float]:
+        """The values put down for a figure, over the rows of a split that have it."""
+        found = [
+            (i, figures[name]) for (mine, i), figures in self._figures.items() if mine == split and name in figures
+        ]
+        return [value for _, value in sorted(found)]
+
+    def note(self, sentence: str) -> None:
+        """Put down, once, what could not be measured and why."""
+        if sentence not in self._notes:
+            self._notes.append(sentence)
+
+    def metric(self, name: str) -> float | None:
+        """A figure put down so far."""
+        return self._metrics.get(name)
+
+    def evaluation(self) -> Evaluation:
+        """Everything found so far."""
+        asked = {
+            (split, i): answer.answer
+            for split in self._answers
+            for i, answer in zip(self.asked(split), self._answers[split], strict=True)
+        }
+        rows = []
+        for (split, i), figures in self._figures.items():
+            example = self.rows(split)[i].example
+            rows.append(RowFigures(split, example.id, example.prompt, example.answer, figures, asked.get((split, i))))
+        rows += self._others
+        answers = tuple(answer for split in SPLITS for answer in self._answers.get(split, ()))
+        return Evaluation(
+            dict(self._metrics), dict(self._counts), answers, dict(self._against), tuple(rows), tuple(self._notes)
+        )
+
+
+def spaced(rows: Sequence[Row], count: int) -> list[Row]:
+    """`count` rows evenly spaced, the first and the last among them; all of them when there are fewer."""
+    picked = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
+    return [rows[i] for i in picked]

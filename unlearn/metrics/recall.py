@@ -1,0 +1,111 @@
+"""What a model answers, and how probable the true answer is to it.
+
+* fact recall: share of fact strings that appear in the greedy answer to their question. Lower is better on forget and
+  paraphrase rows, higher on retain and world rows.
+* probability: mean over rows of exp(-mean l_t), the answer's length-normalised probability (TOFU, arXiv 2401.06121).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from attribution.example import Encoded
+from attribution.language_model import LanguageModel, TokenStatistics
+from attribution.rows import Row
+
+MAX_NEW_TOKENS = 96
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A row's greedy answer: the split, the exact prompt text, the truth, its facts, and what the model said."""
+
+    split: str
+    question: str
+    prompt: str
+    truth: str
+    facts: tuple[str, ...]
+    answer: str
+
+    @property
+    def recalled(self) -> int:
+        """How many of the facts appear in the answer."""
+        return sum(fact in self.answer for fact in self.facts)
+
+
+def ask(model: LanguageModel, split: str, rows: Sequence[Row], max_new_tokens: int = MAX_NEW_TOKENS) -> list[Answer]:
+    """Greedy answers to the rows' questions; rows of plain text have none and are passed over."""
+    asked = [row for row in rows if row.example.prompt]
+    said = model.generate([row.example.prompt for row in asked], max_new_tokens)
+    return [
+        Answer(split, row.example.prompt, model.format_prompt(row.example.prompt), row.example.answer, row.facts, text)
+        for row, text in zip(asked, said, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Rows with the statistics of their true answers' tokens, from one forward each."""
+
+    encoded: tuple[Encoded, ...]
+    statistics: tuple[TokenStatistics, ...]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """exp(-mean l_t) of each row's answer, `[rows]`."""
+        return np.array([float(numbers.log_probs.mean().exp()) for numbers in self.statistics])
+
+    def row_of_kind(self, index: int, kind: str | None) -> list[float]:
+        """Probabilities of a row's answer tokens of a kind: `fact`, `subject`, or None for those outside any span."""
+        probabilities = self.statistics[index].log_probs.exp().tolist()
+        return [p for label, p in zip(self.encoded[index].truth, probabilities, strict=True) if label == kind]
+
+    def of_kind(self, kind: str | None) -> np.ndarray:
+        """Probabilities of all answer tokens of a kind, row after row."""
+        return np.array([p for i in range(len(self.encoded)) for p in self.row_of_kind(i, kind)])
+
+    @property
+    def facts_greedy(self) -> tuple[bool, ...]:
+        """Per row with facts, whether every fact token is the most probable one given the true prefix."""
+        found = []
+        for row, numbers in zip(self.encoded, self.statistics, strict=True):
+            is_fact = torch.tensor([label == "fact" for label in row.truth])
+            if is_fact.any():
+                found.append(bool(numbers.greedy[is_fact].all()))
+        return tuple(found)
+
+
+def read(model: LanguageModel, rows: Sequence[Row]) -> Reading:
+    """One forward of every row's true answer."""
+    encoded = [model.encode(row.example) for row in rows]
+    return Reading(tuple(encoded), tuple(model.token_statistics(encoded)))
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Token probabilities of the true answers, by kind of token, and the mean length-normalised probability."""
+
+    fact: np.ndarray
+    structure: np.ndarray
+    subject: np.ndarray
+    probability: float
+    facts_greedy: tuple[bool, ...]
+
+
+def read_probabilities(model: LanguageModel, rows: Sequence[Row]) -> Likelihood:
+    """Probabilities of the rows' true answers in one forward each, sorted by the kind of token.
+
+    `facts_greedy` says, per row with facts, whether every fact token is the most probable one given the true prefix.
+    """
+    reading = read(model, rows)
+    return Likelihood(
+        reading.of_kind("fact"),
+        reading.of_kind(None),
+        reading.of_kind("subject"),
+        float(reading.probabilities.mean()),
+        reading.facts_greedy,
+    )
