@@ -19,7 +19,7 @@ class LabelledRows:
     Attributes:
         examples: the rows, each question and answer once.
         groups: per row its author, or its subject where it names no author: rows of one group share what they know.
-        counts: what was found on the way, such as rows without a fact or spans that stand twice; only what is not 0.
+        counts: what was found on the way, such as rows or spans that stand twice; only what is not 0.
     """
 
     examples: tuple[Example, ...]
@@ -55,8 +55,6 @@ def labelled_rows_of(rows: Sequence[Row], labels: Sequence[Row] | None = None) -
         counts["labels without a row"] = len(labelled) - len(matched)
         merged = matched
     examples = tuple(row.example for row in merged.values())
-    counts["rows without a fact span"] = sum(not example.facts for example in examples)
-    counts["answers that are one fact span"] = sum(_is_one_fact(example) for example in examples)
     by_subject = subject_groups([find_subject(example) for example in examples])
     groups = [
         f"author {row.author}" if row.author is not None else subject
@@ -81,7 +79,3 @@ def _merged(rows: Sequence[Row], counts: Counter[str], what: str) -> dict[tuple[
         counts["repeated spans"] += len(spans) - len(unique)
         merged[key] = replace(row, example=replace(row.example, spans=unique))
     return merged
-
-
-def _is_one_fact(example: Example) -> bool:
-    return any(fact.strip() == example.answer.strip() for fact in example.facts)
