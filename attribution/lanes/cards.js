@@ -85,8 +85,8 @@ function makeCard(model, lane, group, on) {
       kept.setAttribute("d", path);
       rug.setAttribute("d", rugPath(model, lane));
       const [first, last] = ends.children;
-      first.textContent = top ? "keep all" : formatScore(lane.axis.from);
-      last.textContent = top ? "keep few" : formatScore(lane.axis.to);
+      first.textContent = top ? "keep all" : formatCut(tidy(lane.cutAxis.from));
+      last.textContent = top ? "keep few" : formatCut(tidy(lane.cutAxis.to));
       if (model.facts) {
         numbers.auroc.textContent = formatShare(lane.auroc);
         numbers.ap.textContent = formatShare(lane.ap);
@@ -96,7 +96,7 @@ function makeCard(model, lane, group, on) {
     paint() {
       const { kind, cut: value } = lane.rule;
       const total = lane.ranked.length;
-      const place = kind === "top" ? 1 - value : lane.axis.place(value);
+      const place = kind === "top" ? 1 - value : lane.cutAxis.place(value);
       const filled = kind === "top" ? 1 - lane.count / Math.max(1, total) : place;
       line.style.left = `${place * 100}%`;
       kept.style.clipPath = `inset(0 0 0 ${lane.count ? filled * 100 : 100}%)`;
@@ -133,7 +133,7 @@ function aboutLane(lane) {
 /** The cut that a place on the slider stands for, in the lane's present kind. */
 function cutAt(lane, step) {
   if (lane.rule.kind === "top") return Math.min(100, Math.max(1, 100 - Math.round(step))) / 100;
-  return tidy(lane.axis.value(step / SLIDER_STEPS.threshold));
+  return tidy(lane.cutAxis.value(step / SLIDER_STEPS.threshold));
 }
 
 /** The top share, in whole percent, that keeps as nearly as possible what is kept now. */
@@ -143,7 +143,7 @@ function shareOfCount(lane) {
 
 /** The threshold that keeps what is kept now (and whatever ties with the last of it). */
 function thresholdOfCount(lane) {
-  if (!lane.count) return tidy(lane.axis.to);
+  if (!lane.count) return tidy(lane.cutAxis.to);
   return tidyBelow(lane.scores[lane.ranked[lane.count - 1]]);
 }
 
@@ -154,7 +154,7 @@ function formatCut(value) {
 /** Threshold: how many tokens score about this much, low to high; square root, so that one token can be seen. */
 function countBars(lane) {
   const bins = new Array(MOST_BARS).fill(0);
-  for (const i of lane.ranked) bins[Math.min(MOST_BARS - 1, Math.floor(lane.axis.place(lane.scores[i]) * MOST_BARS))]++;
+  for (const i of lane.ranked) bins[Math.min(MOST_BARS - 1, Math.floor(lane.cutAxis.place(lane.scores[i]) * MOST_BARS))]++;
   const most = Math.sqrt(Math.max(1, ...bins));
   return bins.map((count) => Math.sqrt(count) / most);
 }
@@ -165,7 +165,7 @@ function profileBars(lane) {
   const bars = Math.min(n, MOST_BARS * 2);
   return Array.from({ length: bars }, (_, bar) => {
     const i = lane.ranked[n - 1 - Math.min(n - 1, Math.floor(((bar + 0.5) * n) / bars))];
-    return 0.04 + 0.96 * lane.axis.place(lane.scores[i]);
+    return 0.04 + 0.96 * lane.cutAxis.place(lane.scores[i]);
   });
 }
 
@@ -183,7 +183,7 @@ function rugPath(model, lane) {
   let path = "";
   lane.ranked.forEach((i, place) => {
     if (model.truth[i] !== "fact") return;
-    const x = lane.rule.kind === "top" ? (n - place - 0.5) / n : lane.axis.place(lane.scores[i]);
+    const x = lane.rule.kind === "top" ? (n - place - 0.5) / n : lane.cutAxis.place(lane.scores[i]);
     path += `M${(Math.min(0.995, Math.max(0.005, x)) * PLOT_WIDTH).toFixed(2)} ${PLOT_HEIGHT + 2}v4`;
   });
   return path;

@@ -4,7 +4,11 @@
 
 const LEVELS = 32;
 // Characters: a short answer is set larger, so that it fills the width it has.
-const LARGE_UP_TO = 160;
+const SIZES = [
+  [64, "fl-sheet fl-big fl-huge"],
+  [160, "fl-sheet fl-big"],
+  [Infinity, "fl-sheet"],
+];
 // Words: beyond this, lines out of sight are not painted at all.
 const VAST_FROM = 200;
 
@@ -59,8 +63,8 @@ function makeFlow(model, className, rows, cellsOf) {
     const next = model.words[w + 1];
     return breaksAfter(model.pieces[model.words[w][model.words[w].length - 1]]) || Boolean(next && breaksBefore(model.pieces[next[0]]));
   };
-  const large = model.pieces.join("").length <= LARGE_UP_TO;
-  const element = make("div", { class: large ? "fl-sheet fl-big" : "fl-sheet", dir: model.direction }, flow);
+  const length = model.pieces.join("").length;
+  const element = make("div", { class: SIZES.find(([most]) => length <= most)[1], dir: model.direction }, flow);
   return {
     element,
     tokens,

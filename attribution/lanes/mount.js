@@ -54,6 +54,9 @@ function makeModel(data, kept) {
 /** Which tokens the lane may keep, best first, and running counts of facts and of tokens that are no subject. */
 function rankLane(model, lane) {
   lane.ranked = rankTokens(lane.scores, model.given, model.keepGiven);
+  // Colours are spread over all tokens, the cut's axis over those it may keep: the subject often scores far above.
+  const eligible = lane.ranked.length ? lane.ranked.map((i) => lane.scores[i]) : lane.scores;
+  lane.cutAxis = makeAxis(eligible, lane.low, lane.high);
   lane.hits = new Uint32Array(lane.ranked.length + 1);
   lane.known = new Uint32Array(lane.ranked.length + 1);
   lane.ranked.forEach((i, place) => {

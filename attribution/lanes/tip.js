@@ -23,7 +23,7 @@ function makeTip(model, id) {
         { class: lane.name === model.active ? "fl-active" : null },
         make("th", { scope: "row" }, lane.title),
         make("td", {}, formatScore(lane.scores[best])),
-        make("td", {}, `${Math.round(lane.ranks[best] * 100)}%`),
+        make("td", {}, Math.round(lane.ranks[best] * 100)),
         make("td", {}, kept === 0 ? (word.every((k) => model.given[k]) && !model.keepGiven ? "left out" : "–") : kept === word.length ? "kept" : `${kept} of ${word.length}`),
       );
     });
@@ -33,7 +33,7 @@ function makeTip(model, id) {
       make(
         "table",
         {},
-        make("thead", {}, make("tr", {}, make("td"), make("th", { scope: "col" }, "score"), make("th", { scope: "col" }, "above"), make("th", { scope: "col" }, "cut"))),
+        make("thead", {}, make("tr", {}, make("td"), make("th", { scope: "col" }, "score"), make("th", { scope: "col" }, "percentile"), make("th", { scope: "col" }, "cut"))),
         make("tbody", {}, ...rows),
       ),
       model.given[i] ? make("p", { class: "fl-soft" }, "The prompt already gives this word.") : null,

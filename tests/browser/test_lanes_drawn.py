@@ -360,7 +360,7 @@ def test_hover_previews_click_pins_escape_clears(page: Page, tmp_path: Path) -> 
         cells = rows.nth(lane).locator("td").all_inner_texts()
         assert float(cells[0]) == pytest.approx(column[11], abs=0.0006)
         below = sum(value < column[11] for value in column) / (len(scores) - 1)
-        assert cells[1] == f"{int(100 * below + 0.5)}%"
+        assert cells[1] == str(int(100 * below + 0.5))
         kept = select(scores, Rule(name, "top", 0.3)).kept[11]
         assert cells[2] == ("kept" if kept else "–")
     token(lanes, 11).click()
