@@ -7,8 +7,9 @@
 >>> for step in job: ...  # doctest: +SKIP
 """
 
+from unlearn.config import RunConfig
 from unlearn.corpus import Corpus, load_corpus
-from unlearn.loop import Run, RunConfig, Step, run
+from unlearn.loop import Run, Step, run
 from unlearn.metrics import Evaluation, evaluate
 
 __all__ = ["Corpus", "Evaluation", "Run", "RunConfig", "Step", "evaluate", "load_corpus", "run"]

@@ -17,8 +17,9 @@ from attribution.registry import SCORERS
 from attribution.scoring import MASK_SCOPES
 from attribution.selection import Rule, RuleKind
 from unlearn.atwu import AtwuConfig, Fit
+from unlearn.config import RunConfig
 from unlearn.corpus import Corpus, load_corpus
-from unlearn.loop import Run, RunConfig, run
+from unlearn.loop import Run, run
 from unlearn.metrics import SPLITS, Evaluation, evaluate
 from unlearn.objectives import OBJECTIVES
 

@@ -10,85 +10,31 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from attribution.example import Example
 from attribution.language_model import LanguageModel
-from attribution.selection import Rule
+from attribution.learned import LinearScorer
+from attribution.selection import Selection
+from unlearn.config import RunConfig
 from unlearn.corpus import Corpus
-from unlearn.labels import Target, label_batch, uniform_target
+from unlearn.labels import LabelBatch, Reading, Target, Totals, label_batch, totals, uniform_target, with_reference
 from unlearn.metrics import Probe, Prober
-from unlearn.objectives import Normaliser, objective, retain_nll
-from unlearn.weighting import forget_targets
+from unlearn.objectives import objective, retention
+from unlearn.objectives.representation import steered_layer
+from unlearn.refusals import load_refusals
+from unlearn.scorer_learning import ScorerLearner
+from unlearn.weighting import Weighting
 
-
-@dataclass(frozen=True)
-class RunConfig:
-    """What a run does.
-
-    Attributes:
-        rule: which tokens, and how strongly.
-        objective: `wga`, `npo`, `graddiff` or `satga`.
-        steps: optimiser steps.
-        learning_rate: AdamW's, after three steps of warm-up.
-        beta, gamma, alpha: the objective's temperature, the weight of the forget term, the weight of the retain term;
-            None takes the objective's own default.
-        normaliser: Z of the forget term: per unit of `weight` or per `label`.
-        forget_batch, retain_batch: rows of each kind in a step.
-        seed: of the order of rows and of the random control.
-        probe_every: steps between two probes (and after the last); 0 for none.
-
-    Raises:
-        ValueError: a number outside its range, or an unknown objective.
-    """
-
-    rule: Rule = field(default_factory=Rule)
-    objective: str = "wga"
-    steps: int = 60
-    learning_rate: float = 5e-4
-    beta: float | None = None
-    gamma: float | None = None
-    alpha: float | None = None
-    normaliser: Normaliser = "weight"
-    forget_batch: int = 16
-    retain_batch: int = 16
-    seed: int = 0
-    probe_every: int = 5
-
-    def __post_init__(self) -> None:
-        objective(self.objective)
-        if self.normaliser not in ("weight", "label"):
-            raise ValueError(f"normaliser is {self.normaliser!r}: choose weight or label.")
-        for name in ("steps", "forget_batch", "retain_batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"The learning rate must be a number above 0, not {self.learning_rate}.")
-        for name in ("beta", "gamma", "alpha"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be a number of at least 0, not {value}.")
-        if self.beta == 0 and self.objective == "npo":
-            raise ValueError("NPO divides by beta: it must be above 0.")
-
-    @property
-    def resolved(self) -> dict[str, float]:
-        """beta, gamma and alpha, the objective's defaults filled in."""
-        chosen = objective(self.objective)
-        return {
-            name: getattr(self, name) if getattr(self, name) is not None else getattr(chosen, name)
-            for name in ("beta", "gamma", "alpha")
-        }
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types, defaults filled in."""
-        return {**dataclasses.asdict(self), **self.resolved}
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -103,6 +49,7 @@ class Step:
         seconds: training time so far, probes left out.
         seconds_left: estimate for the steps to come.
         probe: recall and structure on a few fixed rows, every `probe_every` steps and after the last.
+        scorer_loss: J of the scorer that the run learns (ATWU); None where it learns none.
     """
 
     number: int
@@ -113,18 +60,19 @@ class Step:
     seconds: float
     seconds_left: float
     probe: Probe | None = None
+    scorer_loss: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
 
 class Run:
-    """A run in progress, or done. Iterate to train; nothing happens before.
+    """A run in progress, or done. Iterate to train; nothing happens before (but `refit`, which learns its scorer).
 
     Attributes:
         config: what was asked for.
         model: the copy that is being trained; after the last step, the result.
-        selections: the weights of every forget row, in the order of the corpus.
+        weighting: the weights of every forget row, and the scores they come from.
         steps: the steps so far.
         seconds: training time so far.
         stopped: whether it ended early.
@@ -138,20 +86,59 @@ class Run:
         self.seconds = 0.0
         self.stopped = False
         self._stop = False
-        chosen = objective(config.objective)
-        options = {"seed": config.seed} if config.rule.scorer == "random" else {}
-        self.targets, self.selections = forget_targets(
-            model, [row.example for row in corpus.forget], config.rule, **options, **score_options
+        if config.learn == "refit":
+            score_options["linear_scorer"] = self._refit(score_options)
+        learner = None
+        if config.learn == "alternate":
+            learner = ScorerLearner(model.hidden_size, config.scorer_settings, config.steps)
+        self.weighting = Weighting(
+            model,
+            [row.example for row in corpus.forget],
+            config.rule,
+            config.score_every,
+            learner,
+            **{"seed": config.seed, **score_options},
         )
         if not any(float(target.weights.sum()) > 0 for target in self.targets):
             raise ValueError(
                 f"The cut {config.rule.cut:g} on {config.rule.scorer!r} selects no token of the forget set: lower it."
             )
-        if chosen.needs_reference:
-            self.targets = with_reference(model, self.targets)
-        self.retain_rows = corpus.retain
+        needs = {*objective(config.objective).needs, *retention(config.resolved["retain"]).needs}
+        if "reference" in needs:
+            self.weighting.targets = with_reference(model, self.targets)
+        self._layer = None
+        if "layer" in needs:
+            predicting = config.layer_position == "predicting"
+            self._layer = steered_layer(model, self.targets, config.layer, predicting, config.seed)
+        self._refusals = load_refusals() if "refusals" in needs else ()
         self.model = trainable_copy(model)
         self._prober = Prober(corpus) if config.probe_every else None
+
+    @property
+    def targets(self) -> list[Target]:
+        """The forget rows with the weights they have now, in the order of the corpus."""
+        return self.weighting.targets
+
+    @property
+    def selections(self) -> list[Selection]:
+        """The selection of every forget row as it stands, in the order of the corpus."""
+        return self.weighting.selections
+
+    @property
+    def scorer(self) -> LinearScorer | None:
+        """The linear scorer that the run learns or was given, as it stands; None when it uses none."""
+        learner = self.weighting.learner
+        return learner.scorer if learner else self.weighting.options.get("linear_scorer")
+
+    def _refit(self, score_options: dict[str, Any]) -> LinearScorer:
+        config = dataclasses.replace(self.config, learn="alternate", probe_every=0)
+        first = Run(self.base, self.corpus, config, **score_options)
+        for _ in first:
+            pass
+        log.info("The scorer is fitted; the model it was fitted with is thrown away.")
+        scorer = first.scorer
+        assert scorer is not None
+        return scorer
 
     def stop(self) -> None:
         """End after the step that is running."""
@@ -159,37 +146,36 @@ class Run:
 
     def __iter__(self) -> Iterator[Step]:
         """Train, and yield a `Step` after every optimiser step."""
-        config, chosen = self.config, objective(self.config.objective)
-        constants = config.resolved
+        config = self.config
         parameters = [p for p in self.model.model.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0)
+        optimiser = _optimiser(config, parameters)
         forget_order = draws(len(self.targets), config.forget_batch, config.seed)
-        retain_order = draws(len(self.retain_rows), config.retain_batch, config.seed + 1)
+        retain_order = draws(len(self.corpus.retain), config.retain_batch, config.seed + 1)
+        # As many refusals as rows; where there are fewer refusals than rows, they come round again.
+        refusal_order = draws(max(1, len(self._refusals)), config.forget_batch, config.seed + 2)
         for number in range(1, config.steps + 1):
             started = time.perf_counter()
             for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * min(1.0, number / 3)
-            forget = label_batch(self.model, [self.targets[i] for i in next(forget_order)])
-            forget_loss = chosen.forget(forget, constants["beta"], config.normaliser)
-            (constants["gamma"] * forget_loss).backward()
-            retain = label_batch(
-                self.model, [uniform_target(self.model.encode(self.retain_rows[i].example)) for i in next(retain_order)]
-            )
-            retain_loss = retain_nll(retain)
-            (constants["alpha"] * retain_loss).backward()
+                group["lr"] = config.learning_rate * min(1.0, number / config.warmup if config.warmup else 1.0)
+            rows = next(forget_order)
+            self.weighting.refresh(self.model, rows, number)
+            forget_loss, forget_nll = self._forget(rows, next(refusal_order))
+            retain_loss = self._retain(next(retain_order))
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
             self.seconds += time.perf_counter() - started
+            learner = self.weighting.learner
             step = Step(
                 number=number,
                 of=config.steps,
-                forget_loss=forget_loss.item(),
-                retain_loss=retain_loss.item(),
-                forget_nll=_weighted_nll(forget.log_probs, forget.weights),
+                forget_loss=forget_loss,
+                retain_loss=retain_loss,
+                forget_nll=forget_nll,
                 seconds=self.seconds,
                 seconds_left=self.seconds / number * (config.steps - number),
                 probe=self._probe(number),
+                scorer_loss=learner.loss if learner else None,
             )
             if not math.isfinite(step.forget_loss + step.retain_loss):
                 raise ValueError(
@@ -201,6 +187,57 @@ class Run:
             if self._stop:
                 self.stopped = number < config.steps
                 return
+
+    def _forget(self, rows: Sequence[int], drawn: Sequence[int]) -> tuple[float, float]:
+        """Add gamma times the forget term's gradient, a micro-batch at a time; returns the term and the NLL in nats."""
+        config, chosen, constants = self.config, objective(self.config.objective), self.config.constants
+        targets = [self.targets[row] for row in rows]
+        instead = self._refusal_targets(rows, drawn) if "refusals" in chosen.needs else []
+        over, gamma = totals(targets), config.resolved["gamma"]
+        head = partial(chosen.head, constants=constants) if chosen.head else None
+        reading = self._reading(chosen.needs, head)
+        loss = nll = 0.0
+        for part in self._parts(len(targets)):
+            batch = label_batch(self.model, targets[part], reading, over)
+            if instead:
+                against = Reading(frozen=self.base, reference=True)
+                batch = dataclasses.replace(batch, refusals=label_batch(self.model, instead[part], against))
+            term = chosen.forget(batch, constants)
+            if term.requires_grad:
+                (gamma * term).backward()
+            loss += term.item()
+            nll += _weighted_nll(batch, over)
+        return loss, nll
+
+    def _retain(self, rows: Sequence[int]) -> float:
+        """Add alpha times the retain term's gradient; alpha 0 only measures the term, which is returned."""
+        chosen, alpha = retention(self.config.resolved["retain"]), self.config.resolved["alpha"]
+        targets = [uniform_target(self.model.encode(self.corpus.retain[row].example)) for row in rows]
+        over, reading = totals(targets), self._reading(chosen.needs, chosen.head)
+        loss = 0.0
+        with torch.set_grad_enabled(alpha > 0):
+            for part in self._parts(len(targets)):
+                term = chosen.loss(label_batch(self.model, targets[part], reading, over))
+                if alpha > 0:
+                    (alpha * term).backward()
+                loss += term.item()
+        return loss
+
+    def _reading(self, needs: Sequence[str], head: Any) -> Reading:
+        layer = self._layer if "layer" in needs else None
+        return Reading(frozen=self.base if head or layer else None, head=head, layer=layer)
+
+    def _parts(self, rows: int) -> list[slice]:
+        size = self.config.micro_batch or rows
+        return [slice(start, start + size) for start in range(0, rows, size)]
+
+    def _refusal_targets(self, rows: Sequence[int], drawn: Sequence[int]) -> list[Target]:
+        """A refusal to each row's prompt, every label with weight 1, the end token included."""
+        texts = [self._refusals[drawn[i % len(drawn)]] for i in range(len(rows))]
+        return [
+            uniform_target(self.model.encode(Example(self.corpus.forget[row].example.prompt, text)))
+            for row, text in zip(rows, texts, strict=True)
+        ]
 
     def _probe(self, number: int) -> Probe | None:
         due = self._prober is not None and (
@@ -228,21 +265,6 @@ def trainable_copy(model: LanguageModel) -> LanguageModel:
     return LanguageModel(weights, model.tokenizer, name=f"{model.name}, unlearned", template=model.template)
 
 
-def with_reference(model: LanguageModel, targets: Sequence[Target], batch: int = 32) -> list[Target]:
-    """The targets with the frozen model's log-probabilities of their labels."""
-    result: list[Target] = []
-    with torch.no_grad():
-        for start in range(0, len(targets), batch):
-            part = targets[start : start + batch]
-            labels = label_batch(model, part)
-            sizes = [len(target.weights) for target in part]
-            result += [
-                dataclasses.replace(target, reference=reference)
-                for target, reference in zip(part, labels.log_probs.split(sizes), strict=True)
-            ]
-    return result
-
-
 def draws(rows: int, batch: int, seed: int) -> Iterator[list[int]]:
     """Row numbers, `batch` at a time, for ever: every row once in random order before any comes again."""
     generator = torch.Generator().manual_seed(seed)
@@ -254,6 +276,12 @@ def draws(rows: int, batch: int, seed: int) -> Iterator[list[int]]:
         waiting = waiting[batch:]
 
 
-def _weighted_nll(log_probs: Tensor, weights: Tensor) -> float:
-    total = float(weights.sum())
-    return float(-(log_probs.detach() * weights).sum()) / total if total else 0.0
+def _optimiser(config: RunConfig, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(parameters, lr=config.learning_rate)
+    return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0)
+
+
+def _weighted_nll(batch: LabelBatch, over: Totals) -> float:
+    total = float(-(batch.log_probs.detach() * batch.weights).sum())
+    return total / over.weight if over.weight else 0.0

@@ -12,27 +12,28 @@ from attribution import score
 from attribution.alignment import align
 from attribution.learned import LinearScorer
 from unlearn import load_corpus
-from unlearn.atwu import AtwuConfig, fit_scorer, scorer_loss
+from unlearn.atwu import AtwuConfig, fit_scorer
+from unlearn.scorer_learning import ScorerSettings, scorer_loss
 
 
 def test_scorer_loss_by_hand():
     scores = torch.tensor([0.5, 0.75])
     nll = torch.tensor([math.log(4), 0.0])
     weight, bias = torch.tensor([3.0]), torch.tensor([4.0])
-    config = AtwuConfig(beta=2.0, lambda_entropy=2.0, lambda_rho=10.0, lambda_w=0.1, rho=0.2)
+    settings = ScorerSettings(beta=2.0, lambda_entropy=2.0, lambda_rho=10.0, lambda_w=0.1, rho=0.2)
     # exp(-g l) = 1/2, squared 1/4; one of two scores lies above 1/2.
     forget = -(0.5 * math.log(4) / 4) / 2
     binary = (math.log(2) - (0.75 * math.log(0.75) + 0.25 * math.log(0.25))) / 2
     expected = forget + 2.0 * binary + 10.0 * (0.5 - 0.2) ** 2 + 0.1 * 25
-    found = scorer_loss(scores, nll, torch.tensor([0, 0]), 1, weight, bias, config)
+    found = scorer_loss(scores, nll, torch.tensor([0, 0]), 1, weight, bias, settings)
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_share_passes_its_gradient_straight_through():
     scores = torch.tensor([0.4, 0.6], requires_grad=True)
     zero = torch.zeros(1)
-    config = AtwuConfig(lambda_entropy=0.0, lambda_rho=1.0, lambda_w=0.0, rho=0.2)
-    scorer_loss(scores, torch.zeros(2), torch.tensor([0, 0]), 1, zero, zero, config).backward()
+    settings = ScorerSettings(lambda_entropy=0.0, lambda_rho=1.0, lambda_w=0.0, rho=0.2)
+    scorer_loss(scores, torch.zeros(2), torch.tensor([0, 0]), 1, zero, zero, settings).backward()
     # d(share - rho)^2 = 2 (1/2 - 0.2) / 2 for either score, although the step function itself is flat.
     assert scores.grad.tolist() == pytest.approx([0.3, 0.3])
 

@@ -23,8 +23,8 @@ def test_labels_are_the_answer_and_the_end(tiny: LanguageModel):
 def test_only_the_whole_sequence_trains_the_end(tiny: LanguageModel):
     row = tiny.encode(SHORT)
     ones = [1.0] * len(row.tokens)
-    assert weighted_target(row, ones, trains_end=False).weights[-1] == 0
-    assert weighted_target(row, ones, trains_end=True).weights[-1] == 1
+    assert weighted_target(row, ones, trains_end=False).positions == row.answer_positions
+    assert weighted_target(row, ones, trains_end=True).positions == (*row.answer_positions, row.end_position)
 
 
 def test_log_probs_equal_the_plain_forward(tiny: LanguageModel):

@@ -7,8 +7,11 @@ import math
 import pytest
 import torch
 
-from unlearn.labels import LabelBatch
-from unlearn.objectives import OBJECTIVES, grad_diff, npo, objective, retain_nll, sat_ga_plus, weighted_nll, wga
+from unlearn.labels import LabelBatch, Totals
+from unlearn.objectives import OBJECTIVES, Constants, objective
+from unlearn.objectives.ascent import grad_ascent, sat_ga_plus, weighted_nll, wga
+from unlearn.objectives.preference import npo
+from unlearn.objectives.retention import retain_nll
 
 LN2, LN4 = math.log(2), math.log(4)
 
@@ -17,15 +20,12 @@ def batch(probabilities, weights, rows=None, reference=None) -> LabelBatch:
     log_probs = torch.tensor(probabilities, dtype=torch.float64).log().requires_grad_(True)
     n = len(probabilities)
     rows = rows or [0] * n
-    states = torch.zeros(n, 1)
     return LabelBatch(
         log_probs=log_probs,
         weights=torch.tensor(weights, dtype=torch.float64),
         rows=torch.tensor(rows),
         size=max(rows) + 1,
-        ends=torch.zeros(n, dtype=torch.bool),
-        states=states,
-        own_states=states,
+        totals=Totals(float(sum(weights)), n, max(rows) + 1),
         reference=None if reference is None else torch.tensor(reference, dtype=torch.float64).log(),
     )
 
@@ -50,35 +50,35 @@ def test_no_gradient_flows_through_weights():
 
 def test_nothing_selected_is_zero_not_nan():
     labels = batch([1 / 2, 1 / 4], [0, 0])
-    for forget in (grad_diff, wga, sat_ga_plus):
-        assert forget(labels, 1.0, "weight").item() == 0
+    for forget in (grad_ascent, wga, sat_ga_plus):
+        assert forget(labels, Constants(1.0)).item() == 0
 
 
 def test_retain_is_the_mean_nll():
     assert retain_nll(batch([1 / 2, 1 / 4], [1, 1])).item() == pytest.approx((LN2 + LN4) / 2)
 
 
-def test_grad_diff_ascends():
+def test_gradient_ascent_ascends():
     labels = batch([1 / 2, 1 / 4], [1, 1])
-    assert grad_diff(labels, 1.0, "weight").item() == pytest.approx(-(LN2 + LN4) / 2)
-    assert gradient(grad_diff(labels, 1.0, "weight"), labels) == pytest.approx([1 / 2, 1 / 2])
+    assert grad_ascent(labels, Constants(1.0)).item() == pytest.approx(-(LN2 + LN4) / 2)
+    assert gradient(grad_ascent(labels, Constants(1.0)), labels) == pytest.approx([1 / 2, 1 / 2])
 
 
 def test_wga_by_hand():
     # weights p^2: (1/4 ln2 + 1/16 ln4) / 2, and the gradient is p^2 / Z, with the saturation detached.
     labels = batch([1 / 2, 1 / 4], [1, 1])
-    assert wga(labels, 2.0, "weight").item() == pytest.approx(-(LN2 / 4 + LN4 / 16) / 2)
-    assert gradient(wga(labels, 2.0, "weight"), labels) == pytest.approx([1 / 8, 1 / 32])
-    assert gradient(wga(labels, 0.0, "weight"), labels) == pytest.approx(
-        gradient(grad_diff(labels, 0, "weight"), labels)
+    assert wga(labels, Constants(2.0)).item() == pytest.approx(-(LN2 / 4 + LN4 / 16) / 2)
+    assert gradient(wga(labels, Constants(2.0)), labels) == pytest.approx([1 / 8, 1 / 32])
+    assert gradient(wga(labels, Constants(0.0)), labels) == pytest.approx(
+        gradient(grad_ascent(labels, Constants(0)), labels)
     )
 
 
 def test_satga_has_the_score_in_the_exponent():
     # g = 1/2, p = 1/4: g l exp(-g l)^2 = (1/2) ln4 (1/4); literal differentiation would not give g p^(g b) / Z.
     labels = batch([1 / 4], [1 / 2])
-    assert sat_ga_plus(labels, 2.0, "label").item() == pytest.approx(-0.5 * LN4 / 4)
-    assert gradient(sat_ga_plus(labels, 2.0, "label"), labels) == pytest.approx([1 / 8])
+    assert sat_ga_plus(labels, Constants(2.0, normaliser="label")).item() == pytest.approx(-0.5 * LN4 / 4)
+    assert gradient(sat_ga_plus(labels, Constants(2.0, normaliser="label")), labels) == pytest.approx([1 / 8])
 
 
 @pytest.mark.parametrize("beta", [0.1, 1.0, 4.0])
@@ -86,7 +86,7 @@ def test_npo_gradient_identity(beta):
     """NPO's weight on each token of a row is 2 P^b / (P^b + P_ref^b), averaged over rows."""
     now, before = [0.5, 0.25, 0.8], [0.9, 0.5, 0.9]
     labels = batch(now, [1, 1, 1], rows=[0, 0, 1], reference=before)
-    slopes = gradient(npo(labels, beta, "weight"), labels)
+    slopes = gradient(npo(labels, Constants(beta)), labels)
     for row, tokens in ((0, (0, 1)), (1, (2,))):
         p = math.prod(now[i] for i in tokens) ** beta
         ref = math.prod(before[i] for i in tokens) ** beta
@@ -96,17 +96,17 @@ def test_npo_gradient_identity(beta):
 
 def test_npo_at_the_reference_is_gradient_ascent():
     labels = batch([0.5, 0.25], [1, 1], reference=[0.5, 0.25])
-    assert gradient(npo(labels, 0.1, "weight"), labels) == pytest.approx([1.0, 1.0])
+    assert gradient(npo(labels, Constants(0.1)), labels) == pytest.approx([1.0, 1.0])
 
 
 def test_npo_leaves_unselected_tokens_alone():
     labels = batch([0.5, 0.25], [1, 0], reference=[0.9, 0.9])
-    assert gradient(npo(labels, 0.1, "weight"), labels)[1] == 0
+    assert gradient(npo(labels, Constants(0.1)), labels)[1] == 0
 
 
 def test_npo_without_a_reference_says_so():
     with pytest.raises(ValueError, match="frozen"):
-        npo(batch([0.5], [1]), 0.1, "weight")
+        npo(batch([0.5], [1]), Constants(0.1))
 
 
 def test_unknown_objective_is_named_with_a_guess():

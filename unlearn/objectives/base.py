@@ -1,0 +1,117 @@
+"""What an objective is: a function of a `LabelBatch` and its constants, with the facts about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from attribution.registry import Evidence
+from unlearn.labels import LabelBatch
+
+Normaliser = Literal["weight", "label"]
+NORMALISERS: tuple[str, ...] = ("weight", "label")
+RetainName = Literal["nll", "kl", "states"]
+Need = Literal["reference", "refusals", "layer"]
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The numbers of an objective. What each means is the objective's own business; its entry says so.
+
+    Attributes:
+        beta: the objective's temperature (SatImp's b1, the length of RMU's target in mean state norms).
+        beta2: SatImp's b2.
+        delta: SimNPO's margin, in nats.
+        normaliser: Z of a mean over tokens: per unit of `weight`, or per `label`.
+    """
+
+    beta: float = 1.0
+    beta2: float = 1.0
+    delta: float = 0.0
+    normaliser: Normaliser = "weight"
+
+
+ForgetLoss = Callable[[LabelBatch, Constants], Tensor]
+RetainLoss = Callable[[LabelBatch], Tensor]
+ForgetHead = Callable[[Tensor, Tensor, Tensor, Constants], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """An objective with its defaults and where they come from.
+
+    Attributes:
+        forget: the forget term, minimised: a scalar of the batch and the constants. It must be a sum over labels or
+            rows divided by `batch.totals`, so that the parts of a step add up to the step.
+        formula: the forget term in plain text, with the symbols of `docs/papers.md`.
+        evidence: how sure we are that the formula is the paper's (see `attribution.registry.EVIDENCE_TEXT`).
+        beta, beta2, delta: default constants.
+        gamma, alpha: default weights of the forget and of the retain term. alpha 0: the retain rows are only measured.
+        retain: default retain term.
+        needs: what the bundle must hold beside log p: `reference`, `refusals`, `layer`.
+        divides_by_beta: whether beta must be above 0.
+        head: a number per label from whole distributions (log q `[n, V]`, frozen logits `[n, V]`, labels `[n]`,
+            constants) to `[n]`; the batch then has `head_values`.
+        note: one sentence for people where the entry departs from its paper or the defaults are ours.
+    """
+
+    name: str
+    title: str
+    forget: ForgetLoss
+    formula: str
+    paper: str
+    evidence: Evidence
+    beta: float = 1.0
+    beta2: float = 1.0
+    delta: float = 0.0
+    gamma: float = 1.0
+    alpha: float = 1.0
+    retain: RetainName = "nll"
+    needs: tuple[Need, ...] = ()
+    divides_by_beta: bool = False
+    head: ForgetHead | None = None
+    note: str = ""
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether the frozen model's log-probabilities enter."""
+        return "reference" in self.needs
+
+
+@dataclass(frozen=True)
+class Retention:
+    """A retain term: a scalar >= 0 of a batch of rows to keep, all labels with weight 1.
+
+    Attributes:
+        needs: `layer` where inner states are compared.
+        head: as in `Objective`, without constants.
+    """
+
+    name: RetainName
+    title: str
+    loss: RetainLoss
+    formula: str
+    paper: str
+    evidence: Evidence
+    needs: tuple[Need, ...] = ()
+    head: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+
+
+def weighted_mean(batch: LabelBatch, values: Tensor, weights: Tensor, normaliser: Normaliser = "weight") -> Tensor:
+    """(1/Z) sum_t weights_t values_t, a scalar; no gradient flows through the weights.
+
+    Z belongs to the whole step, of which the batch may be a part: the sum of the selection's weights w (`weight`) or
+    the number of labels (`label`). Never the sum of `weights` itself, which would undo a saturation factor in them.
+    """
+    mass = batch.totals.weight if normaliser == "weight" else float(batch.totals.labels)
+    total = (weights.detach() * values).sum()
+    # A step in which a threshold selected nothing has no forget term: 0, not 0/0.
+    return total / mass if mass > 0 else total * 0
+
+
+def row_mean(batch: LabelBatch, values: Tensor) -> Tensor:
+    """Mean over the rows of the whole step of `[size]` values, a scalar."""
+    return values.sum() / batch.totals.rows

@@ -1,0 +1,62 @@
+"""The preference family: bounded losses that fade as an answer falls behind a reference, a margin or a refusal.
+
+NPO, TNPO and DPO measure against the frozen model, r_t = log(p_t / p_t^ref); SimNPO does without.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from unlearn.labels import LabelBatch
+from unlearn.objectives.base import Constants, row_mean, weighted_mean
+
+
+def npo(batch: LabelBatch, constants: Constants) -> Tensor:
+    """-(2/b) mean_rows log sigmoid(-b sum_t w_t r_t) (NPO, arXiv 2404.05868).
+
+    Its gradient on log p_t is w_t 2 P^b / (P^b + P_ref^b) per row, P the weighted product of the row's p_t. Rows are
+    averaged, so the normaliser is not used.
+    """
+    ratios = batch.row_sums(batch.weights * (batch.log_probs - _reference(batch)))
+    return row_mean(batch, -(2 / constants.beta) * logsigmoid(-constants.beta * ratios))
+
+
+def tnpo(batch: LabelBatch, constants: Constants) -> Tensor:
+    """-(2/b)(1/Z) sum_t w_t log sigmoid(-b r_t) (TNPO, arXiv 2502.19301): NPO token by token.
+
+    Its gradient on log p_t is (w_t/Z) 2 p_t^b / (p_t^b + p_ref^b).
+    """
+    values = -(2 / constants.beta) * logsigmoid(-constants.beta * (batch.log_probs - _reference(batch)))
+    return weighted_mean(batch, values, batch.weights, constants.normaliser)
+
+
+def sim_npo(batch: LabelBatch, constants: Constants) -> Tensor:
+    """-(2/b) mean_rows log sigmoid(b (sum_t w_t l_t / sum_t w_t - d)) (SimNPO, arXiv 2410.07163), d = delta in nats.
+
+    With equal weights its gradient on log p_t is (2/n) sigmoid(-b (NLL/n - d)) per row. A row in which nothing is
+    selected contributes 0.
+    """
+    mass = batch.row_sums(batch.weights)
+    selected = mass > 0
+    nll = batch.row_sums(batch.weights * -batch.log_probs)[selected] / mass[selected]
+    return row_mean(batch, -(2 / constants.beta) * logsigmoid(constants.beta * (nll - constants.delta)))
+
+
+def dpo(batch: LabelBatch, constants: Constants) -> Tensor:
+    """-(2/b) mean_rows log sigmoid(b [log(P_idk / P_idk^ref) - sum_t w_t r_t]) (TOFU's IdkDPO, arXiv 2401.06121).
+
+    P_idk is the probability of a refusal to the row's prompt, its end token included.
+    """
+    refusals = batch.refusals
+    if refusals is None:
+        raise ValueError("DPO prefers a refusal to each answer and was given none: the batch has no `refusals`.")
+    preferred = refusals.row_sums(refusals.log_probs - _reference(refusals))
+    ratios = batch.row_sums(batch.weights * (batch.log_probs - _reference(batch)))
+    return row_mean(batch, -(2 / constants.beta) * logsigmoid(constants.beta * (preferred - ratios)))
+
+
+def _reference(batch: LabelBatch) -> Tensor:
+    if batch.reference is None:
+        raise ValueError("This objective compares with the frozen model, and the batch has no `reference`.")
+    return batch.reference
