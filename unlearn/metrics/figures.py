@@ -197,7 +197,7 @@ def _membership() -> list[MetricInfo]:
             "Min-K%++",
             "mean of the lowest 40% of (log p_t - mean log q) / sd log q, under q itself",
             "arXiv 2404.02936",
-            "code",
+            "summary",
         ),
     }
     infos = []
