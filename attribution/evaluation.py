@@ -16,6 +16,7 @@ from attribution.probe import subject_groups
 from attribution.registry import SCORERS, TRIVIAL, scorer_info
 from attribution.scoring import score
 from attribution.subject import find_subject
+from attribution.words import Pool, spread_over_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +39,7 @@ class Evaluation:
     Attributes:
         model: the model's name.
         cut: the top share at which precision, recall, F1 and overlap were taken.
+        words: how the scores of a word's tokens were pooled, None where each token kept its own.
         left_out: scorer -> alignment with the subject's tokens left out; empty when no row could be measured.
         counted: the same with the subject's tokens counted as negatives.
         pairs: rank correlation and overlap of every pair of scorers (`attribution.alignment.compare`).
@@ -48,6 +50,7 @@ class Evaluation:
 
     model: str
     cut: float
+    words: Pool | None
     left_out: dict[str, Alignment]
     counted: dict[str, Alignment]
     pairs: pd.DataFrame
@@ -79,6 +82,7 @@ class Evaluation:
         return {
             "model": self.model,
             "cut": self.cut,
+            "words": self.words,
             "counts": self.counts,
             "scorers": [
                 {
@@ -114,6 +118,7 @@ def evaluate(
     scorers: Sequence[str] | None = None,
     cut: float = DEFAULT_CUT,
     groups: Sequence[Hashable] | None = None,
+    words: Pool | None = None,
     **options: Any,
 ) -> Evaluation:
     """Hold scorers against the spans of the rows, and against each other.
@@ -125,6 +130,7 @@ def evaluate(
         scorers: names; None takes all methods, and leaves out with a sentence one that this model cannot give.
         cut: top share for precision, recall, F1 and overlap.
         groups: one per row, such as its author: the probe that scores a row saw no row of its group.
+        words: pool the scores of each word's tokens into one number for all of them, `max`, `mean` or `first`.
         options: fields of `attribution.scoring.ScoreOptions`.
 
     Raises:
@@ -147,6 +153,8 @@ def evaluate(
     options["probe_groups"] = tuple(probe_groups)
     names, missing = _available(model, named, len(set(probe_groups)) if measurable else 0, options)
     scores = score(model, rows, names, **options)
+    if words is not None:
+        scores = [spread_over_words(row, words) for row in scores]
 
     notes = []
     left_out: dict[str, Alignment] = {}
@@ -169,6 +177,7 @@ def evaluate(
     return Evaluation(
         model=model.name,
         cut=cut,
+        words=words,
         left_out=left_out,
         counted=counted,
         pairs=compare(scores, names, cut),

@@ -136,7 +136,8 @@ class Encoded:
     def truth(self) -> tuple[str | None, ...]:
         """`fact`, `subject` or None for each answer token, from the example's spans.
 
-        A token belongs to a span when a character of it other than white space does; a fact wins over a subject.
+        A token belongs to a span when a character of it other than white space does, or when it is white space between
+        such characters; a fact wins over a subject.
         """
         labels: list[str | None] = []
         for token, head in zip(self.tokens, self.heads, strict=True):
@@ -186,7 +187,12 @@ def _label(token: AnswerToken, example: Example) -> str | None:
     kinds = set()
     for span in example.spans:
         start, end = max(token.start, span.start), min(token.end, span.end)
-        if start < end and _overlaps_ink(example.answer, start, end):
+        # White space alone belongs to a span that goes on on both sides of it.
+        between = (span.start, token.start), (token.end, span.end)
+        if start < end and (
+            _overlaps_ink(example.answer, start, end)
+            or (not token.text.strip() and all(_overlaps_ink(example.answer, *side) for side in between))
+        ):
             kinds.add(span.kind)
     return "fact" if "fact" in kinds else "subject" if "subject" in kinds else None
 

@@ -13,8 +13,7 @@ from attribution.dataset import OUT_KINDS, SHARD_ROWS, Summary, Workers, score_d
 from attribution.language_model import load_model
 from attribution.registry import DEFAULT_SCORERS, scorer_info
 from attribution.rows import SPLITS
-from attribution.scoring import MASK_SCOPES
-from attribution.shell.writing import names_of
+from attribution.shell.common import add_score_options, names_of, score_options_of
 from attribution.sources import FILE_KINDS, open_source
 
 # Processes wait for the slowest one at the end, which may take as long as the whole run.
@@ -36,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
     parse.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
     parse.add_argument("--scorers", default=",".join(DEFAULT_SCORERS), help="names, separated by commas")
-    parse.add_argument("--mask-scope", default="subject", help=f"what masking hides: {', '.join(MASK_SCOPES)}")
+    add_score_options(parse)
     parse.add_argument("--subset", help="configuration of a Hub data set, such as forget10")
     parse.add_argument("--split", help="split of a Hub data set, such as train")
     parse.add_argument("--question-field", help="what the data set calls the question")
@@ -82,7 +81,7 @@ def run(arguments: Sequence[str]) -> None:
             options.shard_rows,
             workers,
             progress,
-            mask_scope=options.mask_scope,
+            **score_options_of(options),
         )
     finally:
         if bar is not None:

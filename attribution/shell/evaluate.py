@@ -13,8 +13,7 @@ from attribution.labels import labelled_rows_of
 from attribution.language_model import load_model
 from attribution.registry import scorer_info
 from attribution.rows import SPLITS
-from attribution.scoring import MASK_SCOPES
-from attribution.shell.writing import alignment_lines, names_of, write
+from attribution.shell.common import add_score_options, alignment_lines, names_of, score_options_of, write
 from attribution.sources import open_source, read_all
 
 
@@ -35,7 +34,10 @@ def parser() -> argparse.ArgumentParser:
         "--scorers", help=f"names, separated by commas; all that the model can give: {', '.join(EVALUATED)}"
     )
     parse.add_argument("--cut", type=float, default=DEFAULT_CUT, help="the top share for precision, recall and F1")
-    parse.add_argument("--mask-scope", default="subject", help=f"what masking hides: {', '.join(MASK_SCOPES)}")
+    parse.add_argument(
+        "--words", choices=("max", "mean", "first"), help="give every token of a word the word's pooled score"
+    )
+    add_score_options(parse)
     parse.add_argument("--out", type=Path, help="write everything to this file as JSON, too")
     return parse
 
@@ -54,7 +56,13 @@ def run(arguments: Sequence[str]) -> None:
     else:
         rows = labelled_rows_of(labels)
     evaluation = evaluate(
-        load_model(options.model), rows.examples, names, options.cut, rows.groups, mask_scope=options.mask_scope
+        load_model(options.model),
+        rows.examples,
+        names,
+        options.cut,
+        rows.groups,
+        options.words,
+        **score_options_of(options),
     )
     if options.out:
         record = {
@@ -70,7 +78,8 @@ def run(arguments: Sequence[str]) -> None:
 def report(evaluation: Evaluation, found: dict[str, int] | None = None) -> str:
     """The tables and what is to be known about them, for a terminal."""
     counts = ", ".join(f"{count} {what}" for what, count in evaluation.counts.items())
-    lines = [f"{evaluation.model}: {counts}"]
+    pooled = f"; {evaluation.words} over each word's tokens" if evaluation.words else ""
+    lines = [f"{evaluation.model}: {counts}{pooled}"]
     lines += [f"in the data: {count} {what}" for what, count in (found or {}).items()]
     lines += evaluation.notes
     lines += [f"left out: {name}. {why}" for name, why in evaluation.missing.items()]

@@ -14,8 +14,8 @@ from attribution.example import Example
 from attribution.language_model import load_model
 from attribution.registry import BASELINES, DEFAULT_SCORERS, EVIDENCE_TEXT, SCORERS, scorer_info
 from attribution.rows import pick_examples
-from attribution.scoring import MASK_SCOPES, score
-from attribution.shell.writing import alignment_lines, names_of, write
+from attribution.scoring import score
+from attribution.shell.common import add_score_options, alignment_lines, names_of, score_options_of, write
 from attribution.token_scores import TokenScores, to_json
 
 FORMATS = ("table", "json", "csv", "html")
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     parse.add_argument("--answer", help="the answer whose tokens are scored")
     parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
     parse.add_argument("--scorers", default=",".join(DEFAULT_SCORERS), help="names, separated by commas")
-    parse.add_argument("--mask-scope", default="subject", help=f"what masking hides: {', '.join(MASK_SCOPES)}")
+    add_score_options(parse)
     parse.add_argument("--subject", help="the words that masking hides; found automatically when left out")
     parse.add_argument("--format", default="table", choices=FORMATS)
     parse.add_argument("--out", type=Path, help="write to this file instead of the terminal")
@@ -59,7 +59,7 @@ def _text(options: argparse.Namespace) -> str:
     examples = _examples(options)
     # The trivial baselines cost nothing, and stand beside every alignment.
     with_baselines = tuple(dict.fromkeys((*names, *BASELINES))) if options.format == "table" else names
-    scores = score(load_model(options.model), examples, with_baselines, mask_scope=options.mask_scope)
+    scores = score(load_model(options.model), examples, with_baselines, **score_options_of(options))
     for row in scores:
         for note in row.notes:
             logging.getLogger(__name__).warning("%s: %s", row.example.id or "row", note)

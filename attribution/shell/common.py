@@ -1,13 +1,17 @@
-"""What the commands share: where text goes, and tables of alignments."""
+"""What the commands share: switches of the scorers, tables of alignments, and where text goes."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from attribution.alignment import Alignment
 from attribution.evaluation import PARTS, part_of
+from attribution.scoring import MASK_SCOPES, score_options
 
 PART_TITLES = {
     "method": "",
@@ -26,6 +30,38 @@ def write(text: str, out: Path | None = None) -> None:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ValueError(f"The file {str(out)!r} cannot be written: {error.strerror}.") from error
+
+
+def add_score_options(parse: argparse.ArgumentParser) -> None:
+    """The switches of the scorers: the one asked for most, and a way to every other."""
+    scopes = ", ".join(scope for scope in MASK_SCOPES if scope != "custom")
+    parse.add_argument("--mask-scope", help=f"what masking hides: {scopes} (subject unless told)")
+    parse.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other switch of attribution.ScoreOptions, such as temperature=4 or mask_how=token; may be repeated",
+    )
+
+
+def score_options_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The switches that the command line sets, checked. ValueError on an unknown name or value."""
+    found: dict[str, Any] = {"mask_scope": options.mask_scope} if options.mask_scope else {}
+    for pair in options.set:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--set {pair!r} has no value: write NAME=VALUE, such as temperature=4.")
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        found[name.strip().replace("-", "_")] = tuple(value) if isinstance(value, list) else value
+    try:
+        score_options(found)
+    except TypeError as error:
+        raise ValueError(f"A value of --set is of the wrong kind: {error}.") from error
+    return found
 
 
 def names_of(text: str) -> tuple[str, ...]:
