@@ -146,8 +146,8 @@ def _truth(examination: Examination, split: str) -> None:
 
 def _utility(examination: Examination) -> None:
     parts = {name: value for name in UTILITY_PARTS if (value := examination.metric(name)) is not None}
-    if not parts:
-        examination.note("Model utility needs wrong answers beside the true ones: the rows have none.")
+    if not {name for name in UTILITY_PARTS if name.startswith("retain_")} <= set(parts):
+        examination.note("Model utility needs wrong answers beside the true ones on the rows to keep: there are none.")
         return
     examination.figure("model_utility", model_utility(list(parts.values())), len(parts))
     absent = [name for name in UTILITY_PARTS if name not in parts]
