@@ -109,7 +109,7 @@ class TokenScores:
         """Whether each token repeats the subject, which the prompt gives: copied, not remembered."""
         if not self.subject.prompt_spans:
             return (False,) * len(self)
-        inside = set()
+        inside: set[int] = set()
         for start, end in self.subject.answer_spans:
             inside.update(self.encoded.positions_of(start, end, "answer"))
         flags = [position in inside for position in self.encoded.answer_positions]
