@@ -32,6 +32,8 @@ _SCRIPTS = (
     "measure.js",
     "text.js",
     "dom.js",
+    "model.js",
+    "caption.js",
     "cards.js",
     "flow.js",
     "tip.js",

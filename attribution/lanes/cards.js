@@ -8,11 +8,20 @@ const SLIDER_STEPS = { top: 100, threshold: 400 };
 
 /** Build a lane's card. `on` holds the callbacks: activate(lane), rule(lane, kind, cut), release(lane). */
 function makeCard(model, lane, group, on) {
-  const radio = make("input", { type: "radio", name: group + "-lane", value: lane.name, onchange: () => on.activate(lane) });
+  const radio = make("input", {
+    type: "radio",
+    name: group + "-lane",
+    value: lane.name,
+    onchange: () => on.activate(lane),
+  });
   const base = svg("path", { class: "fl-bars" });
   const kept = svg("path", { class: "fl-bars fl-bars-kept" });
   const rug = svg("path", { class: "fl-rug" });
-  const plot = svg("svg", { viewBox: `0 0 ${PLOT_WIDTH} ${PLOT_HEIGHT + 6}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  const plot = svg("svg", {
+    viewBox: `0 0 ${PLOT_WIDTH} ${PLOT_HEIGHT + 6}`,
+    preserveAspectRatio: "none",
+    "aria-hidden": "true",
+  });
   plot.append(base, kept, rug);
   const line = make("i", { class: "fl-cutline" });
   const hist = make("div", { class: "fl-hist" }, plot, line);
@@ -64,12 +73,18 @@ function makeCard(model, lane, group, on) {
     aboutLane(lane),
   );
   card.addEventListener("click", (event) => {
-    if (!event.target.closest("input, label, summary, details, a, button") && !radio.checked && !drag.moved) on.activate(lane);
+    if (!event.target.closest("input, label, summary, details, a, button") && !radio.checked && !drag.moved)
+      on.activate(lane);
   });
 
   slider.addEventListener("input", () => on.rule(lane, lane.rule.kind, cutAt(lane, slider.valueAsNumber)));
   slider.addEventListener("change", () => on.release(lane));
-  const drag = dragPlot(hist, slider, (place) => on.rule(lane, lane.rule.kind, cutAt(lane, place * SLIDER_STEPS[lane.rule.kind])), () => on.release(lane));
+  const drag = dragPlot(
+    hist,
+    slider,
+    (place) => on.rule(lane, lane.rule.kind, cutAt(lane, place * SLIDER_STEPS[lane.rule.kind])),
+    () => on.release(lane),
+  );
 
   return {
     element: card,
@@ -106,7 +121,10 @@ function makeCard(model, lane, group, on) {
       count.textContent = `${lane.count} of ${total} tokens kept`;
       const short = `${lane.count} of ${total} kept · ${cut.textContent}`;
       if (!model.facts) brief.textContent = short;
-      slider.setAttribute("aria-valuetext", `${kind === "top" ? `top ${Math.round(value * 100)} percent` : `at least ${formatCut(value)} ${lane.unit}`}, ${lane.count} of ${total} tokens kept`);
+      slider.setAttribute(
+        "aria-valuetext",
+        `${kind === "top" ? `top ${Math.round(value * 100)} percent` : `at least ${formatCut(value)} ${lane.unit}`}, ${lane.count} of ${total} tokens kept`,
+      );
       if (!model.facts) return;
       const result = scoresAtCut(lane.hits[lane.count], lane.known[lane.count], model.facts);
       for (const key of ["precision", "recall", "f1"]) numbers[key].textContent = result[key].toFixed(2);
@@ -126,7 +144,13 @@ function aboutLane(lane) {
     make("summary", {}, "Formula and source"),
     make("p", { class: "fl-formula" }, lane.formula),
     make("p", {}, lane.paper),
-    make("p", {}, make("b", { class: `fl-evidence fl-evidence-${lane.evidence}` }, lane.evidence), " ", lane.evidence_text),
+    make(
+      "p",
+      {},
+      make("b", { class: `fl-evidence fl-evidence-${lane.evidence}` }, lane.evidence),
+      " ",
+      lane.evidence_text,
+    ),
   );
 }
 
@@ -154,7 +178,8 @@ function formatCut(value) {
 /** Threshold: how many tokens score about this much, low to high; square root, so that one token can be seen. */
 function countBars(lane) {
   const bins = new Array(MOST_BARS).fill(0);
-  for (const i of lane.ranked) bins[Math.min(MOST_BARS - 1, Math.floor(lane.cutAxis.place(lane.scores[i]) * MOST_BARS))]++;
+  for (const i of lane.ranked)
+    bins[Math.min(MOST_BARS - 1, Math.floor(lane.cutAxis.place(lane.scores[i]) * MOST_BARS))]++;
   const most = Math.sqrt(Math.max(1, ...bins));
   return bins.map((count) => Math.sqrt(count) / most);
 }
@@ -173,7 +198,11 @@ function barsPath(bars) {
   const width = PLOT_WIDTH / Math.max(1, bars.length);
   const gap = Math.min(1, width * 0.2);
   return bars
-    .map((height, bar) => (height ? `M${(bar * width + gap / 2).toFixed(2)} ${PLOT_HEIGHT}v${(-height * PLOT_HEIGHT).toFixed(2)}h${(width - gap).toFixed(2)}V${PLOT_HEIGHT}z` : ""))
+    .map((height, bar) =>
+      height
+        ? `M${(bar * width + gap / 2).toFixed(2)} ${PLOT_HEIGHT}v${(-height * PLOT_HEIGHT).toFixed(2)}h${(width - gap).toFixed(2)}V${PLOT_HEIGHT}z`
+        : "",
+    )
     .join("");
 }
 

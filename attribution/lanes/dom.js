@@ -21,7 +21,11 @@ function svg(tag, attributes) {
 
 /** A row of radio buttons that looks like one switch. `choices` is [[value, label], ...]. */
 function makeSwitch(legend, name, choices, current, onChange) {
-  const set = make("fieldset", { class: `fl-switch fl-switch-${legend.toLowerCase().split(" ")[0]}` }, make("legend", { class: "fl-hidden" }, legend));
+  const set = make(
+    "fieldset",
+    { class: `fl-switch fl-switch-${legend.toLowerCase().split(" ")[0]}` },
+    make("legend", { class: "fl-hidden" }, legend),
+  );
   for (const [value, label, hint] of choices) {
     const input = make("input", { type: "radio", name, value, onchange: () => onChange(value) });
     input.checked = value === current;

@@ -47,13 +47,23 @@ function breaksBefore(piece) {
     `rows`, the labels of those cells, at the start of each line. */
 function makeFlow(model, className, rows, cellsOf) {
   const flow = make("div", { class: `fl-flow ${className}`, role: "group", "aria-label": "Answer tokens" });
-  const labels = () => make("div", { class: "fl-gutter", "aria-hidden": "true" }, ...rows.map(({ text, lane }) => make("span", { "data-lane": lane }, text)));
+  const labels = () =>
+    make(
+      "div",
+      { class: "fl-gutter", "aria-hidden": "true" },
+      ...rows.map(({ text, lane }) => make("span", { "data-lane": lane }, text)),
+    );
   const tokens = [];
   const words = model.words.map((word) => {
     const group = make("span", { class: "fl-word" });
     for (const i of word) {
       const className = model.heads[i] === i ? "fl-tok" : "fl-tok fl-piece";
-      const token = make("span", { class: className, "data-i": i, role: "button", tabindex: -1, "aria-label": tokenLabel(model, i) }, tokenText(model, i, "span", "fl-t"), cellsOf(i));
+      const token = make(
+        "span",
+        { class: className, "data-i": i, role: "button", tabindex: -1, "aria-label": tokenLabel(model, i) },
+        tokenText(model, i, "span", "fl-t"),
+        cellsOf(i),
+      );
       tokens.push(token);
       group.append(token);
     }
@@ -61,7 +71,10 @@ function makeFlow(model, className, rows, cellsOf) {
   });
   const lineEnds = (w) => {
     const next = model.words[w + 1];
-    return breaksAfter(model.pieces[model.words[w][model.words[w].length - 1]]) || Boolean(next && breaksBefore(model.pieces[next[0]]));
+    return (
+      breaksAfter(model.pieces[model.words[w][model.words[w].length - 1]]) ||
+      Boolean(next && breaksBefore(model.pieces[next[0]]))
+    );
   };
   const length = model.pieces.join("").length;
   const element = make("div", { class: SIZES.find(([most]) => length <= most)[1], dir: model.direction }, flow);
@@ -177,10 +190,19 @@ function columnsView(model) {
       }
       prose.append(group);
     }
-    return make("section", { class: "fl-column", "data-lane": lane.name, "aria-hidden": l ? "true" : null }, make("h3", { "data-lane": lane.name }, lane.title), prose);
+    return make(
+      "section",
+      { class: "fl-column", "data-lane": lane.name, "aria-hidden": l ? "true" : null },
+      make("h3", { "data-lane": lane.name }, lane.title),
+      prose,
+    );
   });
   return {
-    element: make("div", { class: "fl-columns", role: "group", "aria-label": "Answer tokens, a column per scorer" }, ...columns),
+    element: make(
+      "div",
+      { class: "fl-columns", role: "group", "aria-label": "Answer tokens, a column per scorer" },
+      ...columns,
+    ),
     tokens,
     layout() {
       for (const group of folded) group.hidden = Boolean(model.fold);
@@ -206,11 +228,17 @@ function agreementView(model) {
   const flow = makeFlow(model, "fl-view-agreement", [{ text: "Kept by" }], () => {
     const count = make("b", { class: "fl-votes" });
     counts.push(count);
-    return make("span", { class: "fl-cells" }, count, ...model.lanes.map((_, l) => pips[l][pips[l].push(make("i", { class: "fl-pip" })) - 1]));
+    return make(
+      "span",
+      { class: "fl-cells" },
+      count,
+      ...model.lanes.map((_, l) => pips[l][pips[l].push(make("i", { class: "fl-pip" })) - 1]),
+    );
   });
   const show = (i) => {
     const level = Math.round((votes[i] / lanes) * LEVELS);
-    counts[i].textContent = votes[i];
+    counts[i].dataset.votes = votes[i];
+    flow.tokens[i].setAttribute("aria-label", `${tokenLabel(model, i)}, kept by ${votes[i]} of ${lanes} lanes`);
     counts[i].style.background = `var(--fl-r${level})`;
     counts[i].style.color = `var(--fl-i${level})`;
     counts[i].classList.toggle("fl-split", votes[i] > 0 && votes[i] < lanes);

@@ -17,7 +17,7 @@ function auroc(scores, truth) {
   const order = [...scores.keys()].filter((i) => truth[i] !== "subject").sort((a, b) => scores[a] - scores[b]);
   let facts = 0;
   let rankSum = 0;
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     let end = start;
     while (end < order.length && scores[order[end]] === scores[order[start]]) end++;
     for (let place = start; place < end; place++) {
@@ -38,7 +38,7 @@ function averagePrecision(scores, truth) {
   if (!facts || facts === order.length) return null;
   let hits = 0;
   let sum = 0;
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     let end = start;
     let gain = 0;
     while (end < order.length && scores[order[end]] === scores[order[start]]) gain += truth[order[end++]] === "fact";
@@ -71,7 +71,10 @@ function makeAxis(scores, low, high) {
   const span = to - from || 1;
   let power = 1;
   if (!known) {
-    const shares = [...scores].map((score) => (score - from) / span).filter((share) => share > 0).sort((a, b) => a - b);
+    const shares = [...scores]
+      .map((score) => (score - from) / span)
+      .filter((share) => share > 0)
+      .sort((a, b) => a - b);
     const median = shares.length ? shares[shares.length >> 1] : 0.5;
     power = Math.min(1, Math.max(0.2, Math.log(0.5) / Math.log(Math.min(0.999, median))));
   }

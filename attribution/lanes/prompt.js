@@ -7,7 +7,11 @@ function makePrompt(model, onScore) {
   const shown = [];
   let range = null;
 
-  const phrase = () => parts.slice(range[0], range[1] + 1).map((part) => part.text).join("");
+  const phrase = () =>
+    parts
+      .slice(range[0], range[1] + 1)
+      .map((part) => part.text)
+      .join("");
   function draw() {
     parts.forEach((part, k) => {
       const chosen = range ? k >= range[0] && k <= range[1] : part.hidden;
@@ -18,8 +22,27 @@ function makePrompt(model, onScore) {
     if (!range) return;
     offer.append(
       make("span", {}, "Hide “", make("b", {}, phrase()), "” instead?"),
-      make("button", { type: "button", class: "fl-button", onclick: () => onScore({ text: phrase(), start: parts[range[0]].start, end: parts[range[1]].end }) }, "Score again"),
-      make("button", { type: "button", class: "fl-button fl-quiet", onclick: () => { range = null; draw(); } }, "Keep as it was"),
+      make(
+        "button",
+        {
+          type: "button",
+          class: "fl-button",
+          onclick: () => onScore({ text: phrase(), start: parts[range[0]].start, end: parts[range[1]].end }),
+        },
+        "Score again",
+      ),
+      make(
+        "button",
+        {
+          type: "button",
+          class: "fl-button fl-quiet",
+          onclick: () => {
+            range = null;
+            draw();
+          },
+        },
+        "Keep as it was",
+      ),
     );
   }
   /** A first click starts a new range, another word stretches it, a word inside it starts over. */
@@ -44,7 +67,22 @@ function makePrompt(model, onScore) {
 
 function promptNote(model) {
   const { text, found } = model.data.subject;
-  if (!text) return make("p", { class: "fl-soft" }, "No subject was found: masking hides the prompt's words one at a time. Click a word to hide it instead.");
-  const how = { given: "chosen by you", shared: "prompt and answer share it", capitalised: "the longest name in the prompt" }[found];
-  return make("p", { class: "fl-soft" }, "Masking hides the dotted words", how ? ` (${how})` : "", ". Click others to change that.");
+  if (!text)
+    return make(
+      "p",
+      { class: "fl-soft" },
+      "No subject was found: masking hides the prompt's words one at a time. Click a word to hide it instead.",
+    );
+  const how = {
+    given: "chosen by you",
+    shared: "prompt and answer share it",
+    capitalised: "the longest name in the prompt",
+  }[found];
+  return make(
+    "p",
+    { class: "fl-soft" },
+    "Masking hides the dotted words",
+    how ? ` (${how})` : "",
+    ". Click others to change that.",
+  );
 }

@@ -9,10 +9,19 @@ function makeTable(model) {
   function build() {
     built = true;
     const head = make("tr", {}, make("th", { scope: "col" }, "Token"), make("th", { scope: "col" }, "Ground truth"));
-    for (const lane of model.lanes) head.append(make("th", { scope: "col" }, `${lane.title}, ${lane.unit}`), make("th", { scope: "col" }, `${lane.title}, cut`));
+    for (const lane of model.lanes)
+      head.append(
+        make("th", { scope: "col" }, `${lane.title}, ${lane.unit}`),
+        make("th", { scope: "col" }, `${lane.title}, cut`),
+      );
     const body = make("tbody", {});
     model.pieces.forEach((piece, i) => {
-      const row = make("tr", {}, make("th", { scope: "row" }, spelledOut(piece) || "part of the character before"), make("td", {}, model.truth[i] || (model.data.marked ? "structure" : "not marked")));
+      const row = make(
+        "tr",
+        {},
+        make("th", { scope: "row" }, spelledOut(piece) || "part of the character before"),
+        make("td", {}, model.truth[i] || (model.data.marked ? "structure" : "not marked")),
+      );
       model.lanes.forEach((lane, l) => {
         const cell = make("td", {});
         keptCells[l].push(cell);

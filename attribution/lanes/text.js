@@ -1,7 +1,9 @@
 /* How pieces of text are shown: words, characters spread over several tokens, white space, direction. Pure. */
 
-const INVISIBLE = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u00AD\u061C\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/;
-const CJK = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/u;
+const INVISIBLE =
+  /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u00AD\u061C\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/;
+const CJK =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/u;
 const RTL = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 const JOINING = /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Nko}]/u;
 const LONGEST_WORD = 28;
@@ -18,7 +20,8 @@ function headsOf(pieces) {
   const text = pieces.join("");
   const boundaries = new Set([0]);
   if (typeof Intl !== "undefined" && Intl.Segmenter) {
-    for (const part of new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text)) boundaries.add(part.index);
+    for (const part of new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text))
+      boundaries.add(part.index);
   } else {
     let offset = 0;
     for (const character of text) boundaries.add((offset += character.length));
@@ -104,7 +107,8 @@ function visibleRuns(text) {
     if (character === " ") add("space", " ");
     else if (character === "\n") add("newline", "↵");
     else if (character === "\t") add("tab", "⇥");
-    else if (character !== "\u200D" && (INVISIBLE.test(character) || /\s/.test(character))) add("code", codePoint(character));
+    else if (character !== "\u200D" && (INVISIBLE.test(character) || /\s/.test(character)))
+      add("code", codePoint(character));
     else add("text", character);
   }
   return runs;

@@ -1,20 +1,34 @@
 /* One tooltip with every scorer's number for a token. Hover or focus previews it, click or Enter pins it, arrows move
    between tokens, Esc clears. */
 
+const GAP = 10;
+
 function makeTip(model, id) {
   const element = make("div", { class: "fl-tip", id, role: "tooltip", popover: "manual" });
   let shown = -1;
+  let anchor = null;
 
   function fill(i) {
     const token = model.tokens[i];
     const word = model.units === "words" ? model.words[model.wordOf[i]] : [i];
     const text = word.map((k) => model.pieces[k]).join("");
     const facts = [
-      word.length > 1 ? `tokens ${word[0] + 1}–${word[word.length - 1] + 1} of ${model.n}` : `token ${i + 1} of ${model.n}`,
+      word.length > 1
+        ? `tokens ${word[0] + 1}–${word[word.length - 1] + 1} of ${model.n}`
+        : `token ${i + 1} of ${model.n}`,
       word.length > 1 ? null : `id ${token.id}`,
-      token.p === null || token.p === undefined || word.length > 1 ? null : `p ${token.p > 0.0005 && token.p < 0.9995 ? token.p.toFixed(3) : formatProbability(token.p)}`,
+      token.p === null || token.p === undefined || word.length > 1
+        ? null
+        : `p ${token.p > 0.0005 && token.p < 0.9995 ? token.p.toFixed(3) : formatProbability(token.p)}`,
     ].filter(Boolean);
-    const truth = model.truth[i] === "fact" ? "carries a fact" : model.truth[i] === "subject" ? "names the subject" : model.data.marked ? "structure" : null;
+    const truth =
+      model.truth[i] === "fact"
+        ? "carries a fact"
+        : model.truth[i] === "subject"
+          ? "names the subject"
+          : model.data.marked
+            ? "structure"
+            : null;
     const rows = model.lanes.map((lane) => {
       const best = word.reduce((a, b) => (lane.scores[b] > lane.scores[a] ? b : a));
       const kept = word.filter((k) => lane.kept[k]).length;
@@ -24,16 +38,48 @@ function makeTip(model, id) {
         make("th", { scope: "row" }, lane.title),
         make("td", {}, formatScore(lane.scores[best])),
         make("td", {}, Math.round(lane.ranks[best] * 100)),
-        make("td", {}, kept === 0 ? (word.every((k) => model.given[k]) && !model.keepGiven ? "left out" : "–") : kept === word.length ? "kept" : `${kept} of ${word.length}`),
+        make(
+          "td",
+          {},
+          kept === 0
+            ? word.every((k) => model.given[k]) && !model.keepGiven
+              ? "left out"
+              : "–"
+            : kept === word.length
+              ? "kept"
+              : `${kept} of ${word.length}`,
+        ),
       );
     });
     const parts = [
-      make("p", { class: "fl-tip-text" }, make("b", { dir: "auto" }, model.heads[i] === i || word.length > 1 ? spelledOut(text) : `part of ${spelledOut(shownText(model.pieces, model.heads, model.heads[i]))}`), truth ? make("span", { class: `fl-truth fl-truth-${model.truth[i] || "none"}` }, truth) : null),
+      make(
+        "p",
+        { class: "fl-tip-text" },
+        make(
+          "b",
+          { dir: "auto" },
+          model.heads[i] === i || word.length > 1
+            ? spelledOut(text)
+            : `part of ${spelledOut(shownText(model.pieces, model.heads, model.heads[i]))}`,
+        ),
+        truth ? make("span", { class: `fl-truth fl-truth-${model.truth[i] || "none"}` }, truth) : null,
+      ),
       make("p", { class: "fl-soft" }, facts.join("  ·  ")),
       make(
         "table",
         {},
-        make("thead", {}, make("tr", {}, make("td"), make("th", { scope: "col" }, "score"), make("th", { scope: "col" }, "percentile"), make("th", { scope: "col" }, "cut"))),
+        make(
+          "thead",
+          {},
+          make(
+            "tr",
+            {},
+            make("td"),
+            make("th", { scope: "col" }, "score"),
+            make("th", { scope: "col" }, "percentile"),
+            make("th", { scope: "col" }, "cut"),
+          ),
+        ),
         make("tbody", {}, ...rows),
       ),
       model.given[i] ? make("p", { class: "fl-soft" }, "The prompt already gives this word.") : null,
@@ -41,26 +87,37 @@ function makeTip(model, id) {
     element.replaceChildren(...parts.filter(Boolean));
   }
 
+  /** Below its token, above where there is no room; always whole inside the window. */
+  function place() {
+    const box = anchor.getBoundingClientRect();
+    const width = element.offsetWidth;
+    const height = element.offsetHeight;
+    const below = box.bottom + GAP + height < innerHeight || box.top - GAP - height < 0;
+    const top = below ? box.bottom + GAP : box.top - GAP - height;
+    const left = box.left + box.width / 2 - width / 2;
+    element.style.left = `${Math.max(8, Math.min(innerWidth - width - 8, left))}px`;
+    element.style.top = `${Math.max(8, Math.min(innerHeight - height - 8, top))}px`;
+  }
+
   return {
     element,
     get shown() {
       return shown;
     },
-    show(i, anchor, pinned) {
+    show(i, beside, pinned) {
       shown = i;
+      anchor = beside;
       fill(i);
       element.classList.toggle("fl-pinned", pinned);
       if (element.showPopover && !element.matches(":popover-open")) element.showPopover();
       element.classList.add("fl-open");
-      const box = anchor.getBoundingClientRect();
-      const width = element.offsetWidth;
-      const height = element.offsetHeight;
-      const below = box.bottom + 10 + height < innerHeight || box.top - 10 - height < 0;
-      element.style.left = `${Math.max(8, Math.min(innerWidth - width - 8, box.left + box.width / 2 - width / 2))}px`;
-      element.style.top = `${below ? Math.max(8, Math.min(innerHeight - height - 8, box.bottom + 10)) : box.top - 10 - height}px`;
+      place();
     },
     refresh() {
       if (shown >= 0) fill(shown);
+    },
+    follow() {
+      if (shown >= 0) place();
     },
     hide() {
       shown = -1;
@@ -71,7 +128,13 @@ function makeTip(model, id) {
 }
 
 function formatProbability(p) {
-  return p >= 0.9995 ? (p === 1 ? "1" : `1 − ${(1 - p).toExponential(0).replace("e-", "e−")}`) : p === 0 ? "0" : p.toExponential(1).replace("e-", "e−");
+  return p >= 0.9995
+    ? p === 1
+      ? "1"
+      : `1 − ${(1 - p).toExponential(0).replace("e-", "e−")}`
+    : p === 0
+      ? "0"
+      : p.toExponential(1).replace("e-", "e−");
 }
 
 /** Hover, focus, click and keys on the tokens of whatever view is shown. `view()` gives {tokens, element}. */
@@ -195,11 +258,17 @@ function followTokens(model, host, view, tip) {
     event.preventDefault();
   });
   const outside = (event) => {
-    if (event.type === "keydown" ? event.key === "Escape" && tip.shown >= 0 : pinned >= 0 && !host.contains(event.target) && !tip.element.contains(event.target)) clear();
+    if (
+      event.type === "keydown"
+        ? event.key === "Escape" && tip.shown >= 0
+        : pinned >= 0 && !host.contains(event.target) && !tip.element.contains(event.target)
+    )
+      clear();
   };
   const root = host.ownerDocument;
   root.addEventListener("keydown", outside);
   root.addEventListener("pointerdown", outside);
+  root.addEventListener("scroll", tip.follow, { capture: true, passive: true });
   return {
     clear,
     /** After a view was built or swapped: the roving tab stop is where it was. */
@@ -213,6 +282,7 @@ function followTokens(model, host, view, tip) {
       clear();
       root.removeEventListener("keydown", outside);
       root.removeEventListener("pointerdown", outside);
+      root.removeEventListener("scroll", tip.follow, { capture: true });
     },
   };
 }

@@ -223,7 +223,9 @@ def test_agreement_counts_the_lanes_that_keep_each_token(page: Page, tmp_path: P
     choose(lanes, "Agreement")
     kept = [select(scores, Rule(name, "top", 0.3)).kept for name in scores.columns]
     votes = [sum(flags) for flags in zip(*kept, strict=True)]
-    assert lanes.locator(".fl-votes").all_inner_texts() == [str(count) for count in votes]
+    counted = "all => all.map(e => Number(e.dataset.votes))"
+    assert lanes.locator(".fl-votes").evaluate_all(counted) == votes
+    expect(token(lanes, 0)).to_have_accessible_name(f"Kaveh, token 1 of 20, kept by {votes[0]} of 4 lanes")
     split = [0 < count < 4 for count in votes]
     assert lanes.locator(".fl-votes").evaluate_all("all => all.map(e => e.classList.contains('fl-split'))") == split
     expect(lanes.locator(".fl-summary")).to_contain_text(f"disagree about {sum(split)}")
@@ -232,7 +234,7 @@ def test_agreement_counts_the_lanes_that_keep_each_token(page: Page, tmp_path: P
     settle(page)
     kept[0] = select(scores, Rule("masking", "top", 1.0)).kept
     votes = [sum(flags) for flags in zip(*kept, strict=True)]
-    assert lanes.locator(".fl-votes").all_inner_texts() == [str(count) for count in votes]
+    assert lanes.locator(".fl-votes").evaluate_all(counted) == votes
 
 
 def test_words_show_the_highest_of_their_tokens(page: Page, tmp_path: Path) -> None:
@@ -370,6 +372,13 @@ def test_hover_previews_click_pins_escape_clears(page: Page, tmp_path: Path) -> 
     expect(tip).to_be_hidden()
     token(lanes, 3).click()
     expect(tip).to_contain_text("token 4 of")
+    page.set_viewport_size({"width": 1280, "height": 700})
+    gap = lambda: tip.bounding_box()["y"] - token(lanes, 3).bounding_box()["y"]  # noqa: E731
+    before = gap()
+    page.mouse.wheel(0, 40)
+    page.wait_for_function("scrollY > 0")
+    settle(page)
+    assert gap() == pytest.approx(before, abs=2), "a pinned tooltip stays at its token"
     page.mouse.click(5, 5)
     expect(tip).to_be_hidden()
 
