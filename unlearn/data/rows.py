@@ -1,0 +1,148 @@
+"""From records to rows: what every loader does to them, and what it says about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from attribution.example import Example
+from attribution.records import Record
+from attribution.rows import Row, row_of
+from unlearn.data.tables import Place, Table, file_table
+
+LONGEST_FIELD = 100_000
+"""Characters of a question or an answer; more is a fault of the file, not a row."""
+
+PIECE = 1_500
+"""Characters of a piece of plain text: some 350 tokens of English, so that a piece fits small windows too."""
+
+_BREAK = re.compile(r"\n\s*\n|(?<=[.!?])\s+|\s+")
+
+
+def rows_of(
+    table: Table,
+    notes: list[str],
+    prepare: Callable[[Record], Record | None] | None = None,
+    author: Callable[[int], int | None] | None = None,
+) -> tuple[Row, ...]:
+    """The rows of a table, each once, plain text cut into pieces.
+
+    Args:
+        notes: gets a sentence for whatever was left out or cut.
+        prepare: makes a record with our field names; None leaves the record out.
+        author: the author's number from the record's, for data sets that tell it by place.
+
+    Raises:
+        ValueError: a record lacks a field, is empty or too long; the place in the file is named.
+    """
+    rows: list[Row] = []
+    cut = pieces = 0
+    for number, (where, record) in enumerate(table):
+        ready = prepare(record) if prepare else record
+        if ready is None:
+            continue
+        _check_length(ready, where)
+        row = row_of(ready, where, f"{table.stem}:{number}")
+        if author is not None:
+            row = dataclasses.replace(row, author=author(number))
+        if row.example.prompt or len(row.example.answer) <= PIECE:
+            rows.append(row)
+            continue
+        parts = cut_text(row.example.answer)
+        cut, pieces = cut + 1, pieces + len(parts)
+        rows += [Row(Example("", part, id=f"{row.example.id}.{k}"), author=row.author) for k, part in enumerate(parts)]
+    if cut:
+        notes.append(
+            f"{table.name}: {cut:,} long texts were cut into {pieces:,} pieces of at most {PIECE:,} characters."
+        )
+    return once(rows, table.name, notes)
+
+
+def read_file(path: Path, notes: list[str], first: int | None = None) -> tuple[Row, ...]:
+    """The rows of one file, each once. ValueError when the file or a row cannot be used; the line is named."""
+    return rows_of(with_columns(file_table(path, first)), notes)
+
+
+def with_columns(table: Table) -> Table:
+    """The table. ValueError when its first record has neither a question and an answer nor a text."""
+    have = set(table.records[0][1])
+    if not ({"question", "answer"} <= have or {"prompt", "answer"} <= have or "text" in have):
+        raise ValueError(
+            f"The file {table.name!r} has the fields {', '.join(map(str, table.records[0][1])) or 'none'}: name the "
+            "question 'question' and the answer 'answer', or plain text 'text'."
+        )
+    return table
+
+
+def kept(place: Place, forget: Sequence[Row], own: Callable[[], Sequence[Row]]) -> tuple[Row, ...]:
+    """Rows to keep: of the file that was named for them, else the data set's own; none that is to be forgotten."""
+    rows = own() if place.retain is None else read_file(place.retain, place.notes, place.first)
+    return without(rows, forget, place.notes)
+
+
+def texts_of(table: Table, notes: list[str], column: str = "text") -> tuple[Row, ...]:
+    """The rows of a table of plain text; blank ones are left out."""
+    table.need(column)
+    blank = sum(not str(record[column] or "").strip() for _, record in table)
+    if blank:
+        notes.append(f"{table.name}: {blank:,} blank texts were left out.")
+    return rows_of(table, notes, lambda record: {"text": record[column]} if str(record[column] or "").strip() else None)
+
+
+def once(rows: Sequence[Row], name: str, notes: list[str]) -> tuple[Row, ...]:
+    """Rows with the same question and answer but once, the first of them."""
+    unique: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        unique.setdefault((row.example.prompt, row.example.answer), row)
+    repeated = len(rows) - len(unique)
+    if repeated:
+        notes.append(f"{name}: {repeated:,} of {len(rows):,} rows stand there already and were taken once.")
+    return tuple(unique.values())
+
+
+def without(rows: Sequence[Row], others: Iterable[Row], notes: list[str]) -> tuple[Row, ...]:
+    """Rows to keep that are not also to be forgotten."""
+    taken = {(row.example.prompt, row.example.answer) for row in others}
+    left = tuple(row for row in rows if (row.example.prompt, row.example.answer) not in taken)
+    if len(left) < len(rows):
+        notes.append(f"{len(rows) - len(left):,} rows to keep are also to be forgotten: they were not kept.")
+    return left
+
+
+def cut_text(text: str, longest: int = PIECE) -> list[str]:
+    """A text in pieces of at most `longest` characters, cut at paragraphs, else sentences, else spaces, else anywhere.
+
+    The pieces joined are the text, but for the white space at the cuts.
+
+    >>> cut_text("One two. Three four five.", 12)
+    ['One two.', 'Three four', 'five.']
+    """
+    pieces = []
+    rest = text.strip()
+    while len(rest) > longest:
+        ends = [match for match in _BREAK.finditer(rest, 0, longest + 1) if match.start() > 0]
+        # The last break of the best kind in the second half; a break earlier than that would waste the window.
+        late = [match for match in ends if match.start() > longest // 2] or ends
+        best = max(late, key=lambda match: (_rank(rest, match), match.start()), default=None)
+        end = best.start() if best else longest
+        pieces.append(rest[:end].rstrip())
+        rest = rest[end:].lstrip()
+    return [*pieces, rest] if rest else pieces
+
+
+def _rank(text: str, match: re.Match[str]) -> int:
+    if match.group().count("\n") > 1:
+        return 2
+    return 1 if text[match.start() - 1] in ".!?" else 0
+
+
+def _check_length(record: Record, where: str) -> None:
+    for name in ("question", "prompt", "answer"):
+        value = record.get(name)
+        if isinstance(value, str) and len(value) > LONGEST_FIELD:
+            raise ValueError(
+                f"{where}: {name} has {len(value):,} characters, and a row may have {LONGEST_FIELD:,}. Is a quotation "
+                "mark missing? A long text belongs in a column named text, which is cut into pieces."
+            )

@@ -1,0 +1,116 @@
+"""The tables of a data set, from the Hub or from a local folder that holds the same files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from attribution.records import FILE_KINDS, Record, file_records, hub_records
+
+
+@dataclass(frozen=True)
+class Table:
+    """Records with a name for errors, and where each stands."""
+
+    name: str
+    stem: str
+    records: tuple[tuple[str, Record], ...]
+
+    def __iter__(self) -> Iterator[tuple[str, Record]]:
+        """(`Line 3 of 'rows.jsonl'`, record), one after another."""
+        for where, record in self.records:
+            yield f"{where} of {self.name!r}", record
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def need(self, *names: str) -> Table:
+        """The table itself. ValueError when its first record lacks one of the fields."""
+        have = self.records[0][1]
+        absent = [name for name in names if name not in have]
+        if absent:
+            raise ValueError(
+                f"The data {self.name!r} has no field {absent[0]!r}: its fields are {', '.join(map(str, have))}, and "
+                f"{', '.join(names)} are needed."
+            )
+        return self
+
+
+@dataclass
+class Place:
+    """Where tables are read from, and what was noticed on the way.
+
+    Attributes:
+        folder: a local folder; None for the Hub.
+        first: read only so many records of a table.
+        retain: a file of rows to keep, instead of the data set's own.
+        notes: sentences for people.
+    """
+
+    folder: Path | None = None
+    first: int | None = None
+    retain: Path | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def table(self, hub: str, config: str | None, split: str, stems: Sequence[str] = ()) -> Table:
+        """One table: of the Hub data set `hub`, or of the folder.
+
+        Args:
+            config: the Hub's configuration, and the first name that is looked for in the folder.
+            split: the Hub's split.
+            stems: other names of the same file.
+
+        Raises:
+            ValueError: it is not there, or empty.
+        """
+        if self.folder is None:
+            name = f"{hub} {config or ''}".strip()
+            records = tuple(hub_records(hub, config, split, self.first).read())
+        else:
+            names = [stem for stem in (config, *stems) if stem]
+            files = find(self.folder, names, split)
+            if not files:
+                raise ValueError(
+                    f"The folder {str(self.folder)!r} lacks {names[0]!r}: a file {names[0]}{FILE_KINDS[0]} (or "
+                    f"{', '.join(FILE_KINDS[1:])}), or a folder {names[0]} with {split!r} in it, is needed."
+                )
+            name = str(files[0]) if len(files) == 1 else f"{files[0].parent}/{split}*"
+            records = tuple(record for file in files for record in file_records(file).read())[: self.first]
+        if not records:
+            raise ValueError(f"The data {name!r} has no rows.")
+        return Table(name, config or hub.split("/")[-1], records)
+
+    def optional(self, hub: str, config: str | None, split: str, stems: Sequence[str] = ()) -> Table | None:
+        """The same where a data set may do without it: None, and a note, when it is not there."""
+        if self.folder is not None and not find(self.folder, [stem for stem in (config, *stems) if stem], split):
+            return None
+        try:
+            return self.table(hub, config, split, stems)
+        except ValueError as error:
+            self.notes.append(f"Left out: {error}")
+            return None
+
+
+def file_table(path: Path, first: int | None = None) -> Table:
+    """The records of one file. ValueError when it cannot be read or is empty."""
+    records = tuple(file_records(path).read())[:first]
+    if not records:
+        raise ValueError(f"The file {str(path)!r} has no rows.")
+    return Table(str(path), path.stem, records)
+
+
+def find(folder: Path, stems: Sequence[str], split: str) -> list[Path]:
+    """Files that hold a table, the first layout that is there.
+
+    `stem.jsonl`; `stem/split.json`; the Hub's own `stem/split-00000-of-00002.parquet`, several of them one after
+    another; `stem_split.json`. `All/` is looked into too (RWKU).
+    """
+    for base in (folder, folder / "All"):
+        for stem in stems:
+            for pattern in (stem, f"{stem}/{split}", f"{stem}/{split}-*", f"{stem}_{split}"):
+                for kind in FILE_KINDS:
+                    files = sorted(base.glob(f"{pattern}{kind}"))
+                    if files:
+                        return files
+    return []

@@ -1,0 +1,89 @@
+"""WMDP (cais/wmdp, cais/wmdp-corpora, arXiv 2403.03218): texts to forget and keep, multiple-choice questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attribution.registry import did_you_mean
+from attribution.rows import Row
+from unlearn.corpus import Choice, Corpus
+from unlearn.data.rows import kept, texts_of
+from unlearn.data.tables import Place, Table, find
+
+QUESTIONS_HUB = "cais/wmdp"
+CORPORA_HUB = "cais/wmdp-corpora"
+TOPICS = {"bio": "biology", "cyber": "cybersecurity", "chem": "chemistry"}
+WITH_TEXTS = ("bio", "cyber")
+# The one table with a repository of its own, which is only given to those who asked for it.
+BIO_FORGET_HUB = "cais/wmdp-bio-forget-corpus"
+# The texts to keep on biology are 60,000 papers, two gigabytes.
+TEXTS = 1_000
+
+
+def parts(folder: Path) -> list[str]:
+    """The topics that a folder has questions or texts on; none when it is no WMDP."""
+    return [
+        topic
+        for topic in TOPICS
+        if find(folder, [f"wmdp-{topic}", f"{topic}_questions", f"{topic}-forget-corpus"], "test")
+    ]
+
+
+def load(place: Place, part: str) -> Corpus:
+    """`bio`, `cyber`, or several topics, `bio+cyber+chem`: texts of those that have any, questions of all."""
+    topics = part.split("+")
+    for topic in topics:
+        if topic not in TOPICS:
+            raise ValueError(
+                f"WMDP has no topic {topic!r}{did_you_mean(topic, TOPICS)} Choose from {', '.join(TOPICS)}."
+            )
+    with_texts = [topic for topic in topics if topic in WITH_TEXTS]
+    if not with_texts:
+        raise ValueError(
+            f"WMDP has questions on {TOPICS[topics[0]]} but no texts to forget: name it beside a topic that has, "
+            f"bio+{topics[0]} or cyber+{topics[0]}."
+        )
+    choices = tuple(choice for topic in topics for choice in _choices(place, topic))
+    limit, place.first = place.first, place.first or TEXTS
+    if limit is None:
+        place.notes.append(f"At most {TEXTS:,} texts of each kind were read: limit reads more.")
+    forget = _texts(place, with_texts, "forget")
+    return Corpus(
+        name=f"wmdp:{part}",
+        forget=forget,
+        retain=kept(place, forget, lambda: _texts(place, with_texts, "retain")),
+        choices=choices,
+        notes=tuple(place.notes),
+    )
+
+
+def _texts(place: Place, topics: list[str], role: str) -> tuple[Row, ...]:
+    rows: list[Row] = []
+    for topic in topics:
+        if place.folder is None and (topic, role) == ("bio", "forget"):
+            table = place.table(BIO_FORGET_HUB, None, "train")
+        else:
+            # The names in the archive that the authors give out.
+            stems = (f"{topic}_{'remove' if role == 'forget' else role}_dataset", f"{topic}_{role}_dataset")
+            table = place.table(CORPORA_HUB, f"{topic}-{role}-corpus", "train", stems)
+        rows += texts_of(table, place.notes)
+    return tuple(rows)
+
+
+def _choices(place: Place, topic: str) -> list[Choice]:
+    table = place.optional(QUESTIONS_HUB, f"wmdp-{topic}", "test", (f"{topic}_questions",))
+    return [] if table is None else choices_of(table, TOPICS[topic])
+
+
+def choices_of(table: Table, topic: str) -> list[Choice]:
+    """Multiple-choice questions from `question`, `choices` and `answer` (the index of the right one)."""
+    found = []
+    for where, record in table.need("question", "choices", "answer"):
+        choices, answer = record["choices"], record["answer"]
+        if not isinstance(choices, list | tuple) or not isinstance(answer, int):
+            raise ValueError(f"{where}: choices must be a list and answer the index of the right one, counted from 0.")
+        try:
+            found.append(Choice(str(record["question"]), tuple(map(str, choices)), answer, topic))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+    return found
