@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -268,8 +268,14 @@ class LanguageModel:
 
     # Answers ---------------------------------------------------------------------------------------------------------
 
-    def generate(self, prompts: Sequence[str], max_new_tokens: int = 96, batch_size: int = 64) -> list[str]:
-        """Greedy answers to unformatted prompts, in order.
+    def generate(
+        self,
+        prompts: Sequence[str],
+        max_new_tokens: int = 96,
+        batch_size: int = 64,
+        decoding: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """Answers to unformatted prompts, in order: greedy, or as `decoding` (options of transformers' generate) says.
 
         Raises:
             ValueError: a prompt leaves no room for an answer in the model's window.
@@ -299,7 +305,7 @@ class LanguageModel:
                     input_ids=ids.to(self.device),
                     attention_mask=attention.to(self.device),
                     max_new_tokens=min(max_new_tokens, self.max_length - width),
-                    do_sample=False,
+                    **(decoding or {"do_sample": False}),
                     pad_token_id=pad,
                 )
                 for k, i in enumerate(batch):

@@ -1,0 +1,219 @@
+"""Stresses: what they do by hand-made cases, and that none of them touches the model."""
+
+from __future__ import annotations
+
+import dataclasses
+import doctest
+
+import pytest
+import torch
+
+import unlearn.quantisation
+from attribution import Example, LanguageModel, Span
+from attribution.rows import Row, embedded_rows
+from unlearn import Corpus
+from unlearn.metrics import Answer
+from unlearn.quantisation import has_bitsandbytes, round_to_nearest, rounded, with_bitsandbytes
+from unlearn.stress import KINDS, StressConfig, halves, recall_of, recall_of_any, relearning, sampling, stress
+
+
+def answer(said: str, *facts: str, truth: str = "truth") -> Answer:
+    return Answer("forget", "Who?", "", truth, facts, said)
+
+
+def weights_of(model: LanguageModel) -> list[torch.Tensor]:
+    return [tensor.clone() for tensor in model.model.state_dict().values()]
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    """Rows of two authors, three questions each."""
+    forget = embedded_rows("forget")
+    rows = (*forget[:3], *[row for row in forget if row.author != forget[0].author][:3])
+    return Corpus("small", forget=rows, retain=embedded_rows("retain")[:2], paraphrase=embedded_rows("paraphrase")[:2])
+
+
+# Rounding ------------------------------------------------------------------------------------------------------------
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(unlearn.quantisation).failed == 0
+
+
+def test_every_channel_has_its_own_scale():
+    # 3 bits: levels -3 to 3. Scales 1 and 100: the small row is not crushed by the large one.
+    weight = torch.tensor([[3.0, 1.4, -0.6], [300.0, 160.0, -49.0]])
+    assert round_to_nearest(weight, 3).tolist() == [[3.0, 1.0, -1.0], [300.0, 200.0, 0.0]]
+
+
+def test_every_group_has_its_own_scale():
+    weight = torch.tensor([[3.0, 1.4, 30.0, 14.0, 7.0]])
+    # Groups (3, 1.4), (30, 14), and a shorter last one.
+    assert round_to_nearest(weight, 3, group=2).tolist() == [[3.0, 1.0, 30.0, 10.0, 7.0]]
+    assert round_to_nearest(weight, 3).tolist() == [[0.0, 0.0, 30.0, 10.0, 10.0]]
+
+
+def test_rounding_is_within_half_a_level_and_has_no_more_levels_than_bits():
+    torch.manual_seed(0)
+    weight = torch.randn(5, 130)
+    for bits, group in ((8, None), (4, 64)):
+        found = round_to_nearest(weight, bits, group)
+        for part, original in zip(found.split(group or 130, 1), weight.split(group or 130, 1), strict=True):
+            level = original.abs().amax(1, keepdim=True) / (2 ** (bits - 1) - 1)
+            assert ((part - original).abs() <= level / 2 + 1e-6).all()
+            assert all(len(row.unique()) <= 2**bits for row in part)
+    assert round_to_nearest(torch.zeros(2, 3), 4).tolist() == [[0.0] * 3] * 2
+
+
+def test_linear_layers_are_rounded_and_nothing_else(tiny):
+    before = weights_of(tiny)
+    small, share = rounded(tiny, 4, 64)
+    assert all(torch.equal(a, b) for a, b in zip(before, weights_of(tiny), strict=True))
+    changed = {
+        name
+        for (name, old), (_, new) in zip(tiny.model.named_parameters(), small.model.named_parameters(), strict=True)
+        if not torch.equal(old, new)
+    }
+    linear = {f"model.layers.{i}.self_attn.{x}_proj.weight" for i in range(2) for x in "qkvo"}
+    linear |= {f"model.layers.{i}.mlp.{x}_proj.weight" for i in range(2) for x in ("gate", "up", "down")}
+    assert changed == linear
+    sizes = {name: parameter.numel() for name, parameter in tiny.model.named_parameters()}
+    assert share == pytest.approx(sum(sizes[name] for name in linear) / sum(sizes.values()))
+
+
+def test_weights_that_stand_the_other_way_round(tiny):
+    """GPT-2's layers keep [in, out]; an output channel is a column there."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=len(tiny.tokenizer), n_embd=16, n_layer=1, n_head=2))
+    model = LanguageModel(gpt2, tiny.tokenizer)
+    small, _ = rounded(model, 8)
+    old, new = (m.transformer.h[0].mlp.c_fc.weight for m in (model.model, small.model))
+    assert torch.equal(new, round_to_nearest(old.T, 8).T)
+
+
+def test_bitsandbytes_knows_two_widths(tiny):
+    with pytest.raises(ValueError, match="8 or 4 bits, not 3"):
+        with_bitsandbytes(tiny, 3)
+    assert has_bitsandbytes() <= torch.cuda.is_available()
+
+
+@pytest.mark.skipif(not has_bitsandbytes(), reason="needs a CUDA device and bitsandbytes")
+@pytest.mark.parametrize("bits", [8, 4])
+def test_bitsandbytes(model, bits):
+    small = with_bitsandbytes(model, bits)
+    assert type(small.model.model.layers[0].mlp.up_proj).__name__.startswith("Linear" + str(bits))
+
+
+# Recall --------------------------------------------------------------------------------------------------------------
+
+
+def test_recall_counts_a_fact_once_over_all_samples():
+    one = [answer("Torvik", "Torvik", "1901"), answer("", "sea")]
+    two = [answer("1901", "Torvik", "1901"), answer("", "sea")]
+    assert recall_of(one).value == pytest.approx(1 / 3)
+    assert (recall_of_any([one, two]).value, recall_of_any([one, two]).n) == (pytest.approx(2 / 3), 3)
+
+
+def test_without_facts_it_is_rouge():
+    one, two = [answer("in Rome", truth="in Oslo")], [answer("Oslo", truth="in Oslo")]
+    found = recall_of_any([one, two])
+    assert (found.value, found.n, found.measure) == (0.5, 1, "ROUGE-L recall")
+    with pytest.raises(ValueError, match="Latin letter"):
+        recall_of([answer("東京", truth="東京")])
+
+
+def test_halves_share_no_author(corpus):
+    first, second = halves(corpus.forget)
+    assert len(first) == len(second) == 3
+    assert {row.author for row in first}.isdisjoint({row.author for row in second})
+    unknown = [dataclasses.replace(row, author=None) for row in corpus.forget]
+    assert [len(half) for half in halves(unknown)] == [3, 3]
+    assert [len(half) for half in halves(corpus.forget[:3])] == [2, 1]
+    with pytest.raises(ValueError, match="only one row"):
+        halves(corpus.forget[:1])
+
+
+# The stresses --------------------------------------------------------------------------------------------------------
+
+
+def test_all_of_them_leave_the_model_and_the_random_state_alone(tiny, corpus, monkeypatch):
+    monkeypatch.setattr("unlearn.stress.MAX_NEW_TOKENS", 4)
+    before = weights_of(tiny)
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    found = list(stress(tiny, corpus, config=StressConfig(samples=2, steps=2)))
+    assert torch.equal(torch.rand(1), expected)
+    assert all(torch.equal(a, b) for a, b in zip(before, weights_of(tiny), strict=True))
+    kinds = [one.kind for one in found]
+    assert list(dict.fromkeys(kinds)) == list(KINDS)
+    for one in found:
+        assert 0 <= one.before <= 1 and 0 <= one.after <= 1
+        assert one.n > 0 and one.n_before > 0
+        assert one.measure == "fact recall"
+    paraphrased = found[0]
+    assert paraphrased.n == sum(len(row.facts) for row in corpus.paraphrase)
+    assert paraphrased.n_before == sum(len(row.facts) for row in corpus.forget)
+
+
+def test_sampling_follows_the_seed(tiny, corpus):
+    said = []
+    generate = tiny.generate
+
+    def short(prompts, _, **options):
+        said.append(generate(prompts, 5, **options))
+        return said[-1]
+
+    tiny.generate = short
+    rows = corpus.forget[:2]
+    before = recall_of([answer("x", "y")])
+    for seed in (0, 0, 1):
+        sampling(tiny, rows, StressConfig(samples=3, seed=seed), before)
+    assert said[0] == said[1] != said[2]
+    assert len(said[0]) == 6 and said[0][0] != said[0][2]
+
+
+def test_a_cold_sample_is_the_greedy_answer(tiny, corpus):
+    prompts = [row.example.prompt for row in corpus.forget]
+    cold = {"do_sample": True, "temperature": 1e-4, "top_p": 1.0, "top_k": 0}
+    assert tiny.generate(prompts, 5, decoding=cold) == tiny.generate(prompts, 5)
+
+
+def test_relearning_brings_back_what_was_only_hidden(tiny):
+    """One rule behind all answers: whoever relearns it from half of them knows the other half."""
+    facts = [Span(0, 6)]
+    rows = [Row(Example(f"Which word goes with number {n}?", "Torvik.", facts), author=n) for n in range(8)]
+    config = StressConfig(steps=60, learning_rate=1e-2, batch=4)
+    found = relearning(tiny, rows, config)
+    assert (found.before, found.n_before, found.n) == (0.0, 4, 4)
+    assert found.after == 1.0
+    assert found.detail["recall_of_the_relearned_half"] == 1.0
+
+
+def test_a_corpus_without_paraphrases_skips_that_stress(tiny, corpus, monkeypatch):
+    monkeypatch.setattr(tiny, "generate", lambda prompts, *_, **__: ["Torvik."] * len(prompts))
+    bare = dataclasses.replace(corpus, paraphrase=())
+    assert [one.kind for one in stress(tiny, bare, ["paraphrase", "sampling"])] == ["sampling"]
+    with pytest.raises(ValueError, match="no paraphrases"):
+        stress(tiny, bare, ["paraphrase"])
+
+
+def test_plain_text_has_nothing_to_ask(tiny, corpus):
+    text = (Row(Example("", "The fair opened on a Monday in the old town by the sea.")),)
+    with pytest.raises(ValueError, match="plain text without questions"):
+        stress(tiny, dataclasses.replace(corpus, forget=text))
+
+
+def test_what_cannot_work_is_refused(tiny, corpus):
+    with pytest.raises(ValueError, match="did you mean 'sampling'"):
+        stress(tiny, corpus, ["samplin"])
+    for change, match in (
+        ({"samples": 0}, "samples must be at least 1"),
+        ({"temperature": 0.0}, "temperature must be"),
+        ({"learning_rate": float("nan")}, "learning_rate must be"),
+        ({"bits": (8, 1)}, "widths from 2 to 8"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            StressConfig(**change)
