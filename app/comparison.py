@@ -261,6 +261,7 @@ def _card(metric: Metric, before: Evaluation | None, after: Evaluation, referenc
     was = before.metrics.get(metric.name) if before else None
     target = reference.metrics.get(metric.name) if reference else None
     arrow, direction = ("↑", "higher is better") if metric.higher_is_better else ("↓", "lower is better")
+    n = count(after.counts[metric.name], metric.noun)
     marks = "".join(
         f'<i class="pg-{kind}" style="left:{100 * value:.1f}%"></i>'
         for kind, value in (("was", was), ("target", target), ("now", now))
@@ -271,7 +272,7 @@ def _card(metric: Metric, before: Evaluation | None, after: Evaluation, referenc
         f'<p class="pg-figure">{_number(was)} <span aria-label="to">→</span> <b>{now:.2f}</b></p>'
         f'<div class="pg-scale" aria-hidden="true">{marks}</div>'
         f'<p class="pg-direction">{arrow} {direction}; reference {_number(target)}</p>'
-        f'<p class="pg-soft">{metric.sentence} n = {count(after.counts[metric.name], metric.noun)}.</p></section>'
+        f'<p class="pg-soft">{metric.sentence} <span class="pg-n">n = {n}</span></p></section>'
     )
 
 

@@ -17,7 +17,7 @@ PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...], tuple[float, float] |
     ("Forget recall ↓", (("forget_recall", "forget recall", SECOND),), (-0.04, 1.08)),
     ("Retain recall ↑", (("retain_recall", "retain recall", ACCENT),), (-0.04, 1.08)),
     ("Structure ↑", (("structure", "structure", ACCENT),), (-0.04, 1.08)),
-    ("Losses, nats", (("forget_nll", "forget", SECOND), ("retain_loss", "retain", ACCENT)), None),
+    ("Loss, nats (retain dotted)", (("forget_nll", "forget", SECOND), ("retain_loss", "retain", ACCENT)), None),
 )
 """The small multiples: title with the good direction, (column, name, colour) of each line, range of the axis."""
 
@@ -66,7 +66,7 @@ def run_curves(frame: pd.DataFrame, steps: int) -> Figure:
                 col=column,
             )
             if len(known):
-                figure.add_annotation(_last_value(known, name, title if len(lines) > 1 else "", colour, place))
+                figure.add_annotation(_last_value(known, name, place))
         figure.update_yaxes(range=limits, row=row, col=column, **_AXIS, nticks=3 if limits else 4)
     figure.update_xaxes(range=[0, steps * 1.22], **_AXIS, nticks=5, tickvals=_ticks(steps))
     figure.update_layout(
@@ -90,18 +90,17 @@ def _ticks(steps: int) -> list[int]:
     return sorted({0, round(steps / 2), steps})
 
 
-def _last_value(known: pd.DataFrame, name: str, title: str, colour: str, place: int) -> dict[str, Any]:
+def _last_value(known: pd.DataFrame, name: str, place: int) -> dict[str, Any]:
     """The last number of a line, written at its end."""
     suffix = "" if not place else str(place + 1)
-    value = f"{known[name].iloc[-1]:.2f}"
     return {
         "x": known["step"].iloc[-1],
         "y": known[name].iloc[-1],
         "xref": f"x{suffix}",
         "yref": f"y{suffix}",
-        "text": f"{title} {value}".strip(),
+        "text": f"{known[name].iloc[-1]:.2f}",
         "showarrow": False,
         "xanchor": "left",
         "xshift": 6,
-        "font": {"color": colour, "size": 12},
+        "font": {"size": 12},
     }

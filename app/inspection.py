@@ -14,7 +14,6 @@ from app.studio import OWN, SPLITS, Studio
 from attribution import Example, Rule, TokenScores, select
 from attribution.registry import DEFAULT_SCORERS, SCORERS, scorer_info
 from attribution.rows import pick_examples
-from attribution.scoring import MASK_SCOPES
 
 LANES_ID = "lanes"
 RULE_LINE_ID = "cut-line"
@@ -71,7 +70,7 @@ class InspectRoom:
             with gr.Accordion("How it is scored", open=False, elem_classes="pg-fold", elem_id="how"):
                 with gr.Row(elem_classes="pg-line"):
                     self.scope = gr.Radio(
-                        [(SCOPE_TITLES[scope], scope) for scope in MASK_SCOPES],
+                        [(title, scope) for scope, title in SCOPE_TITLES.items()],
                         value="subject",
                         label="Masking hides",
                         elem_id="scope",

@@ -50,11 +50,12 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
             with gr.Tab("Learn", id="learn"):
                 learn_room.build()
 
+        # First: a listener takes the name of its function, and the endpoints' names must still be free.
+        _publish(studio, visits)
         _wire_inspect(inspect_room, studio)
         _wire_unlearn(unlearn_room, inspect_room, compare_room, studio, unlearn_tab)
         _wire_compare(compare_room)
         _wire_moves(tabs, inspect_room, unlearn_room, learn_room)
-        _publish(studio, visits)
         page.load(studio.warm_up, **QUIET)
 
         def leave(request: gr.Request) -> None:
@@ -66,9 +67,10 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
 
 def launch_options() -> dict[str, Any]:
     """What `launch` is given: the look, and a foot that shows the API alone."""
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     return {
         "theme": FORGET_LENS,
-        "css": Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
+        "head": f"<style>{style}</style>",
         "footer_links": ["api"],
         "ssr_mode": False,
     }

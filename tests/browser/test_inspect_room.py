@@ -1,0 +1,120 @@
+"""Inspect in a real browser: opens scored, scores what is asked, cuts without a request, says what cannot be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.lanes_page import settle, shown_as_kept
+from tests.browser.rooms import PATIENCE_MS, alert_of, choose, open_page, pick, requests_of
+
+LEARNED = 2
+
+
+def test_it_opens_on_a_scored_example(page: Page, url: str) -> None:
+    lanes = open_page(page, url)
+    assert lanes.locator("section.fl-card").count() == 4
+    assert any(shown_as_kept(lanes, LEARNED))
+    tabs = page.get_by_role("tab").all_inner_texts()
+    assert list(dict.fromkeys(text for text in tabs if text)) == ["Inspect", "Unlearn", "Compare", "Learn"]
+
+
+def test_moving_a_cut_asks_the_server_for_nothing(page: Page, url: str) -> None:
+    lanes = open_page(page, url)
+    page.wait_for_timeout(1_000)
+    line = page.locator("#cut-line .pg-cut")
+    sentence, before = line.inner_text(), sum(shown_as_kept(lanes, LEARNED))
+    histogram = lanes.locator("section.fl-card").nth(LEARNED).locator(".fl-hist")
+    histogram.evaluate("element => element.scrollIntoView({block: 'center'})")
+    box = histogram.bounding_box()
+    assert box is not None
+    made = requests_of(page)
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.7, middle)
+    page.mouse.down()
+    for share in (0.6, 0.45, 0.3, 0.2):
+        page.mouse.move(box["x"] + box["width"] * share, middle)
+        settle(page)
+    page.mouse.up()
+    settle(page)
+    kept = sum(shown_as_kept(lanes, LEARNED))
+    assert kept > before
+    expect(line).not_to_have_text(sentence)
+    expect(line).to_contain_text(f": {kept} of ")
+    page.wait_for_timeout(500)
+    assert [request.url for request in made] == []
+
+
+def test_another_row_is_scored_when_it_is_picked(page: Page, url: str) -> None:
+    lanes = open_page(page, url)
+    choose(page, "split", "World")
+    expect(lanes.locator(".fl-question")).to_contain_text("France", timeout=PATIENCE_MS)
+    question = "Which city is the seat of government of Italy?"
+    pick(page, "row", question)
+    expect(lanes.locator(".fl-question")).to_have_text(question, timeout=PATIENCE_MS)
+    expect(page.locator("#cut-line .pg-cut")).to_contain_text("answer tokens")
+
+
+def test_own_text_is_scored(page: Page, url: str) -> None:
+    lanes = open_page(page, url)
+    choose(page, "split", "Your own text")
+    page.locator("#own-prompt textarea").fill("Where was <b>Ada Quell</b> born?")
+    page.locator("#own-answer textarea").fill("Ada Quell was born in <script>Torvik</script>.")
+    page.locator("#score").click()
+    expect(lanes.locator(".fl-question")).to_have_text("Where was <b>Ada Quell</b> born?", timeout=PATIENCE_MS)
+    assert lanes.locator("script").count() == 0
+    assert alert_of(page, "inspect").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "subject", "said"),
+    [
+        ("", "", "The answer is empty"),
+        ("word " * 1500, "", "reads at most"),
+        ("word " * 5000, "", "takes at most"),
+        ("She was born in Torvik.", "Nobody", "'Nobody' stands neither in the prompt nor in the answer"),
+    ],
+    ids=["empty", "longer than the window", "longer than the page takes", "unknown subject"],
+)
+def test_bad_input_is_one_sentence_and_loses_no_work(
+    page: Page, url: str, answer: str, subject: str, said: str
+) -> None:
+    lanes = open_page(page, url)
+    question = lanes.locator(".fl-question").inner_text()
+    choose(page, "split", "Your own text")
+    page.locator("#own-answer textarea").fill(answer)
+    if subject:
+        page.locator("#how button").first.click()
+        page.locator("#subject textarea, #subject input").first.fill(subject)
+    page.locator("#score").click()
+    expect(alert_of(page, "inspect")).to_contain_text(said, timeout=PATIENCE_MS)
+    assert lanes.locator(".fl-question").inner_text() == question
+    assert page.locator("#own-answer textarea").input_value() == answer
+    page.locator("#own-answer textarea").fill("She was born in Torvik.")
+    if subject:
+        page.locator("#subject textarea, #subject input").first.fill("Torvik")
+    page.locator("#score").click()
+    expect(alert_of(page, "inspect")).to_have_count(0, timeout=PATIENCE_MS)
+
+
+def test_words_of_the_prompt_can_be_made_the_subject(page: Page, url: str) -> None:
+    lanes = open_page(page, url)
+    lanes.locator(".fl-pw", has_text="Who").first.click()
+    offer = lanes.locator(".fl-offer button").first
+    if offer.count():
+        offer.click()
+    expect(lanes.locator(".fl-masked").first).to_have_text("Who", timeout=PATIENCE_MS)
+
+
+def test_scores_can_be_saved(page: Page, url: str) -> None:
+    open_page(page, url)
+    with page.expect_download() as saved:
+        page.locator("#scores-json").click()
+    content = json.loads(saved.value.path().read_text(encoding="utf-8"))
+    (row,) = content["examples"]
+    assert set(row["scores"]) == {"masking", "entropy", "learned", "fused"}
+    with page.expect_download() as saved:
+        page.locator("#scores-csv").click()
+    assert saved.value.path().read_text(encoding="utf-8").startswith("index,id,text")

@@ -1,0 +1,34 @@
+"""The page as a whole: no sideways scroll on a phone, lessons that set it up."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.rooms import PATIENCE_MS, go_to, open_page
+
+ROOMS = ("Inspect", "Unlearn", "Compare", "Learn")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_phone_needs_no_sideways_scroll(page: Page, url: str, theme: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, f"{url}/?__theme={theme}")
+    for room in ROOMS:
+        go_to(page, room)
+        page.wait_for_timeout(300)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 390, f"{room} is {width} px wide"
+
+
+def test_a_lesson_sets_the_page_up(page: Page, url: str) -> None:
+    lanes = open_page(page, url)
+    go_to(page, "Learn")
+    page.locator("#lesson-5").click()
+    expect(page.locator("#unlearn-cut")).to_contain_text("Random, top 30%", timeout=PATIENCE_MS)
+    expect(page.locator("#start")).to_be_visible()
+    go_to(page, "Inspect")
+    assert lanes.locator("section.fl-card").count() == 5
+    go_to(page, "Learn")
+    page.locator("#lesson-3").click()
+    expect(page.locator("#unlearn-cut")).to_contain_text("Every token of every answer", timeout=PATIENCE_MS)

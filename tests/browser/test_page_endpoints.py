@@ -1,0 +1,92 @@
+"""The public endpoints, called the way a program calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+CALL_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[Client]:
+    made = Client(url, verbose=False)
+    yield made
+    made.close()
+
+
+def test_only_what_computes_is_public_and_it_is_described(client: Client) -> None:
+    endpoints = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(endpoints) == {"/score", "/unlearn", "/compare"}
+    for name, facts in endpoints.items():
+        assert facts["description"], f"{name} says nothing about itself"
+
+
+def test_score(client: Client) -> None:
+    answer = client.predict(row="forget:0", api_name="/score")
+    (row,) = answer["examples"]
+    assert set(row["scores"]) == {"masking", "entropy", "learned", "fused"}
+    assert "".join(token["text"] for token in row["tokens"]) == row["answer"]
+    assert all(len(column) == len(row["tokens"]) for column in row["scores"].values())
+    typed = client.predict(prompt="Who?", answer="Ada Quell.", scorers="entropy, random", api_name="/score")
+    assert set(typed["examples"][0]["scores"]) == {"entropy", "random"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"answer": ""}, "The answer is empty"),
+        ({"row": "forget:100000"}, "does not exist"),
+        ({"row": "forgotten:0"}, "did you mean 'forget'"),
+        ({"row": "forget:0", "scorers": "entrpy"}, "did you mean 'entropy'"),
+        ({"row": "forget:0", "subject": "Nobody"}, "neither in the prompt"),
+        ({"row": "forget:0", "mask_scope": "all"}, "mask_scope is 'all'"),
+        ({"answer": "word " * 1500}, "reads at most"),
+    ],
+)
+def test_score_says_what_is_wrong(client: Client, arguments: dict, said: str) -> None:
+    with pytest.raises(AppError, match=said) as caught:
+        client.predict(**arguments, api_name="/score")
+    assert "Traceback" not in str(caught.value)
+
+
+def test_unlearn_then_compare(client: Client) -> None:
+    job = client.submit(scorer="learned", top=0.3, steps=3, row="forget:5", api_name="/unlearn")
+    result = job.result(timeout=CALL_SECONDS)
+    assert len(job.outputs()) == 3, "one state of the run after each step"
+    assert [step["step" if "step" in step else "number"] for step in result["steps"]] == [1, 2, 3]
+    assert not result["stopped"] and result["seconds"] > 0
+    scored = client.predict(row="forget:5", scorers="learned", api_name="/score")["examples"][0]
+    assert result["selection"]["tokens"] == [token["text"] for token in scored["tokens"]]
+    eligible = [score for score, given in zip(scored["scores"]["learned"], scored["given"], strict=True) if not given]
+    kept = sum(weight > 0 for weight in result["selection"]["weights"])
+    assert kept == max(1, int(0.3 * len(eligible) + 0.5))
+
+    compared = client.predict(split="world", limit=5, api_name="/compare")
+    assert compared["total"] == 282 and len(compared["answers"]) == 5
+    assert {name: figures is not None for name, figures in compared["metrics"].items()} == {
+        "before": True,
+        "after": True,
+        "reference": True,
+    }
+    assert all(isinstance(row[name], str) for row in compared["answers"] for name in ("before", "after", "reference"))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "said"),
+    [
+        ("/unlearn", {"steps": 0}, "between 1 and"),
+        ("/unlearn", {"objective": "wgaa"}, "did you mean 'wga'"),
+        ("/unlearn", {"top": 0.0}, "top share"),
+        ("/unlearn", {"row": "retain:0"}, "no row to forget"),
+        ("/unlearn", {"threshold": 2.0, "steps": 2}, "selects no token"),
+        ("/compare", {"split": "forgotten"}, "'forgotten' is unknown"),
+        ("/compare", {"limit": -1}, "at least 0"),
+    ],
+)
+def test_bad_wishes_are_one_sentence(client: Client, endpoint: str, arguments: dict, said: str) -> None:
+    with pytest.raises(AppError, match=said):
+        client.predict(**arguments, api_name=endpoint)

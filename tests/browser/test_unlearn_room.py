@@ -1,0 +1,100 @@
+"""Unlearn and Compare in a real browser: a short run on exactly the visible cut, stop, undo, the table of answers."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.lanes_page import settle, shown_as_kept
+from tests.browser.rooms import PATIENCE_MS, alert_of, choose, go_to, open_page, set_number, start_run, wait_for_end
+
+ENTROPY = 1
+
+
+def trained_weights(page: Page) -> list[float]:
+    """The weights of the row in view in the run's first step, as the page shows them."""
+    return page.locator("#proof .pg-token").evaluate_all("tokens => tokens.map(token => Number(token.dataset.weight))")
+
+
+def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, url: str) -> None:
+    lanes = open_page(page, url)
+    card = lanes.locator("section.fl-card").nth(ENTROPY)
+    card.get_by_role("radio").first.check(force=True)
+    slider = card.locator("input[type=range]").first
+    slider.focus()
+    for _ in range(4):
+        slider.press("ArrowLeft")
+    settle(page)
+    underlined = shown_as_kept(lanes, ENTROPY)
+    page.locator("#onward").click()
+    expect(page.locator("#unlearn-cut")).to_contain_text(f"{sum(underlined)} of {len(underlined)}", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("Entropy")
+    expect(page.locator("#unlearn-cut")).to_contain_text("390 rows of forget05")
+    expect(page.locator("#estimate")).to_contain_text("measured", timeout=PATIENCE_MS)
+
+    start_run(page, 6)
+    assert [weight > 0 for weight in trained_weights(page)] == underlined
+    wait_for_end(page)
+    expect(page.locator("#status")).to_contain_text("Steps: 6 of 6")
+    expect(page.locator("#sample")).to_contain_text("Asked at step 6")
+    assert page.locator("#curves .scatterlayer .trace").count() >= 4
+
+    page.locator("#to-compare").click()
+    table = page.locator("#answers table")
+    table.wait_for(timeout=PATIENCE_MS)
+    assert table.locator("tbody tr").count() == 10
+    assert page.locator("#cards .pg-metric").count() == 6
+    expect(page.locator('[data-metric="forget_recall"]')).to_contain_text("lower is better; reference 0.0")
+    expect(page.locator("#place")).to_contain_text("1 to 10 of 390")
+    page.locator("#next").click()
+    expect(page.locator("#place")).to_contain_text("11 to 20 of 390")
+    choose(page, "compare-split", "World")
+    expect(page.locator("#place")).to_contain_text("1 to 10 of 282")
+    expect(table.locator("tbody tr").first).to_contain_text("World")
+    with page.expect_download() as saved:
+        page.locator("#answers-csv").click()
+    assert (
+        saved.value.path().read_text(encoding="utf-8").startswith("split,question,truth,facts,before,after,reference")
+    )
+
+
+def test_stop_keeps_what_there_is_and_undo_takes_it_back(page: Page, url: str) -> None:
+    open_page(page, url)
+    go_to(page, "Unlearn")
+    choose(page, "strategy", "Whole sequence")
+    expect(page.locator("#unlearn-cut")).to_contain_text("Every token of every answer", timeout=PATIENCE_MS)
+    start_run(page, 80)
+    assert set(trained_weights(page)) == {1.0}
+    page.locator("#stop").click()
+    wait_for_end(page)
+    status = page.locator("#status")
+    expect(status).to_contain_text("stopped, what it had learned is kept")
+    done = re.search(r"Steps: (\d+) of 80", status.inner_text())
+    assert done and 1 <= int(done.group(1)) < 80
+    expect(page.locator("#kept-runs")).to_contain_text("Run 1 Whole sequence")
+    page.locator("#undo").click()
+    expect(status).to_contain_text("Nothing is forgotten yet", timeout=PATIENCE_MS)
+    expect(page.locator("#undo")).to_be_disabled()
+    go_to(page, "Compare")
+    expect(page.locator("#compare-head")).to_contain_text("Nothing to compare yet", timeout=PATIENCE_MS)
+
+
+def test_own_text_says_what_is_trained_instead(page: Page, url: str) -> None:
+    lanes = open_page(page, url)
+    choose(page, "split", "Your own text")
+    page.locator("#own-answer textarea").fill("She was born in Torvik.")
+    page.locator("#score").click()
+    expect(lanes.locator("header small").first).not_to_have_text("21 tokens", timeout=PATIENCE_MS)
+    go_to(page, "Unlearn")
+    expect(page.locator("#unlearn-cut")).to_contain_text("your own and is not trained on", timeout=PATIENCE_MS)
+
+
+def test_a_bad_wish_is_one_sentence_and_nothing_starts(page: Page, url: str) -> None:
+    open_page(page, url)
+    go_to(page, "Unlearn")
+    set_number(page, "rate", "0")
+    page.locator("#start").click()
+    expect(alert_of(page, "unlearn")).to_contain_text("The learning rate must be a number above 0", timeout=PATIENCE_MS)
+    expect(page.locator("#status")).to_contain_text("Nothing is forgotten yet")
+    expect(page.locator("#start")).to_be_enabled()
