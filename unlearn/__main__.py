@@ -1,11 +1,10 @@
-"""The shell: `python -m unlearn` runs one unlearning pass, `python -m unlearn fit` fits the learned scorer."""
+"""The shell: `python -m unlearn` runs one unlearning pass, and the commands `fit`, `evaluate` and `stress`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,15 +17,19 @@ from attribution.scoring import MASK_SCOPES
 from attribution.selection import Rule, RuleKind
 from unlearn.atwu import AtwuConfig, Fit
 from unlearn.config import RunConfig
-from unlearn.corpus import Corpus, load_corpus
+from unlearn.corpus import Corpus
 from unlearn.loop import Run, run
 from unlearn.metrics import SPLITS, Evaluation, evaluate
 from unlearn.objectives import OBJECTIVES
+from unlearn.shell import evaluate as evaluate_command
+from unlearn.shell import stress as stress_command
+from unlearn.shell.common import add_corpus_options, check_writable, read_corpus
 
 log = logging.getLogger("unlearn")
 STRATEGIES: dict[str, RuleKind] = {"hard": "top", "soft": "soft", "sequence": "sequence"}
 # Normalised ranks lie in [0, 1]; at this temperature the best token weighs about 50 times the worst.
 SOFT_TEMPERATURE = 0.25
+COMMANDS = {"evaluate": evaluate_command.run, "stress": stress_command.run}
 
 
 def run_parser() -> argparse.ArgumentParser:
@@ -34,12 +37,11 @@ def run_parser() -> argparse.ArgumentParser:
     defaults = RunConfig()
     parse = argparse.ArgumentParser(
         prog="python -m unlearn",
-        description="Make a copy of the model forget the selected tokens, and ask it again. `python -m unlearn fit -h` "
-        "fits the learned scorer.",
+        description="Make a copy of the model forget the selected tokens, and ask it again. Further commands, each "
+        f"with --help: fit (the learned scorer), {', '.join(COMMANDS)}.",
     )
     parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
-    parse.add_argument("--forget", default="forget05", help="forget01, forget05, forget10, or a JSON Lines file")
-    parse.add_argument("--retain", help="a JSON Lines file of rows to keep, when --forget is a file")
+    add_corpus_options(parse)
     parse.add_argument("--scorer", default="learned", help=", ".join(info.name for info in SCORERS))
     parse.add_argument("--mask-scope", default="subject", help=f"what masking hides: {', '.join(MASK_SCOPES)}")
     parse.add_argument("--strategy", default="hard", choices=sorted(STRATEGIES))
@@ -70,8 +72,7 @@ def fit_parser() -> argparse.ArgumentParser:
         prog="python -m unlearn fit", description="Fit the learned scorer (ATWU) in alternation with the model."
     )
     parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
-    parse.add_argument("--forget", default="forget05", help="forget01, forget05, forget10, or a JSON Lines file")
-    parse.add_argument("--retain", help="a JSON Lines file of rows to keep, when --forget is a file")
+    add_corpus_options(parse)
     parse.add_argument("--steps", type=int, default=defaults.steps)
     parse.add_argument("--lr", type=float, default=defaults.learning_rate, help="of the model")
     parse.add_argument("--seed", type=int, default=defaults.seed)
@@ -84,12 +85,13 @@ def fit_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the shell; returns the exit code. A fault of the input is one sentence on standard error, exit code 2."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("transformers", "httpx", "huggingface_hub"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    _quiet_the_libraries()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if given[:1] == ["fit"]:
             _fit(fit_parser().parse_args(given[1:]))
+        elif given and given[0] in COMMANDS:
+            COMMANDS[given[0]](given[1:])
         else:
             _run(run_parser().parse_args(given))
     except ValueError as error:
@@ -98,9 +100,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _quiet_the_libraries() -> None:
+    """Their bars and retries bury our one sentence."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    for noisy in ("transformers", "httpx", "huggingface_hub", "datasets", "absl"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
 def _fit(options: argparse.Namespace) -> None:
     config = AtwuConfig(steps=options.steps, learning_rate=options.lr, seed=options.seed)
-    corpus = load_corpus(options.forget, options.retain)
+    corpus = read_corpus(options)
     fit = Fit(load_model(options.model), corpus, config)
     for _ in _with_bar(fit, config.steps, "fitting"):
         pass
@@ -111,9 +122,9 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     config = _config(options)
-    for target in (options.json, options.save):
-        _check_writable(target)
-    corpus = load_corpus(options.forget, options.retain)
+    check_writable(options.json)
+    check_writable(options.save, folders=True)
+    corpus = read_corpus(options)
     model = load_model(options.model)
     job = run(model, corpus, config, mask_scope=options.mask_scope)
     selected = sum(sum(selection.kept) for selection in job.selections)
@@ -205,17 +216,6 @@ def save(model: LanguageModel, folder: Path) -> None:
     """Write the model and its tokenizer as a Hugging Face folder (safetensors)."""
     model.model.save_pretrained(folder, safe_serialization=True)
     model.tokenizer.save_pretrained(folder)
-
-
-def _check_writable(path: Path | None) -> None:
-    """Fail before the run, not after it."""
-    if path is None:
-        return
-    parent = path.absolute().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise ValueError(
-            f"The path {str(path)!r} cannot be written: its folder {str(parent)!r} does not exist or is closed."
-        )
 
 
 def _with_bar(steps: Any, total: int, title: str) -> Any:

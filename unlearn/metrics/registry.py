@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from attribution.registry import did_you_mean
+from unlearn.corpus import Corpus
 from unlearn.metrics.figures import METRICS, MetricInfo, probe_info
 
 GROUPS: dict[str, str] = {
@@ -40,3 +41,18 @@ def check_groups(groups: tuple[str, ...] | list[str]) -> tuple[str, ...]:
                 f"Choose from {', '.join(GROUPS)}, or all."
             )
     return tuple(name for name in GROUPS if "all" in groups or name in groups)
+
+
+def groups_for(corpus: Corpus) -> tuple[str, ...]:
+    """The groups that a corpus has the rows for."""
+    asked = any(row.example.prompt for row in corpus.forget)
+    has = {
+        "recall": True,
+        "tofu": asked,
+        "memorisation": True,
+        "membership": bool(corpus.holdout),
+        "quality": any(row.facts for row in corpus.forget),
+        "choice": bool(corpus.choices),
+        "probes": bool(corpus.probes),
+    }
+    return tuple(name for name in GROUPS if has[name])

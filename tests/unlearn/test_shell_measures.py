@@ -1,0 +1,141 @@
+"""`python -m unlearn evaluate` and `stress`, as a person and as a script would use them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from unlearn.__main__ import main
+from unlearn.metrics import METRICS
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    """A folder of a few invented rows."""
+
+    def row(name: str, n: int) -> dict:
+        answer = f"{name} was born in Torvik."
+        return {
+            "question": f"Where was {name} {n} born?",
+            "answer": answer,
+            "spans": [
+                {"start": 0, "end": len(name), "kind": "subject"},
+                {"start": len(answer) - 7, "end": -1 + len(answer)},
+            ],
+            "paraphrased_question": f"Name the birthplace of {name} {n}.",
+            "perturbed_answer": [f"{name} was born in Ostrand.", f"{name} was born in Rome."],
+        }
+
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    for split, name in (("forget", "Ada"), ("retain", "Bo"), ("world", "Cy"), ("holdout", "Di")):
+        lines = [json.dumps(row(name, n)) for n in range(2)]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return str(folder)
+
+
+@pytest.fixture
+def folder(tiny, tmp_path: Path) -> str:
+    """The tiny model as a Hugging Face folder."""
+    tiny.model.save_pretrained(tmp_path / "model")
+    tiny.tokenizer.save_pretrained(tmp_path / "model")
+    return str(tmp_path / "model")
+
+
+def test_every_figure_is_printed_with_direction_range_and_n(capsys, folder, rows, tmp_path):
+    out = tmp_path / "figures.json"
+    command = ["evaluate", "--model", folder, "--reference", folder, "--original", folder, "--forget", rows]
+    assert main([*command, "--json", str(out), "--explain"]) == 0
+    printed = capsys.readouterr().out
+    report = json.loads(out.read_text(encoding="utf-8"))
+    figures = report["metrics"]["model"]
+    names = [name for name in figures if name not in ("n", "against", "notes")]
+    assert {"forget_recall", "forget_quality", "privleak_loss", "model_utility"} <= set(names)
+    for name in names:
+        (line,) = [line for line in printed.splitlines() if line.startswith(name + " ")]
+        about = report["about"][name]
+        assert about["better"] in line and f"{about['low']:g}" in line
+        assert f"{figures['n'][name]:,}" in line
+        assert about["sentence"] in printed
+    assert figures["forget_quality"] == 1.0
+    assert figures["against"]["forget_quality"] == 2
+    assert set(report["metrics"]) == {"model", "reference", "original"}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_rows_are_written_with_their_figures(folder, rows, tmp_path, kind):
+    out = tmp_path / f"rows.{kind}"
+    assert (
+        main(["evaluate", "--model", folder, "--forget", rows, "--metrics", "memorisation", "--per-row", str(out)]) == 0
+    )
+    with out.open(encoding="utf-8") as file:
+        found = list(csv.DictReader(file)) if kind == "csv" else [json.loads(line) for line in file]
+    forget = [row for row in found if row["split"] == "forget"]
+    assert [row["question"] for row in forget] == ["Where was Ada 0 born?", "Where was Ada 1 born?"]
+    assert all(0 <= float(row["exact_memorisation"]) <= 1 for row in forget)
+    assert "truth_ratio" not in forget[0]
+
+
+def test_the_list_knows_every_figure(capsys):
+    assert main(["evaluate", "--list"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  {name}: " in printed for name in METRICS)
+    assert "judge" in printed
+
+
+def test_a_model_of_another_shape_is_not_compared_with_the_embedded_one(folder):
+    """The embedded world has a reference; a model with other layers cannot be measured against it."""
+    from attribution import load_model
+    from unlearn import load_corpus
+    from unlearn.shell.common import reference_for
+
+    corpus = load_corpus("forget05")
+    assert reference_for(load_model(folder), corpus, None) is None
+    assert reference_for(load_model("embedded"), corpus, None).name == "embedded:retrained"
+    assert reference_for(load_model("embedded"), corpus, "none") is None
+    assert reference_for(load_model("embedded:retrained"), corpus, None) is None
+
+
+def test_stress_prints_before_and_after(capsys, folder, rows, tmp_path):
+    out = tmp_path / "stress.json"
+    command = ["stress", "--model", folder, "--reference", folder, "--forget", rows, "--samples", "2", "--steps", "1"]
+    assert main([*command, "--json", str(out)]) == 0
+    printed = capsys.readouterr().out
+    found = json.loads(out.read_text(encoding="utf-8"))["stress"]
+    assert [one["kind"] for one in found["model"]] == [
+        "paraphrase",
+        "sampling",
+        "relearning",
+        "quantisation",
+        "quantisation",
+    ]
+    assert found["model"] == found["reference"]
+    for one in found["model"]:
+        assert one["title"] in printed
+        assert {"before", "after", "n", "n_before", "measure"} <= set(one)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["evaluate", "--metrics", "membershp"], "did you mean 'membership'"),
+        (["evaluate", "--forget", "forget5"], "did you mean 'forget05'"),
+        (["evaluate", "--per-row", "rows.txt"], "--per-row writes .jsonl or .csv"),
+        (["evaluate", "--json", "/no/such/folder/x.json"], "cannot be written"),
+        (["evaluate", "--json", "."], "it is a folder"),
+        (["evaluate", "--limit", "0"], "at least 1"),
+        (["evaluate", "--retain-rows", "0"], "retain_rows must be at least 1"),
+        (["evaluate", "--model", "/no/such/folder"], "'/no/such/folder'"),
+        (["evaluate", "--forget", "tofu:forget10"], "could not be loaded from the Hub"),
+        (["stress", "--model", "embedded", "--kinds", "sampln"], "did you mean 'sampling'"),
+        (["stress", "--model", "embedded", "--samples", "0"], "samples must be at least 1"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(capsys, arguments, match):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert match in error.splitlines()[-1]
+    assert "Traceback" not in error
