@@ -78,7 +78,8 @@ def with_bitsandbytes(model: LanguageModel, bits: int, device: str = "cuda") -> 
 
     options: dict[str, Any] = {"load_in_8bit": True} if bits == 8 else {}
     if bits == 4:
-        options = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": torch.float32}
+        dtype = next(model.model.parameters()).dtype
+        options = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
     with tempfile.TemporaryDirectory() as folder:
         model.model.save_pretrained(folder, safe_serialization=True)
         loaded = AutoModelForCausalLM.from_pretrained(

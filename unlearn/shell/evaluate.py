@@ -88,21 +88,27 @@ def measure(
     model: LanguageModel, corpus: Corpus, groups: Sequence[str], options: argparse.Namespace
 ) -> dict[str, Evaluation]:
     """The model's figures and, beside them, those of the reference and of the original where there are such models."""
-    reference = reference_for(model, corpus, options.reference)
     found: dict[str, Evaluation] = {}
-    original = _original(model, corpus, options.original) if "quality" in groups else None
 
-    def one(name: str, of: LanguageModel, names: Sequence[str], **compared: Evaluation | None) -> Evaluation:
+    def one(name: str, of: LanguageModel | None, names: Sequence[str]) -> None:
+        if of is None:
+            return
         log.info("Measuring the %s: %s.", name, of.name)
-        return evaluate(of, corpus, metrics=names, retain_rows=options.retain_rows, **compared)  # type: ignore[arg-type]
+        found[name] = evaluate(
+            of,
+            corpus,
+            metrics=names,
+            reference=found.get("reference"),
+            original=found.get("original"),
+            retain_rows=options.retain_rows,
+        )
 
-    alone = [group for group in groups if group != "quality"]
-    if reference is not None:
-        found["reference"] = one("reference", reference, alone)
-    if original is not None:
-        found["original"] = one("original", original, ())
-    mine = one("model", model, groups, reference=found.get("reference"), original=found.get("original"))
-    return {"model": mine, **found}
+    # One after another, so that no more than two models are held at a time.
+    one("reference", reference_for(model, corpus, options.reference), [name for name in groups if name != "quality"])
+    if "quality" in groups:
+        one("original", _original(model, corpus, options.original), ())
+    one("model", model, groups)
+    return {"model": found.pop("model"), **found}
 
 
 def _original(model: LanguageModel, corpus: Corpus, asked: str | None) -> LanguageModel | None:
