@@ -9,10 +9,39 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from attribution import LanguageModel
 from attribution.rows import embedded_rows
 from unlearn import Corpus
+from unlearn.labels import label_batch, uniform_target
+from unlearn.objectives.retention import retain_nll
+
+
+@pytest.fixture
+def one_thread():
+    """Tiny tensors gain nothing from more threads, and lose much where other programs want the cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
 def tiny(model: LanguageModel) -> LanguageModel:
+    return random_model(model)
+
+
+@pytest.fixture(scope="session")
+def knowing(model: LanguageModel, wide_corpus: Corpus) -> LanguageModel:
+    """The tiny model after it has half learned the rows of `wide_corpus`, so that its losses have something to undo."""
+    learner = random_model(model)
+    rows = [uniform_target(learner.encode(row.example)) for row in (*wide_corpus.forget, *wide_corpus.retain)]
+    optimiser = torch.optim.AdamW(learner.model.parameters(), lr=1e-2)
+    for _ in range(40):
+        retain_nll(label_batch(learner, rows)).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    learner.model.requires_grad_(False)
+    return learner
+
+
+def random_model(model: LanguageModel) -> LanguageModel:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(model.tokenizer),
@@ -34,3 +63,9 @@ def small_corpus() -> Corpus:
         paraphrase=embedded_rows("paraphrase")[:3],
         world=embedded_rows("world")[:3],
     )
+
+
+@pytest.fixture(scope="session")
+def wide_corpus() -> Corpus:
+    """More rows than a step of eight takes, of many lengths."""
+    return Corpus(name="wide", forget=embedded_rows("forget")[:60:5], retain=embedded_rows("retain")[:100:7])
