@@ -103,9 +103,7 @@ class ScorerLearner:
         """The scorer as it stands."""
         settings = {entry.name: str(getattr(self.settings, entry.name)) for entry in fields(ScorerSettings)}
         del settings["position"]
-        return LinearScorer(
-            self._weight.detach().clone(), float(self._bias.detach()), self.settings.position, settings
-        )
+        return LinearScorer(self._weight.detach().clone(), float(self._bias.detach()), self.settings.position, settings)
 
     def update(self, states: list[Tensor], log_probs: list[Tensor]) -> None:
         """One SGD step on J from rows' detached states `[n, d]` and log-probabilities `[n]`, all on the CPU."""
