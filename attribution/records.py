@@ -132,7 +132,7 @@ def _csv(path: Path) -> Reader:
                             f"{where} of {str(path)!r} has more cells than the first line has names: put quotation "
                             "marks around cells that hold a comma."
                         )
-                    yield where, {name: _spans_from_text(name, value) for name, value in record.items()}
+                    yield where, {name: _list_from_text(name, value) for name, value in record.items()}
             except csv.Error as error:
                 raise ValueError(f"Line {line + 1} of {str(path)!r} is not CSV: {_csv_fault(error)}.") from error
 
@@ -145,9 +145,9 @@ def _csv_fault(error: csv.Error) -> str:
     return str(error)
 
 
-def _spans_from_text(name: str, value: Any) -> Any:
-    """A CSV cell; spans stand in one as JSON."""
-    if not name.endswith("spans") or not isinstance(value, str):
+def _list_from_text(name: str, value: Any) -> Any:
+    """A CSV cell; spans and wrong answers stand in one as JSON."""
+    if not name.endswith(("spans", "perturbed_answer")) or not isinstance(value, str):
         return value
     try:
         return json.loads(value or "[]")

@@ -184,11 +184,17 @@ def row_of(record: Mapping[str, Any], where: str, row_id: str) -> Row:
         return Row(
             example=Example(str(question), str(answer), _spans(record.get("spans")), row_id),
             paraphrase=paraphrase,
-            perturbed=tuple(map(str, record.get("perturbed_answer") or ())),
+            perturbed=_texts(record.get("perturbed_answer")),
             author=record.get("author"),
         )
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+def _texts(texts: Any) -> tuple[str, ...]:
+    if isinstance(texts, str) and texts.strip() or texts and not isinstance(texts, Sequence):
+        raise ValueError(f"perturbed_answer is {texts!r}: a list of wrong answers is needed.")
+    return tuple(map(str, texts or ()))
 
 
 def _spans(spans: Any) -> tuple[Span, ...]:

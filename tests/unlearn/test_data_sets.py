@@ -324,6 +324,14 @@ def test_csv_with_a_mark_and_windows_line_ends(files):
     assert corpus.forget[0].example.answer == "In Oslo, by the sea."
 
 
+def test_wrong_answers_in_a_csv_are_json(files):
+    content = 'question,answer,perturbed_answer\nWhen?,In May.,"[""In June."", ""Now.""]"\nWhere?,Here.,\n'
+    corpus = load_corpus(*files(content, "forget.csv"))
+    assert [row.perturbed for row in corpus.forget] == [("In June.", "Now."), ()]
+    with pytest.raises(ValueError, match="Line 2 of .*'Cy.': a list of wrong answers is needed"):
+        load_corpus(*files("question,answer,perturbed_answer\nWho?,Bo.,Cy.\n", "forget.csv"))
+
+
 def test_plain_text_stands_alone(files):
     corpus = load_corpus(*files("text\nThe fair opened on Monday.\n", "forget.csv"))
     assert (corpus.forget[0].example.prompt, corpus.forget[0].example.answer) == ("", "The fair opened on Monday.")
@@ -343,6 +351,8 @@ def test_rows_to_forget_are_not_kept(files):
     corpus = load_corpus(forget, str(keep))
     assert [row.example.prompt for row in corpus.retain] == ["Why?"]
     assert any("1 rows to keep are also to be forgotten" in note for note in corpus.notes)
+    with pytest.raises(ValueError, match="All 2 rows to keep are also to be forgotten"):
+        load_corpus(forget, forget)
 
 
 def test_a_folder_of_your_own(tmp_path):

@@ -106,6 +106,8 @@ def without(rows: Sequence[Row], others: Iterable[Row], notes: list[str]) -> tup
     """Rows to keep that are not also to be forgotten."""
     taken = {(row.example.prompt, row.example.answer) for row in others}
     left = tuple(row for row in rows if (row.example.prompt, row.example.answer) not in taken)
+    if rows and not left:
+        raise ValueError(f"All {len(rows):,} rows to keep are also to be forgotten: nothing would be left to keep.")
     if len(left) < len(rows):
         notes.append(f"{len(rows) - len(left):,} rows to keep are also to be forgotten: they were not kept.")
     return left
