@@ -248,7 +248,7 @@ def from_json(text: str) -> list[TokenScores]:
     """The rows that `to_json` wrote. ValueError when the text is no such thing."""
     try:
         record = json.loads(text)
-        rows, model = record["examples"], record["model"]
+        rows, model = list(record["examples"]), record["model"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError("This text holds no token scores: give what to_json wrote.") from error
     return [TokenScores.from_dict(row, model) for row in rows]

@@ -1,0 +1,66 @@
+"""The real thing: two processes under `accelerate launch`, and `kill -9` in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from attribution.__main__ import main
+from scripts.serving import OFFLINE
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ARGUMENTS = ["score-dataset", "forget01", "--scorers", "entropy,importance", "--shard-rows", "2", "--out"]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What one process, never interrupted, writes."""
+    out = tmp_path_factory.mktemp("whole") / "scores.jsonl"
+    assert main([*ARGUMENTS, str(out)]) == 0
+    return out.read_bytes()
+
+
+def environment() -> dict[str, str]:
+    # The last bits of a sum depend on the number of threads, and a machine with one GPU has none for a second process.
+    return os.environ | OFFLINE | {"OMP_NUM_THREADS": str(torch.get_num_threads()), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def test_two_processes_write_what_one_does(expected: bytes, tmp_path: Path) -> None:
+    out = tmp_path / "scores.jsonl"
+    launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command = [sys.executable, "-m", *launch, "-m", "attribution", *ARGUMENTS, str(out)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "78 of 78 rows, 2 processes" in done.stderr, "the launcher started one process alone"
+    assert out.read_bytes() == expected
+
+
+def test_kill_9_loses_nothing_and_repeats_nothing(
+    expected: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scores.jsonl"
+    parts = tmp_path / "scores.jsonl.parts"
+    command = [sys.executable, "-m", "attribution", *ARGUMENTS, str(out)]
+    run = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 240
+        while len(list(parts.glob("part-*.jsonl"))) < 3:
+            assert run.poll() is None and time.monotonic() < deadline, "the run was over before it could be killed"
+            time.sleep(0.002)
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    assert run.returncode == -signal.SIGKILL and not out.exists()
+    saved = {path.name: path.stat().st_mtime_ns for path in parts.glob("part-*.jsonl")}
+    assert 3 <= len(saved) < 39
+    assert main([*ARGUMENTS, str(out)]) == 0
+    assert f"{2 * len(saved)}/78" in capsys.readouterr().err, "the bar does not start where the killed run stopped"
+    assert out.read_bytes() == expected
