@@ -64,6 +64,7 @@ class CompareRoom:
         """Lay the room out."""
         self.notice = block(elem_classes="pg-notice", elem_id="compare-notice")
         self.head = block(EMPTY, elem_id="compare-head")
+        self.begin = gr.Button("Go to Unlearn", variant="primary", elem_id="to-unlearn", elem_classes="pg-begin")
         self.cards = block(elem_id="cards")
         with gr.Column(elem_classes="pg-card", visible=False) as self.answers:
             with gr.Row(elem_classes="pg-line"):
@@ -101,6 +102,7 @@ class CompareRoom:
         return [
             self.notice,
             self.head,
+            self.begin,
             self.cards,
             self.answers,
             self.table,
@@ -124,7 +126,7 @@ class CompareRoom:
         try:
             if kept is not None:
                 for sentence in waiting(self.studio, kept):
-                    yield {self.notice: "", self.head: busy_html(kept, sentence)}
+                    yield {self.notice: "", self.head: busy_html(kept, sentence), self.begin: gr.update(visible=False)}
             yield self.shown(kept, split, changed, size, 0)
         except ValueError as error:
             yield {self.notice: alert(str(error))}
@@ -172,6 +174,7 @@ class CompareRoom:
             return {
                 self.notice: "",
                 self.head: EMPTY,
+                self.begin: gr.update(visible=True),
                 self.cards: "",
                 self.answers: gr.update(visible=False),
                 self.page: 0,
@@ -189,6 +192,7 @@ class CompareRoom:
         return {
             self.notice: "",
             self.head: f'<p class="pg-lead">Run {kept.number}: {escape(describe(kept.config))}</p>',
+            self.begin: gr.update(visible=False),
             self.cards: cards_html(before, kept.evaluation, reference),
             self.answers: gr.update(visible=True),
             self.table: table_html(part),

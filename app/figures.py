@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,12 +18,12 @@ PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...], tuple[float, float] |
     ("Forget recall ↓", (("forget_recall", "forget recall", SECOND),), (-0.04, 1.08)),
     ("Retain recall ↑", (("retain_recall", "retain recall", ACCENT),), (-0.04, 1.08)),
     ("Structure ↑", (("structure", "structure", ACCENT),), (-0.04, 1.08)),
-    ("Loss, nats (retain dotted)", (("forget_nll", "forget", SECOND), ("retain_loss", "retain", ACCENT)), None),
+    ("Losses, nats", (("forget_nll", "forget", SECOND), ("retain_loss", "retain", ACCENT)), None),
 )
 """The small multiples: title with the good direction, (column, name, colour) of each line, range of the axis."""
 
 
-def steps_frame(steps: tuple[Step, ...] | list[Step]) -> pd.DataFrame:
+def steps_frame(steps: Sequence[Step]) -> pd.DataFrame:
     """A row per step: step, forget_nll, retain_loss, forget_recall, retain_recall, structure (NaN between probes)."""
     columns = ["step", "forget_nll", "retain_loss", "forget_recall", "retain_recall", "structure"]
     records = [

@@ -55,14 +55,15 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
         _wire_inspect(inspect_room, studio)
         _wire_unlearn(unlearn_room, inspect_room, compare_room, studio, unlearn_tab)
         _wire_compare(compare_room)
-        _wire_moves(tabs, inspect_room, unlearn_room, learn_room)
+        _wire_moves(tabs, inspect_room, unlearn_room, compare_room, learn_room)
         page.load(studio.warm_up, **QUIET)
 
         def leave(request: gr.Request) -> None:
             visits.close(request.session_hash)
 
         page.unload(leave)
-    return page
+    # Small handlers of many visitors side by side; scoring and training have limits of their own.
+    return page.queue(default_concurrency_limit=16)
 
 
 def launch_options() -> dict[str, Any]:
@@ -125,7 +126,7 @@ def _wire_unlearn(
         js=read_rule(LANES_ID),
         **QUIET,
     )
-    tab.select(room.estimated, room.steps, room.estimate, **training)
+    tab.select(room.estimated, room.steps, room.estimate, **QUIET)
     room.steps.release(room.estimate_html, room.steps, room.estimate, **QUIET)
     room.go.click(
         room.start,
@@ -149,12 +150,19 @@ def _wire_compare(room: CompareRoom) -> None:
         button.click(handler, None, [room.notice, room.file], **QUIET).then(None, room.file, js=SAVE, **PRIVATE)
 
 
-def _wire_moves(tabs: gr.Tabs, inspect_room: InspectRoom, unlearn_room: UnlearnRoom, learn_room: LearnRoom) -> None:
+def _wire_moves(
+    tabs: gr.Tabs,
+    inspect_room: InspectRoom,
+    unlearn_room: UnlearnRoom,
+    compare_room: CompareRoom,
+    learn_room: LearnRoom,
+) -> None:
     def move(room: str) -> Callable[[], Any]:
         return lambda: gr.Tabs(selected=room)
 
     inspect_room.onward.click(move("unlearn"), None, tabs, **QUIET)
     unlearn_room.onward.click(move("compare"), None, tabs, **QUIET)
+    compare_room.begin.click(move("unlearn"), None, tabs, **QUIET)
     for button, step in zip(learn_room.buttons, STEPS, strict=True):
         opened = button.click(_set_up(learn_room, step), None, learn_room.outputs, **QUIET, **SCORING)
         opened.then(move(step.room), None, tabs, **QUIET).then(fn=None, js=DESCRIBE_CUT, **PRIVATE)

@@ -45,6 +45,7 @@ class Studio:
         self.corpus: Corpus = load_corpus("forget05")
         self._background = ThreadPoolExecutor(1, thread_name_prefix="studio")
         self._lock = threading.Lock()
+        self._pace = threading.Lock()
         self._futures: dict[str, Future[Evaluation]] = {}
         self._seconds_per_step: float | None = None
         self._answers: dict[int, str] = {}
@@ -117,6 +118,7 @@ class Studio:
 
     def warm_up(self) -> None:
         """Start computing what every visitor will need, without waiting for it."""
+        self._background.submit(self.calibrate)
         self.before()
         self.reference()
 
@@ -143,7 +145,9 @@ class Studio:
 
     def calibrate(self) -> float:
         """Train a few steps on a copy and throw it away, unless a run has been timed already."""
-        if self._seconds_per_step is None:
+        with self._pace:
+            if self._seconds_per_step is not None:
+                return self._seconds_per_step
             # A handful of rows: preparing the whole forget set would take longer than the steps that are timed.
             sample = replace(self.corpus, forget=self.corpus.forget[:16])
             job = run(self.model, sample, RunConfig(rule=Rule("random"), steps=CALIBRATION_STEPS, probe_every=0))
@@ -151,4 +155,4 @@ class Studio:
             # The first step pays for memory that later steps find ready.
             self.measured(seconds[-1] - seconds[1], CALIBRATION_STEPS - 1)
             log.info("a training step takes %.3f s", self._seconds_per_step)
-        return self._seconds_per_step or 0.0
+            return self._seconds_per_step or 0.0

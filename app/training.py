@@ -18,6 +18,7 @@ from unlearn import Corpus, RunConfig, Step, run
 STRATEGIES = {"hard": "Hard", "soft": "Soft", "sequence": "Whole sequence"}
 SOFT_TEMPERATURE = 0.25
 SAMPLE_EVERY = 5
+DEFAULTS = RunConfig()
 
 
 @dataclass(frozen=True)
@@ -111,15 +112,15 @@ def unlearn_endpoint(studio: Studio, visits: Visits) -> Callable[..., Iterator[d
 
     def unlearn(
         request: gr.Request,
-        scorer: str = "learned",
+        scorer: str = DEFAULTS.rule.scorer,
         strategy: str = "hard",
-        top: float = 0.3,
+        top: float = DEFAULTS.rule.cut,
         threshold: float | None = None,
         temperature: float = SOFT_TEMPERATURE,
         keep_given: bool = False,
-        objective: str = "wga",
-        steps: int = 60,
-        learning_rate: float = 5e-4,
+        objective: str = DEFAULTS.objective,
+        steps: int = DEFAULTS.steps,
+        learning_rate: float = DEFAULTS.learning_rate,
         seed: int = 0,
         row: str = "forget:0",
     ) -> Iterator[dict[str, Any]]:

@@ -56,7 +56,7 @@ class UnlearnRoom:
                     elem_id="temperature",
                 )
                 self.objective = gr.Dropdown(
-                    [(f"{objective.title}  {objective.paper}", name) for name, objective in OBJECTIVES.items()],
+                    [(f"{objective.title}, {objective.paper}", name) for name, objective in OBJECTIVES.items()],
                     value=defaults.objective,
                     label="Objective",
                     elem_id="objective",
@@ -82,6 +82,7 @@ class UnlearnRoom:
             with gr.Column(elem_classes=["pg-card", "pg-watch"], scale=5, min_width=320):
                 self.status = block(IDLE, elem_id="status")
                 self.curves = gr.Plot(visible=False, show_label=False, elem_id="curves", container=False)
+                self.caption = block(elem_id="curves-note")
                 self.sample = block(elem_id="sample")
                 self.proof = block(elem_id="proof")
                 self.onward = gr.Button("Compare the answers", visible=False, elem_id="to-compare", variant="primary")
@@ -97,6 +98,7 @@ class UnlearnRoom:
             self.kept,
             self.status,
             self.curves,
+            self.caption,
             self.sample,
             self.proof,
             self.onward,
@@ -128,7 +130,7 @@ class UnlearnRoom:
         if rule.kind == "sequence":
             what = f"Every token of every answer, the end included ({total} of {total} in this row)"
         else:
-            how = f"softness {rule.cut:g}" if rule.kind == "soft" else cut_words(rule)
+            how = f"soft ({rule.cut:g})" if rule.kind == "soft" else cut_words(rule)
             what = f"{scorer_info(rule.scorer).title}, {how}: {kept} of {total} answer tokens of this row"
         where = f"Applied to all {rows} of {self.studio.corpus.name}"
         if split != "forget":
@@ -170,14 +172,17 @@ class UnlearnRoom:
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
         """Train, and draw every step. What goes wrong is one sentence, and what was there stays."""
-        visit = self.visits.of(request.session_hash)
         try:
             config = make_config(make_rule(rule, strategy, temperature), objective, steps, rate, self.studio.settings)
+            visit = self.visits.of(request.session_hash)
+        except ValueError as error:
+            yield {self.notice: alert(str(error))}
+            return
+        try:
             yield from self._draw(train(self.studio, visit, config))
+            yield self.shown(visit)
         except ValueError as error:
             yield {**self.shown(visit), self.notice: alert(str(error))}
-            return
-        yield self.shown(visit)
 
     def _draw(self, trainings: Iterator[Training]) -> Iterator[dict[Any, Any]]:
         drawn = 0.0
@@ -191,6 +196,7 @@ class UnlearnRoom:
                     self.back: gr.update(interactive=False),
                     self.status: progress_html(0, config.steps, "Scoring every row to forget"),
                     self.curves: gr.update(value=run_curves(steps_frame([]), config.steps), visible=True),
+                    self.caption: CURVES_NOTE,
                     self.sample: "",
                     self.proof: "",
                     self.onward: gr.update(visible=False),
@@ -235,6 +241,7 @@ class UnlearnRoom:
                 **buttons,
                 self.status: IDLE,
                 self.curves: gr.update(visible=False),
+                self.caption: "",
                 self.sample: "",
                 self.proof: "",
             }
@@ -242,6 +249,7 @@ class UnlearnRoom:
             **buttons,
             self.status: done_html(kept),
             self.curves: gr.update(value=run_curves(steps_frame(kept.steps), kept.config.steps), visible=True),
+            self.caption: CURVES_NOTE,
             self.sample: self.sample_html(kept.row, kept.samples),
             self.proof: self.proof_html(kept.row, kept.selections),
         }
@@ -264,6 +272,10 @@ class UnlearnRoom:
         return tokens_html("What this run trains in this row", encoded, selections[row])
 
 
+CURVES_NOTE = (
+    '<p class="pg-soft">Measured on 32 rows of each kind: recalled means that every fact token is the first choice, '
+    "given the true words before it. Losses: solid to forget, dotted to keep.</p>"
+)
 IDLE = (
     '<div class="pg-empty"><h3>Nothing is forgotten yet</h3><p>Start trains a copy of the model on the cut. Curves '
     "and one answer show every step; Stop keeps what there is, Undo takes it back. The original "

@@ -26,9 +26,9 @@ README_PICTURES = {("Inspect", "light", 1440): "inspect-light.png"}
 
 
 def settle(page: Page) -> None:
-    """Wait until the page has drawn what it opens with and its requests have come back."""
-    page.get_by_role("tab", name="Inspect").first.wait_for(timeout=60_000)
-    page.wait_for_load_state("networkidle")
+    """Wait until the page has drawn what it opens with."""
+    # The page keeps a connection open, so the network is never idle.
+    page.locator("#lanes .fl-tok").first.wait_for(state="attached", timeout=60_000)
     # Fonts and transitions: nothing in the page tells when the last has ended.
     page.wait_for_timeout(1_000)
 
@@ -42,7 +42,7 @@ def photograph(browser: Browser, url: str, theme: str, width_px: int, rooms: tup
     page.goto(f"{url}/?__theme={theme}")
     settle(page)
     for room in rooms:
-        page.get_by_role("tab", name=room).first.click()
+        page.get_by_role("tab", name=room, exact=True).first.click()
         settle(page)
         picture = folder / f"{room.lower()}-{theme}-{width_px}.png"
         page.screenshot(path=picture, full_page=True)
