@@ -1,0 +1,37 @@
+"""`docs/papers.md` and the registry say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from attribution.registry import SCORERS, ScorerInfo
+
+PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "papers.md").read_text(encoding="utf-8")
+
+
+def rows() -> dict[str, str]:
+    """Scorer name -> its row of the table of scorers; a row may stand for several."""
+    section = PAGE.split("## Scorers")[1].split("\n## ")[0]
+    found = {}
+    for line in section.splitlines():
+        if line.startswith("| "):
+            for name in line.split("|")[1].split(","):
+                found[name.strip().split(" ")[0]] = line
+    return found
+
+
+@pytest.mark.parametrize("info", SCORERS, ids=lambda info: info.name)
+def test_every_scorer_has_its_row(info: ScorerInfo) -> None:
+    assert info.name in rows(), f"docs/papers.md has no row for the scorer {info.name!r}"
+    row = rows()[info.name]
+    for arxiv in re.findall(r"\d{4}\.\d{5}", info.paper):
+        assert arxiv in row, f"the row of {info.name!r} does not name {arxiv}"
+    assert info.function.split(":")[0].replace(".", "/") + ".py" in row
+    assert info.evidence in row, f"the row of {info.name!r} does not say that its evidence is {info.evidence!r}"
+
+
+def test_no_row_without_a_scorer() -> None:
+    assert set(rows()) - {"scorer", "---"} == {info.name for info in SCORERS}
