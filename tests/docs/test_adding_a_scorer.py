@@ -23,7 +23,8 @@ test_surprise.test_by_hand()
 
 def test_one_file_and_one_entry_are_enough(tmp_path: Path) -> None:
     function, entry, its_test = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    (file,) = re.findall(r"\*\*The file\*\*, `(attribution/\w+\.py)`", PAGE)
+    (name,) = re.findall(r"\*\*The file\*\*, `(\w+\.py)` in `attribution/`", PAGE)
+    file = f"attribution/{name}"
     shutil.copytree(ROOT / "attribution", tmp_path / "attribution", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     assert not (tmp_path / file).exists()
