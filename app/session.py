@@ -60,6 +60,7 @@ class Visit:
         job: the run that is training.
         run_count: runs started and kept so far, dropped ones included.
         stopping: whether the run that is training was asked to end.
+        closed: whether the visitor has left.
     """
 
     scores: TokenScores | None = None
@@ -70,6 +71,7 @@ class Visit:
     job: Run | None = None
     run_count: int = 0
     stopping: bool = False
+    closed: bool = False
     busy: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @contextmanager
@@ -165,6 +167,7 @@ class Visits:
         with self._lock:
             visit = self._visits.pop(session or "", None)
         if visit is not None:
+            visit.closed = True
             visit.stop()
             visit.runs.clear()
 

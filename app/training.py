@@ -54,6 +54,8 @@ def train(studio: Studio, visit: Visit, config: RunConfig) -> Iterator[Training]
             if step.number % SAMPLE_EVERY == 0 or step.number in (1, config.steps) or visit.stopping:
                 samples.append(Sample(step.number, job.model.generate([question])[0]))
             yield Training(config, row, job.steps, samples, job.selections)
+        if visit.closed:
+            return
         if samples[-1].step != len(job.steps):
             samples.append(Sample(len(job.steps), job.model.generate([question])[0]))
         studio.measured(job.seconds, len(job.steps))
