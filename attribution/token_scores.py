@@ -218,10 +218,11 @@ class TokenScores:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the lanes, in a frame of their own so that neither changes the other's style."""
-        height = 420 + 60 * len(self.columns)
+        # What the lanes of a short answer need in a column of usual width; the frame scrolls where they need more.
+        height = 860 + 60 * len(self.columns)
         return (
             f'<iframe srcdoc="{html.escape(self.to_html())}" sandbox="allow-scripts" title="Token scores" '
-            f'style="width: 100%; height: {height}px; border: 0"></iframe>'
+            f'style="width: 100%; height: {height}px; border: 0; resize: vertical"></iframe>'
         )
 
 
