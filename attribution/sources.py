@@ -80,10 +80,12 @@ def _from_records(name: str, records: Records, fields: Mapping[str, str], stem: 
         raise ValueError(f"The data {name!r} has no rows.")
 
     def rows() -> Iterator[Row | ValueError]:
-        for number, (_, record) in enumerate(records.read()):
+        for number, (where, record) in enumerate(records.read()):
+            # Lines are what an editor shows; where there are none, numbers from 0 as in what is written.
+            place = where if where.startswith("Line") else f"Row {number}"
             renamed = dict(record) | {ours: record[theirs] for ours, theirs in fields.items() if theirs in record}
             try:
-                yield row_of(renamed, f"Row {number} of {name!r}", f"{stem}:{number}")
+                yield row_of(renamed, f"{place} of {name!r}", f"{stem}:{number}")
             except ValueError as error:
                 yield error
 

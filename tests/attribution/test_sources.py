@@ -79,7 +79,7 @@ def test_a_row_that_cannot_be_used_comes_as_its_fault(tmp_path: Path) -> None:
     path.write_text('{"question": "Who?", "answer": "Bo."}\n{"question": "Who?", "answer": null}\n', "utf-8")
     first, second = open_source(str(path)).rows()
     assert not isinstance(first, ValueError)
-    assert isinstance(second, ValueError) and "Row 1 of" in str(second) and "'answer'" in str(second)
+    assert isinstance(second, ValueError) and "Line 2 of" in str(second) and "'answer'" in str(second)
 
 
 @pytest.mark.parametrize(
