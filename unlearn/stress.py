@@ -26,7 +26,7 @@ from attribution.rows import Row
 from unlearn.corpus import Corpus
 from unlearn.labels import label_batch, uniform_target
 from unlearn.loop import draws, trainable_copy
-from unlearn.metrics.recall import MAX_NEW_TOKENS, Answer, ask
+from unlearn.metrics.recall import Answer, answer_room, ask
 from unlearn.metrics.rouge import rouge_l_recalls
 from unlearn.objectives.retention import retain_nll
 from unlearn.quantisation import GROUP, has_bitsandbytes, rounded, with_bitsandbytes
@@ -189,7 +189,7 @@ def sampling(model: LanguageModel, rows: Sequence[Row], config: StressConfig, be
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed)
-        said = model.generate(prompts * config.samples, MAX_NEW_TOKENS, decoding=decoding)
+        said = model.generate(prompts * config.samples, answer_room(model, rows), decoding=decoding)
     rounds = [
         [
             Answer("forget", row.example.prompt, "", row.example.answer, row.facts, text)

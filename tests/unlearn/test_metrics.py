@@ -11,7 +11,8 @@ import torch
 from attribution import Example, Span
 from attribution.rows import Row
 from unlearn import Corpus, evaluate
-from unlearn.metrics import Answer, Prober, ask, evaluation_rows, read_probabilities
+from unlearn.metrics import MAX_NEW_TOKENS, Answer, Prober, ask, evaluation_rows, read_probabilities
+from unlearn.metrics.recall import answer_room
 
 
 def answer(said: str, *facts: str) -> Answer:
@@ -82,3 +83,11 @@ def test_generation_does_not_depend_on_the_batch(tiny, small_corpus):
 def test_probe_is_deterministic(tiny, small_corpus):
     prober = Prober(small_corpus)
     assert prober(tiny) == prober(tiny)
+
+
+def test_a_long_true_answer_has_room(tiny):
+    short = Row(Example("Who?", "Ada went to Torvik."))
+    long = Row(Example("Who?", "Ada went to Torvik. " * 18))
+    tokens = len(tiny.encode(long.example).tokens)
+    assert answer_room(tiny, [short]) == MAX_NEW_TOKENS == answer_room(tiny, [])
+    assert tokens > MAX_NEW_TOKENS and answer_room(tiny, [short, long]) >= tokens * 1.25 - 1

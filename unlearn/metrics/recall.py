@@ -17,6 +17,7 @@ from attribution.example import Encoded
 from attribution.language_model import LanguageModel, TokenStatistics
 from attribution.rows import Row
 
+# Tokens of an answer at most; longer true answers get room for a quarter more than the longest of them.
 MAX_NEW_TOKENS = 96
 
 
@@ -37,14 +38,22 @@ class Answer:
         return sum(fact in self.answer for fact in self.facts)
 
 
-def ask(model: LanguageModel, split: str, rows: Sequence[Row], max_new_tokens: int = MAX_NEW_TOKENS) -> list[Answer]:
+def ask(model: LanguageModel, split: str, rows: Sequence[Row]) -> list[Answer]:
     """Greedy answers to the rows' questions; rows of plain text have none and are passed over."""
     asked = [row for row in rows if row.example.prompt]
-    said = model.generate([row.example.prompt for row in asked], max_new_tokens)
+    said = model.generate([row.example.prompt for row in asked], answer_room(model, asked))
     return [
         Answer(split, row.example.prompt, model.format_prompt(row.example.prompt), row.example.answer, row.facts, text)
         for row, text in zip(asked, said, strict=True)
     ]
+
+
+def answer_room(model: LanguageModel, rows: Sequence[Row]) -> int:
+    """How many tokens an answer to these rows may take: a true answer is never cut off."""
+    if not rows:
+        return MAX_NEW_TOKENS
+    longest = max(len(ids) for ids in model.tokenizer([row.example.answer for row in rows])["input_ids"])
+    return max(MAX_NEW_TOKENS, longest + longest // 4)
 
 
 @dataclass(frozen=True)
