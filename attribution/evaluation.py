@@ -145,7 +145,7 @@ def evaluate(
         scorer_info(name)
     if groups is not None and len(groups) != len(examples):
         raise ValueError(f"There are {len(groups)} groups for {len(examples)} rows: one a row is needed.")
-    encoded, reasons = _encode(model, examples)
+    encoded, reasons, fault = _encode(model, examples)
     measurable = [i for i in encoded if reasons[i] == MEASURED]
     used = measurable or list(encoded)
     rows = [examples[i] for i in used]
@@ -156,7 +156,7 @@ def evaluate(
     if words is not None:
         scores = [spread_over_words(row, words) for row in scores]
 
-    notes = []
+    notes = [f"The first row that does not fit the model: {fault}"] if fault else []
     left_out: dict[str, Alignment] = {}
     counted: dict[str, Alignment] = {}
     if measurable:
@@ -187,8 +187,8 @@ def evaluate(
     )
 
 
-def _encode(model: LanguageModel, examples: Sequence[Example]) -> tuple[dict[int, Encoded], list[str]]:
-    """The rows that fit the model, and for every row whether it can be measured, or why not."""
+def _encode(model: LanguageModel, examples: Sequence[Example]) -> tuple[dict[int, Encoded], list[str], str]:
+    """The rows that fit the model, for every row whether it can be measured or why not, and the first fault."""
     encoded: dict[int, Encoded] = {}
     reasons = []
     fault = ""
@@ -203,7 +203,7 @@ def _encode(model: LanguageModel, examples: Sequence[Example]) -> tuple[dict[int
         reasons.append(MEASURED if {"fact", None} <= labels else ALL_FACTS if "fact" in labels else NO_FACTS)
     if not encoded:
         raise ValueError(f"None of the {len(examples)} rows can be scored. The first says: {fault}")
-    return encoded, reasons
+    return encoded, reasons, fault
 
 
 def _available(

@@ -42,7 +42,9 @@ def test_everything_stands_beside_everything(random_model: LanguageModel) -> Non
     assert tuple(found.left_out) == tuple(name for name in EVALUATED if name != "learned")
     assert {*TRIVIAL, "probe"} <= set(found.left_out) and set(BASELINES) <= set(TRIVIAL)
     assert all(alignment.auroc.n == 3 for alignment in found.left_out.values())
-    assert "mark no subject" in found.notes[0] and "in 3 of 3 answers" in found.notes[0]
+    too_long, no_subject = found.notes
+    assert "does not fit" in too_long and "at most 128" in too_long
+    assert "mark no subject" in no_subject and "in 3 of 3 answers" in no_subject
     # With the subject counted more tokens are negative, so the share of facts falls.
     assert found.counted["entropy"].pooled_fact_share < found.left_out["entropy"].pooled_fact_share
     n = len(found.left_out)
