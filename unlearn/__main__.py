@@ -12,29 +12,22 @@ from typing import Any
 
 from attribution.language_model import LanguageModel, load_model
 from attribution.learned import SCORER_FILE
-from attribution.registry import SCORERS
-from attribution.scoring import MASK_SCOPES
-from attribution.selection import Rule, RuleKind
 from unlearn.atwu import AtwuConfig, Fit
-from unlearn.config import RunConfig
 from unlearn.corpus import Corpus
 from unlearn.loop import Run, run
 from unlearn.metrics import SPLITS, Evaluation, evaluate
-from unlearn.objectives import OBJECTIVES
+from unlearn.presets import listing
 from unlearn.shell import evaluate as evaluate_command
 from unlearn.shell import stress as stress_command
 from unlearn.shell.common import add_corpus_options, check_writable, read_corpus
+from unlearn.shell.settings import add_run_options, config_from
 
 log = logging.getLogger("unlearn")
-STRATEGIES: dict[str, RuleKind] = {"hard": "top", "soft": "soft", "sequence": "sequence"}
-# Normalised ranks lie in [0, 1]; at this temperature the best token weighs about 50 times the worst.
-SOFT_TEMPERATURE = 0.25
 COMMANDS = {"evaluate": evaluate_command.run, "stress": stress_command.run}
 
 
 def run_parser() -> argparse.ArgumentParser:
     """The command line of `python -m unlearn`."""
-    defaults = RunConfig()
     parse = argparse.ArgumentParser(
         prog="python -m unlearn",
         description="Make a copy of the model forget the selected tokens, and ask it again. Further commands, each "
@@ -42,22 +35,7 @@ def run_parser() -> argparse.ArgumentParser:
     )
     parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
     add_corpus_options(parse)
-    parse.add_argument("--scorer", default="learned", help=", ".join(info.name for info in SCORERS))
-    parse.add_argument("--mask-scope", default="subject", help=f"what masking hides: {', '.join(MASK_SCOPES)}")
-    parse.add_argument("--strategy", default="hard", choices=sorted(STRATEGIES))
-    parse.add_argument("--top", type=float, default=defaults.rule.cut, help="share of each answer that hard selects")
-    parse.add_argument("--tau", type=float, default=SOFT_TEMPERATURE, help="softmax temperature of soft")
-    parse.add_argument("--threshold", type=float, help="hard: keep scores from here on, instead of a top share")
-    parse.add_argument(
-        "--keep-given", action="store_true", help="also select the subject's name, which the prompt gives"
-    )
-    parse.add_argument("--objective", default=defaults.objective, help=", ".join(OBJECTIVES))
-    parse.add_argument("--steps", type=int, default=defaults.steps)
-    parse.add_argument("--lr", type=float, default=defaults.learning_rate)
-    parse.add_argument("--beta", type=float, help="the objective's temperature; its own default when left out")
-    parse.add_argument("--gamma", type=float, help="weight of the forget term; likewise")
-    parse.add_argument("--alpha", type=float, help="weight of the retain term; likewise")
-    parse.add_argument("--seed", type=int, default=defaults.seed)
+    add_run_options(parse)
     parse.add_argument("--json", type=Path, metavar="FILE", help="write config, steps, metrics and answers here")
     parse.add_argument(
         "--save", type=Path, metavar="DIR", help="write the model that has forgotten here, for transformers"
@@ -121,7 +99,10 @@ def _fit(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    config = _config(options)
+    if options.list_presets:
+        sys.stdout.write(listing())
+        return
+    config = config_from(options)
     check_writable(options.json)
     check_writable(options.save, folders=True)
     corpus = read_corpus(options)
@@ -147,26 +128,6 @@ def _run(options: argparse.Namespace) -> None:
         log.info("Wrote %s.", options.save)
 
 
-def _config(options: argparse.Namespace) -> RunConfig:
-    kind = STRATEGIES[options.strategy]
-    cut = options.tau if kind == "soft" else options.top
-    if options.threshold is not None:
-        if options.strategy != "hard":
-            raise ValueError(f"--threshold belongs to --strategy hard, not to {options.strategy}.")
-        kind, cut = "threshold", options.threshold
-    return RunConfig(
-        rule=Rule(options.scorer, kind, cut, options.keep_given),
-        objective=options.objective,
-        steps=options.steps,
-        learning_rate=options.lr,
-        beta=options.beta,
-        gamma=options.gamma,
-        alpha=options.alpha,
-        seed=options.seed,
-        probe_every=0,
-    )
-
-
 def _evaluate(model: LanguageModel, job: Run, corpus: Corpus) -> dict[str, Evaluation]:
     models = {"before": model, "after": job.model}
     if corpus.reference and model.name == "embedded":
@@ -181,7 +142,7 @@ def _evaluate(model: LanguageModel, job: Run, corpus: Corpus) -> dict[str, Evalu
 def _report(options: argparse.Namespace, job: Run, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
     said = {name: [answer.answer for answer in evaluation.answers] for name, evaluation in evaluations.items()}
     return {
-        "config": {"model": options.model, "forget": options.forget, **job.config.to_dict()},
+        "config": {"model": options.model, "forget": options.forget, "preset": options.preset, **job.config.to_dict()},
         "seconds": job.seconds,
         "stopped": job.stopped,
         "steps": [step.to_dict() for step in job.steps],

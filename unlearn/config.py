@@ -38,7 +38,8 @@ class RunConfig:
         gamma, alpha: the weights of the forget and of the retain term; likewise.
         normaliser: Z of the forget term: per unit of `weight` or per `label`.
         layer: RMU's layer, from 1; None for a third of the depth.
-        layer_position: the state that RMU takes for token t: its `own`, or the `predicting` one, t - 1.
+        layer_position: the state that RMU takes for token t: its `own`, as the authors' code does, or the `predicting`
+            one, t - 1, ours: with a few tokens selected it forgets sooner and hurts the others less.
         forget_batch, retain_batch: rows of each kind in a step.
         micro_batch: rows in one forward; a step of more rows adds up parts of this many, to the same gradient. None
             takes a step's rows at once.
@@ -68,7 +69,7 @@ class RunConfig:
     learn: Learning = "given"
     scorer_settings: ScorerSettings = field(default_factory=ScorerSettings)
     layer: int | None = None
-    layer_position: Literal["own", "predicting"] = "own"
+    layer_position: Literal["own", "predicting"] = "predicting"
     micro_batch: int | None = None
     optimiser: Optimiser = "adamw"
     warmup: int = 3

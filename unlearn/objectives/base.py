@@ -52,6 +52,7 @@ class Objective:
         gamma, alpha: default weights of the forget and of the retain term. alpha 0: the retain rows are only measured.
         retain: default retain term.
         needs: what the bundle must hold beside log p: `reference`, `refusals`, `layer`.
+        uses: which of the constants the forget term reads: `beta`, `beta2`, `delta`.
         divides_by_beta: whether beta must be above 0.
         head: a number per label from whole distributions (log q `[n, V]`, frozen logits `[n, V]`, labels `[n]`,
             constants) to `[n]`; the batch then has `head_values`.
@@ -71,6 +72,7 @@ class Objective:
     alpha: float = 1.0
     retain: RetainName = "nll"
     needs: tuple[Need, ...] = ()
+    uses: tuple[str, ...] = ()
     divides_by_beta: bool = False
     head: ForgetHead | None = None
     note: str = ""
