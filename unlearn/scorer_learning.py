@@ -68,7 +68,9 @@ def scorer_loss(
         size: number of rows.
     """
     forget = -(scores * nll * torch.exp(-scores * nll).detach() ** settings.beta).mean()
-    entropy = (torch.special.entr(scores) + torch.special.entr(1 - scores)).mean()
+    # At 0 and 1 the entropy is 0 with an infinite slope, which the sigmoid's slope of 0 would turn into NaN.
+    inside = scores.clamp(1e-7, 1 - 1e-7)
+    entropy = (torch.special.entr(inside) + torch.special.entr(1 - inside)).mean()
     hard = (scores > 0.5).to(scores.dtype)
     straight_through = hard + scores - scores.detach()
     counts = scores.new_zeros(size).index_add(0, rows, torch.ones_like(scores))

@@ -38,6 +38,17 @@ def test_the_share_passes_its_gradient_straight_through():
     assert scores.grad.tolist() == pytest.approx([0.3, 0.3])
 
 
+def test_a_scorer_that_is_certain_still_has_a_gradient():
+    """Scores of exactly 0 and 1, where the entropy's own slope is infinite, do not turn the scorer into NaN."""
+    logits = torch.tensor([-200.0, 200.0, 0.5], requires_grad=True)
+    weight = torch.ones(1, requires_grad=True)
+    scores = torch.sigmoid(logits * weight)
+    assert scores.tolist()[:2] == [0, 1]
+    scorer_loss(scores, torch.ones(3), torch.tensor([0, 0, 0]), 1, weight, torch.zeros(1), ScorerSettings()).backward()
+    assert logits.grad.isfinite().all()
+    assert weight.grad.isfinite().all()
+
+
 def test_never_sees_spans(tiny, small_corpus):
     def bare(rows):
         return tuple(dataclasses.replace(r, example=dataclasses.replace(r.example, spans=())) for r in rows)
