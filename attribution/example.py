@@ -175,8 +175,13 @@ class Encoded:
 
     @cached_property
     def prompt_positions(self) -> tuple[int, ...]:
-        """Positions of the prompt's own tokens: the template's words around it are not among them."""
-        return self.positions_of(0, self.prompt_chars[1] - self.prompt_chars[0], "prompt")
+        """Positions of the prompt's own tokens, white space included; the template's words are not among them."""
+        start, end = self.prompt_chars
+        return tuple(
+            position
+            for position, (left, right) in enumerate(self.offsets)
+            if not self.special[position] and left < end and right > start
+        )
 
 
 def _overlaps_ink(text: str, start: int, end: int) -> bool:

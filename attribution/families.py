@@ -65,7 +65,7 @@ def keeps_positions(model: LanguageModel) -> bool:
 
 def shares_prefixes(model: LanguageModel) -> bool:
     """Whether reading on from remembered keys and values gives what reading the whole row gives."""
-    from attribution.forward import Pass, log_probs, log_probs_from, read_prefix
+    from attribution.forward import Pass, log_probs, log_probs_from, read_prefixes
 
     if not model.splits or getattr(model.model, "_is_stateful", False):
         return False
@@ -73,10 +73,12 @@ def shares_prefixes(model: LanguageModel) -> bool:
     labels = (ids[4], ids[6], ids[7])
     passes = [Pass(tuple(ids), (3, 5, 6), labels, shared=shared) for shared in (0, 2, 3)]
     with torch.inference_mode():
-        memory = read_prefix(model, ids[:3])
+        memory = read_prefixes(model, [ids[:3]])
         if not memory:
             return False
-        return _same(torch.cat(log_probs_from(model, memory, passes)), torch.cat(log_probs(model, passes, 10**6)))
+        return _same(
+            torch.cat(log_probs_from(model, memory, (0, 0, 0), passes)), torch.cat(log_probs(model, passes, 10**6))
+        )
 
 
 def _probe(model: LanguageModel) -> Tensor:
