@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import accumulate
 
 from attribution.example import DEFAULT_WINDOW, Example, Span
 from attribution.language_model import LanguageModel
+
+# Room for the special tokens of both ends, and for a word that falls into more tokens at a row's edge.
+SPARE_TOKENS = 8
+# How far back a cut looks for a space before it divides a word.
+LOOK_BACK_TOKENS = 50
 
 
 def split_text(model: LanguageModel, example: Example) -> list[Example]:
@@ -24,15 +30,10 @@ def split_text(model: LanguageModel, example: Example) -> list[Example]:
     if example.prompt:
         raise ValueError("Only plain text (an empty prompt) can be cut: shorten the answer or the prompt instead.")
     text, window = example.answer, DEFAULT_WINDOW if example.window is None else example.window
-    encoding = model.tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
-    starts = [
-        int(start)
-        for (start, end), special in zip(encoding["offset_mapping"], encoding["special_tokens_mask"], strict=True)
-        if not special and end > start
-    ]
-    # Room for the special tokens of both ends, and for words that are cut into more tokens at a row's edge.
-    room = model.max_length - 8
-    if len(starts) <= room:
+    # Where each token ends: the space before the next one belongs to the next one.
+    ends = list(accumulate((end for _, end in _offsets(model, text)), max))
+    room = model.max_length - SPARE_TOKENS
+    if len(ends) <= room:
         return [example]
     if room <= 2 * window:
         raise ValueError(
@@ -41,39 +42,41 @@ def split_text(model: LanguageModel, example: Example) -> list[Example]:
         )
     rows: list[Example] = []
     first = scored = 0
-    while scored < len(starts):
-        last = min(len(starts), first + room)
-        if last < len(starts):
-            last = _between_words(text, starts, last, scored + 1)
-        begin, end = starts[first] if first else 0, starts[last] if last < len(starts) else len(text)
-        piece = replace(
-            example,
-            answer=text[begin:end],
-            spans=_moved(example.spans, begin, end),
-            id=f"{example.id}#{len(rows)}",
-            window=_tokens_before(model, text[begin:end], starts[scored] - begin) if rows else example.window,
+    while scored < len(ends):
+        last = min(len(ends), first + room)
+        if last < len(ends):
+            last = _between_words(text, ends, last, scored + 1)
+        begin = ends[first - 1] if first else 0
+        end = ends[last - 1] if last < len(ends) else len(text)
+        piece = text[begin:end]
+        reads = sum(start < ends[scored - 1] - begin for start, _ in _offsets(model, piece)) if rows else example.window
+        rows.append(
+            replace(
+                example,
+                answer=piece,
+                spans=_moved(example.spans, begin, end),
+                id=f"{example.id}#{len(rows)}",
+                window=reads,
+            )
         )
-        rows.append(piece)
         scored = last
-        first = _between_words(text, starts, max(0, last - window), 0)
+        first = _between_words(text, ends, last - window, 0)
     return rows
 
 
-def _between_words(text: str, starts: list[int], index: int, least: int) -> int:
-    """The nearest token from `index` back that begins a word; `index` itself when there is none within 50 tokens."""
-    for i in range(index, max(least, index - 50), -1):
-        if text[starts[i]].isspace() or text[starts[i] - 1].isspace():
+def _offsets(model: LanguageModel, text: str) -> list[tuple[int, int]]:
+    """Characters of each token that has any, special tokens left out."""
+    encoding = model.tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
+    pairs = zip(encoding["offset_mapping"], encoding["special_tokens_mask"], strict=True)
+    return [(int(start), int(end)) for (start, end), special in pairs if not special and end > start]
+
+
+def _between_words(text: str, ends: list[int], index: int, least: int) -> int:
+    """The nearest token from `index` back before which a word ends; `index` itself when there is none close by."""
+    for i in range(index, max(least, index - LOOK_BACK_TOKENS), -1):
+        if text[ends[i - 1]].isspace() or text[ends[i - 1] - 1].isspace():
             return i
     return index
-
-
-def _tokens_before(model: LanguageModel, text: str, limit: int) -> int:
-    """How many tokens of a text begin before a character."""
-    encoding = model.tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
-    return sum(
-        not special and end > start and start < limit
-        for (start, end), special in zip(encoding["offset_mapping"], encoding["special_tokens_mask"], strict=True)
-    )
 
 
 def _moved(spans: tuple[Span, ...], begin: int, end: int) -> tuple[Span, ...]:
