@@ -82,11 +82,11 @@ def shares_prefixes(model: LanguageModel) -> bool:
 
 
 def _probe(model: LanguageModel) -> Tensor:
-    """Some ordinary, different token ids, `[1, 8]`."""
+    """Some ordinary token ids, different ones where the vocabulary has as many, `[1, 8]`."""
     text = "The quick brown fox jumps over the lazy dog and runs into a deep dark wood"
     found = dict.fromkeys(model.tokenizer(text, add_special_tokens=False)["input_ids"])
-    ids = [*found, *(i for i in range(model.vocabulary_size) if i not in found)][:_LENGTH]
-    return torch.tensor([ids], device=model.device)
+    ids = [*found, *(i for i in range(model.vocabulary_size) if i not in found)]
+    return torch.tensor([[ids[k % len(ids)] for k in range(_LENGTH)]], device=model.device)
 
 
 def _same(one: Tensor, two: Tensor) -> bool:
