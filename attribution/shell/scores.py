@@ -16,6 +16,7 @@ from attribution.registry import BASELINES, DEFAULT_SCORERS, EVIDENCE_TEXT, SCOR
 from attribution.rows import pick_examples
 from attribution.scoring import score
 from attribution.shell.common import add_score_options, alignment_lines, names_of, score_options_of, write
+from attribution.templates import DEFAULT_TEMPLATE
 from attribution.token_scores import TokenScores, to_json
 
 FORMATS = ("table", "json", "csv", "html")
@@ -34,8 +35,14 @@ def parser() -> argparse.ArgumentParser:
     )
     parse.add_argument("--prompt", help="your own question")
     parse.add_argument("--answer", help="the answer whose tokens are scored")
+    parse.add_argument("--text", help="plain text without a question: its tokens after a first window are scored")
     parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
     parse.add_argument("--scorers", default=",".join(DEFAULT_SCORERS), help="names, separated by commas")
+    parse.add_argument(
+        "--template",
+        default=DEFAULT_TEMPLATE,
+        help="the words around {prompt} and {answer}, or chat for the tokenizer's own chat template",
+    )
     add_score_options(parse)
     parse.add_argument("--subject", help="the words that masking hides; found automatically when left out")
     parse.add_argument("--format", default="table", choices=FORMATS)
@@ -54,12 +61,15 @@ def _text(options: argparse.Namespace) -> str:
     if options.list:
         return _list()
     names = names_of(options.scorers)
+    if not names:
+        raise ValueError("No scorer was named: give --scorers at least one, such as masking.")
     for name in names:
         scorer_info(name)
     examples = _examples(options)
     # The trivial baselines cost nothing, and stand beside every alignment.
     with_baselines = tuple(dict.fromkeys((*names, *BASELINES))) if options.format == "table" else names
-    scores = score(load_model(options.model), examples, with_baselines, **score_options_of(options))
+    model = load_model(options.model, template=options.template)
+    scores = score(model, examples, with_baselines, **score_options_of(options))
     for row in scores:
         for note in row.notes:
             logging.getLogger(__name__).warning("%s: %s", row.example.id or "row", note)
@@ -74,14 +84,18 @@ def _text(options: argparse.Namespace) -> str:
 
 def _examples(options: argparse.Namespace) -> list[Example]:
     if options.example is not None:
-        if options.prompt is not None or options.answer is not None:
-            raise ValueError("Give either --example or --prompt with --answer, not both.")
+        if (options.prompt, options.answer, options.text) != (None, None, None):
+            raise ValueError("Give either --example, or --prompt with --answer, or --text, not several of them.")
         found = pick_examples(options.example)
         if options.subject:
             found = [Example(row.prompt, row.answer, row.spans, row.id, options.subject) for row in found]
         return found
+    if options.text is not None:
+        if options.prompt is not None or options.answer is not None:
+            raise ValueError("Give either --text, or --prompt with --answer, not both.")
+        return [Example("", options.text, subject=options.subject)]
     if options.answer is None:
-        raise ValueError("Nothing to score: give --example forget:0, or --prompt and --answer.")
+        raise ValueError("Nothing to score: give --example forget:0, --prompt and --answer, or --text.")
     if not (options.prompt or "").strip():
         raise ValueError("The prompt is empty: give --prompt the question that the answer answers.")
     return [Example(options.prompt, options.answer, subject=options.subject)]
