@@ -145,11 +145,14 @@ def statistics(
             chosen = [passes[i] for i in batch]
             run = _run(model, chosen)
             which, where, labels = _lookups(chosen, model.device)
-            columns = [
-                head_statistics(run.logits(model, which[part], where[part]).float(), labels[part], temperature)
-                for part in _chunks(len(labels), model.vocabulary_size)
-            ]
-            log_probs, entropies, greedy = (torch.cat(column).cpu() for column in zip(*columns, strict=True))
+            # Room for the results first: small tensors that outlive a chunk would leave holes where the next cannot go.
+            kept = (torch.empty(len(labels)), torch.empty(len(labels)), torch.empty(len(labels), dtype=torch.bool))
+            for part in _chunks(len(labels), model.vocabulary_size):
+                logits = run.logits(model, which[part], where[part]).float()
+                for column, values in zip(kept, head_statistics(logits, labels[part], temperature), strict=True):
+                    column[part] = values
+                del logits
+            log_probs, entropies, greedy = kept
             predicting = run.hidden[which, where].float().cpu() if states else None
             own = run.hidden[which, where + 1].float().cpu() if states else None
             start = 0
@@ -278,11 +281,12 @@ def _run(model: LanguageModel, passes: Sequence[Pass]) -> Forward:
 
 def _read(model: LanguageModel, run: Forward, passes: Sequence[Pass]) -> list[Tensor]:
     which, where, labels = _lookups(passes, model.device)
-    parts = []
+    found = torch.empty(len(labels))
     for part in _chunks(len(labels), model.vocabulary_size):
         logits = run.logits(model, which[part], where[part]).float()
-        parts.append(logits.gather(1, labels[part][:, None]).squeeze(1) - logits.logsumexp(dim=-1))
-    return list(torch.cat(parts).cpu().split([len(one.at) for one in passes]))
+        found[part] = (logits.gather(1, labels[part][:, None]).squeeze(1) - logits.logsumexp(dim=-1)).cpu()
+        del logits
+    return list(found.split([len(one.at) for one in passes]))
 
 
 def _lookups(passes: Sequence[Pass], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
