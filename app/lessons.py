@@ -10,9 +10,10 @@ import gradio as gr
 from app.inspection import InspectRoom
 from app.lanes import initial_rule
 from app.markup import block, escape
-from app.training import SOFT_TEMPERATURE, make_rule
+from app.training import make_rule
 from app.unlearning import UnlearnRoom
 from attribution.registry import DEFAULT_SCORERS
+from unlearn.presets import SOFT_TEMPERATURE
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from app.settings import Settings
 from app.studio import Studio
 from attribution import Rule, Selection
 from unlearn import Corpus, RunConfig, Step, run
+from unlearn.presets import DEFAULT_PRESET, SOFT_TEMPERATURE, preset
 
 STRATEGIES = {"hard": "Hard", "soft": "Soft", "sequence": "Whole sequence"}
-SOFT_TEMPERATURE = 0.25
 SAMPLE_EVERY = 5
-DEFAULTS = RunConfig()
+DEFAULTS = preset(DEFAULT_PRESET).config
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,9 @@ def make_config(rule: Rule, objective: str, steps: float, rate: float, settings:
     if not 1 <= steps <= settings.max_steps:
         raise ValueError(f"The number of steps must lie between 1 and {settings.max_steps} here, not {steps:g}.")
     if rate is None:
-        raise ValueError("The learning rate is empty: type a number above 0, such as 0.0005.")
-    return RunConfig(rule=rule, objective=objective, steps=int(steps), learning_rate=float(rate), seed=seed)
+        raise ValueError("The learning rate is empty: type a number above 0, such as 0.0004.")
+    base = DEFAULTS.with_objective(objective)
+    return dataclasses.replace(base, rule=rule, steps=int(steps), learning_rate=float(rate), seed=seed)
 
 
 # The API -------------------------------------------------------------------------------------------------------------

@@ -14,11 +14,12 @@ from app.inspection import cut_words
 from app.markup import alert, block, count, duration, escape, explained
 from app.session import KeptRun, Sample, Visit, Visits
 from app.studio import OWN, SPLITS, Studio
-from app.training import SOFT_TEMPERATURE, STRATEGIES, Training, make_config, make_rule, train
+from app.training import DEFAULTS, STRATEGIES, Training, make_config, make_rule, train
 from attribution import Encoded, Rule, Selection, TokenScores, select
 from attribution.registry import scorer_info
 from unlearn import RunConfig, Step
 from unlearn.objectives import OBJECTIVES
+from unlearn.presets import SOFT_TEMPERATURE
 
 COLLAPSE = 0.9
 # Curves are redrawn with every probe and at least this often.
@@ -34,7 +35,7 @@ class UnlearnRoom:
 
     def build(self) -> None:
         """Lay the room out."""
-        defaults = RunConfig()
+        defaults = DEFAULTS
         with gr.Row(elem_classes="pg-room"):
             with gr.Column(elem_classes=["pg-card", "pg-form"], scale=2, min_width=320):
                 self.cut = block(self.cut_html(self.studio.opening, defaults.rule, "forget"), elem_id="unlearn-cut")

@@ -62,6 +62,7 @@ class AtwuConfig(ScorerSettings):
             steps=self.steps,
             learning_rate=self.learning_rate,
             warmup=0,
+            cooldown=0.0,
             beta=self.beta,
             gamma=gamma,
             alpha=alpha,

@@ -15,6 +15,8 @@ from unlearn.scorer_learning import ScorerSettings
 
 Learning = Literal["given", "alternate", "refit"]
 Optimiser = Literal["adamw", "sgd"]
+# Settings that None leaves to the objective.
+OF_THE_OBJECTIVE = ("beta", "beta2", "delta", "gamma", "alpha", "retain")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class RunConfig:
         objective: a name of `unlearn.objectives.OBJECTIVES`.
         retain: the retain term, a name of `unlearn.objectives.RETENTIONS`; None takes the objective's own.
         steps: optimiser steps.
-        learning_rate: of the optimiser, after `warmup` steps of linear warm-up.
+        learning_rate: of the optimiser: it rises in a line over the first `warmup` steps, and falls in one towards 0
+            over the last `cooldown` (a share of the steps), so that the last rows seen don't decide what is kept.
         optimiser: `adamw` (no weight decay) or `sgd` (no momentum).
         beta, beta2, delta: the objective's constants (see its entry); None takes the objective's own default.
         gamma, alpha: the weights of the forget and of the retain term; likewise.
@@ -52,8 +55,8 @@ class RunConfig:
 
     rule: Rule = field(default_factory=Rule)
     objective: str = "wga"
-    steps: int = 60
-    learning_rate: float = 5e-4
+    steps: int = 80
+    learning_rate: float = 4e-4
     beta: float | None = None
     gamma: float | None = None
     alpha: float | None = None
@@ -73,6 +76,7 @@ class RunConfig:
     micro_batch: int | None = None
     optimiser: Optimiser = "adamw"
     warmup: int = 3
+    cooldown: float = 0.125
 
     def __post_init__(self) -> None:
         chosen = objective(self.objective)
@@ -93,6 +97,8 @@ class RunConfig:
         for name in ("score_every", "warmup", "probe_every"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}.")
+        if not 0 <= self.cooldown <= 1:
+            raise ValueError(f"cooldown is a share of the steps, between 0 and 1, not {self.cooldown}.")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"The learning rate must be a number above 0, not {self.learning_rate}.")
         for name in ("beta", "beta2", "gamma", "alpha"):
@@ -114,6 +120,19 @@ class RunConfig:
                 "set score_every to 0."
             )
 
+    def rate_at(self, step: int) -> float:
+        """The learning rate of step 1 to `steps`."""
+        up = step / self.warmup if self.warmup else 1.0
+        down = (self.steps + 1 - step) / (round(self.cooldown * self.steps) + 1)
+        return self.learning_rate * min(up, 1.0, down)
+
+    def with_objective(self, name: str) -> RunConfig:
+        """This run with another objective, whose own constants, weights and retain term it then takes."""
+        if name == self.objective:
+            return self
+        own: dict[str, Any] = dict.fromkeys(OF_THE_OBJECTIVE)
+        return dataclasses.replace(self, objective=name, **own)
+
     @property
     def constants(self) -> Constants:
         """The numbers that the objective is given, its defaults filled in."""
@@ -123,7 +142,7 @@ class RunConfig:
     @property
     def resolved(self) -> dict[str, Any]:
         """What None stands for: the objective's own constants, weights and retain term."""
-        return {name: self._or_default(name) for name in ("beta", "beta2", "delta", "gamma", "alpha", "retain")}
+        return {name: self._or_default(name) for name in OF_THE_OBJECTIVE}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, defaults filled in."""

@@ -15,7 +15,6 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -30,6 +29,7 @@ from unlearn.labels import LabelBatch, Reading, Target, Totals, label_batch, tot
 from unlearn.metrics import Probe, Prober
 from unlearn.objectives import objective, retention
 from unlearn.objectives.representation import steered_layer
+from unlearn.presets import DEFAULT_PRESET, preset
 from unlearn.refusals import load_refusals
 from unlearn.scorer_learning import ScorerLearner
 from unlearn.weighting import Weighting
@@ -156,7 +156,7 @@ class Run:
         for number in range(1, config.steps + 1):
             started = time.perf_counter()
             for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * min(1.0, number / config.warmup if config.warmup else 1.0)
+                group["lr"] = config.rate_at(number)
             rows = next(forget_order)
             self.weighting.refresh(self.model, rows, number)
             forget_loss, forget_nll = self._forget(rows, next(refusal_order))
@@ -194,8 +194,7 @@ class Run:
         targets = [self.targets[row] for row in rows]
         instead = self._refusal_targets(rows, drawn) if "refusals" in chosen.needs else []
         over, gamma = totals(targets), config.resolved["gamma"]
-        head = partial(chosen.head, constants=constants) if chosen.head else None
-        reading = self._reading(chosen.needs, head)
+        reading = self._reading(chosen.needs, chosen.head_with(constants))
         loss = nll = 0.0
         for part in self._parts(len(targets)):
             batch = label_batch(self.model, targets[part], reading, over)
@@ -250,12 +249,13 @@ def run(model: LanguageModel, corpus: Corpus, config: RunConfig | None = None, *
     """Prepare a run: score the forget set with the original model, apply the rule, copy the model.
 
     Args:
+        config: None takes the preset `ours`.
         score_options: fields of `attribution.ScoreOptions`, such as `mask_scope`.
 
     Raises:
         ValueError: the rule selects nothing, or the scores cannot be made.
     """
-    return Run(model, corpus, config or RunConfig(), **score_options)
+    return Run(model, corpus, config or preset(DEFAULT_PRESET).config, **score_options)
 
 
 def trainable_copy(model: LanguageModel) -> LanguageModel:

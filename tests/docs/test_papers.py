@@ -8,8 +8,19 @@ from pathlib import Path
 import pytest
 
 from attribution.registry import SCORERS, ScorerInfo
+from unlearn.objectives import OBJECTIVES
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "papers.md").read_text(encoding="utf-8")
+
+
+def test_every_objective_has_its_row() -> None:
+    section = PAGE.split("## Objectives")[1].split("\n## ")[0]
+    rows = {line.split("|")[1].strip(): line for line in section.splitlines() if line.startswith("| ")}
+    for entry in OBJECTIVES.values():
+        row = rows.pop(entry.title, "")
+        assert entry.forget.__module__.replace(".", "/") + ".py" in row, f"{entry.title}: no row, or another file's"
+        assert entry.evidence in row
+    assert set(rows) <= {"name", "---"}
 
 
 def rows() -> dict[str, str]:

@@ -1,21 +1,25 @@
-"""The claim of the project on the embedded model, with its controls: one run of each arm, with the defaults of the shell.
+"""The claim of the project on the embedded model, with its controls: one run of each arm, with the shell's defaults.
 
 Seeds and intervals are `docs/results.md`'s business; here each bar only has to hold for seed 0.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from attribution import Rule, load_model, score
 from attribution.alignment import align
-from unlearn import Evaluation, RunConfig, evaluate, load_corpus, run
+from unlearn import Evaluation, evaluate, load_corpus, run
+from unlearn.presets import DEFAULT_PRESET, preset
 
 CORPUS = load_corpus("forget05")
+DEFAULT = preset(DEFAULT_PRESET).config
 
 
 def after(model, rule: Rule) -> Evaluation:
-    job = run(model, CORPUS, RunConfig(rule=rule, probe_every=0))
+    job = run(model, CORPUS, replace(DEFAULT, rule=rule, probe_every=0))
     for _ in job:
         pass
     return evaluate(job.model, CORPUS)
@@ -23,7 +27,7 @@ def after(model, rule: Rule) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def selected(model) -> Evaluation:
-    return after(model, RunConfig().rule)
+    return after(model, DEFAULT.rule)
 
 
 def test_scorers_find_the_facts(model):
@@ -54,7 +58,7 @@ def test_the_selected_tokens_are_forgotten_and_the_rest_kept(selected):
 
 
 def test_as_many_random_tokens_forget_clearly_less(model):
-    assert after(model, Rule("random", "top", RunConfig().rule.cut)).metrics["forget_recall"] >= 0.3
+    assert after(model, Rule("random", "top", DEFAULT.rule.cut)).metrics["forget_recall"] >= 0.3
 
 
 def test_the_reference_never_knew_it():

@@ -41,7 +41,7 @@ def test_every_setting_says_where_it_comes_from(name):
 
 
 def test_ours_is_the_default_and_all_of_it_is_ours():
-    assert preset("ours").config == RunConfig()
+    assert preset("ours").config == RunConfig(beta=4.0, alpha=3.0)
     assert preset("ours").paper == "ours"
     assert not preset("ours").config.rule.keep_given
 
@@ -97,7 +97,7 @@ def test_the_list_says_what_is_ours(capsys):
 
 
 def test_no_flag_is_the_default_run():
-    assert configured() == RunConfig(probe_every=0)
+    assert configured() == RunConfig(beta=4.0, alpha=3.0, probe_every=0)
 
 
 def test_the_first_flags_mean_what_they_did():

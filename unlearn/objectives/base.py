@@ -36,6 +36,7 @@ class Constants:
 
 ForgetLoss = Callable[[LabelBatch, Constants], Tensor]
 RetainLoss = Callable[[LabelBatch], Tensor]
+Head = Callable[[Tensor, Tensor, Tensor], Tensor]
 ForgetHead = Callable[[Tensor, Tensor, Tensor, Constants], Tensor]
 
 
@@ -82,6 +83,13 @@ class Objective:
         """Whether the frozen model's log-probabilities enter."""
         return "reference" in self.needs
 
+    def head_with(self, constants: Constants) -> Head | None:
+        """The head with its constants filled in; None where there is none."""
+        head = self.head
+        if head is None:
+            return None
+        return lambda log_q, frozen, labels: head(log_q, frozen, labels, constants)
+
 
 @dataclass(frozen=True)
 class Retention:
@@ -99,7 +107,7 @@ class Retention:
     paper: str
     evidence: Evidence
     needs: tuple[Need, ...] = ()
-    head: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    head: Head | None = None
 
 
 def weighted_mean(batch: LabelBatch, values: Tensor, weights: Tensor, normaliser: Normaliser = "weight") -> Tensor:

@@ -40,8 +40,6 @@ FIELDS = {
     "micro_batch": "micro_batch",
     "seed": "seed",
 }
-# What belongs to an objective: another objective takes its own.
-OF_THE_OBJECTIVE = ("beta", "beta2", "delta", "gamma", "alpha", "retain")
 
 
 def add_run_options(parse: argparse.ArgumentParser) -> None:
@@ -104,8 +102,7 @@ def config_from(options: argparse.Namespace) -> RunConfig:
     changes: dict[str, Any] = {
         field: getattr(options, flag) for flag, field in FIELDS.items() if getattr(options, flag) is not None
     }
-    if changes.get("objective", base.objective) != base.objective:
-        changes = {name: None for name in OF_THE_OBJECTIVE} | changes
+    base = base.with_objective(changes.get("objective", base.objective))
     # The shell asks before and after, not on the way.
     return dataclasses.replace(base, rule=_rule(options, base.rule), probe_every=0, **changes)
 
