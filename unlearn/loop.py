@@ -63,7 +63,9 @@ class Step:
     scorer_loss: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """Plain JSON types; the number is called `step`."""
+        fields = dataclasses.asdict(self)
+        return {"step": fields.pop("number"), **fields}
 
 
 class Run:

@@ -23,7 +23,7 @@ def short_run(tmp_path_factory) -> tuple[dict, str]:
 def test_the_report_has_the_promised_shape(short_run):
     report, _ = short_run
     assert {"config", "seconds", "steps", "metrics", "answers"} <= set(report)
-    assert len(report["steps"]) == 2
+    assert [step["step"] for step in report["steps"]] == [1, 2]
     assert {"forget_loss", "retain_loss"} <= set(report["steps"][0])
     for name in ("before", "after"):
         for figure in ("forget_recall", "paraphrase_recall", "retain_recall", "world_recall", "structure", "subject"):
