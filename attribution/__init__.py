@@ -5,8 +5,9 @@
 """
 
 from attribution.example import AnswerToken, Encoded, Example, Span
-from attribution.language_model import LanguageModel, load_model
+from attribution.language_model import LanguageModel
 from attribution.learned import LinearScorer
+from attribution.loading import load_model
 from attribution.plain_text import split_text
 from attribution.scoring import ScoreOptions, score
 from attribution.selection import Rule, Selection, select

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from attribution.example import Example, Span
-from attribution.language_model import EMBEDDED_FOLDER
+from attribution.loading import EMBEDDED_FOLDER
 from attribution.registry import did_you_mean
 
 DATA_FOLDER = EMBEDDED_FOLDER / "data"

@@ -3,7 +3,7 @@
 The rule (ours): among the runs of capitalised words in the prompt, the one that looks most like the name of what is
 asked about. Quoted titles and runs after an article count less; a possessive, several words, and standing in the answer
 too count more; ties go to the earliest. Without a capitalised run, the longest run of words (stop words trimmed) that
-prompt and answer share; without that, nothing. Measured on real rows in `docs/papers.md`.
+prompt and answer share; without that, nothing. Measured on real rows in `docs/results.md`.
 """
 
 from __future__ import annotations

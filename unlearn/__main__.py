@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from attribution.language_model import LanguageModel, load_model
+from attribution.language_model import LanguageModel
 from attribution.learned import SCORER_FILE
+from attribution.loading import load_model
 from unlearn.atwu import AtwuConfig, Fit
 from unlearn.corpus import Corpus
 from unlearn.loop import Run, run

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from attribution.dataset import OUT_KINDS, SHARD_ROWS, Summary, Workers, score_dataset
-from attribution.language_model import load_model
+from attribution.loading import load_model
 from attribution.registry import DEFAULT_SCORERS, scorer_info
 from attribution.rows import SPLITS
 from attribution.shell.common import add_score_options, names_of, score_options_of

@@ -10,7 +10,7 @@ from pathlib import Path
 from attribution.alignment import DEFAULT_CUT
 from attribution.evaluation import EVALUATED, Evaluation, evaluate
 from attribution.labels import labelled_rows_of
-from attribution.language_model import load_model
+from attribution.loading import load_model
 from attribution.registry import scorer_info
 from attribution.rows import SPLITS
 from attribution.shell.common import add_score_options, alignment_lines, names_of, score_options_of, write

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attribution.alignment import DEFAULT_CUT, align, labelled_rows
 from attribution.example import Example
-from attribution.language_model import load_model
+from attribution.loading import load_model
 from attribution.registry import BASELINES, DEFAULT_SCORERS, EVIDENCE_TEXT, SCORERS, scorer_info
 from attribution.rows import pick_examples
 from attribution.scoring import score

@@ -7,7 +7,8 @@ import logging
 import os
 from pathlib import Path
 
-from attribution.language_model import LanguageModel, load_model
+from attribution.language_model import LanguageModel
+from attribution.loading import load_model
 from unlearn.corpus import Corpus, load_corpus
 
 log = logging.getLogger("unlearn")

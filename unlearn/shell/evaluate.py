@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from attribution.language_model import LanguageModel, load_model
+from attribution.language_model import LanguageModel
+from attribution.loading import load_model
 from attribution.registry import EVIDENCE_TEXT
 from unlearn.corpus import Corpus
 from unlearn.metrics import GROUPS, METRICS, RETAIN_ROWS, Evaluation, evaluate, metric_info

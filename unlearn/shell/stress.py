@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from attribution.language_model import load_model
+from attribution.loading import load_model
 from unlearn.shell.common import (
     add_corpus_options,
     add_reference_option,
