@@ -12,7 +12,7 @@ import gradio as gr
 
 from app.export import answers_csv, run_json
 from app.markup import alert, block, count, differences, escape, explained, with_facts
-from app.session import KeptRun, Visits
+from app.session import KeptRun, Visit, Visits
 from app.studio import Studio
 from app.unlearning import describe
 from unlearn import Evaluation, evaluate
@@ -125,51 +125,52 @@ class CompareRoom:
         kept = visit.last
         try:
             if kept is not None:
-                for sentence in waiting(self.studio, kept):
+                for sentence in waiting(visit.studio or self.studio, kept):
                     yield {self.notice: "", self.head: busy_html(kept, sentence), self.begin: gr.update(visible=False)}
-            yield self.shown(kept, split, changed, size, 0)
+            yield self.shown(visit, split, changed, size, 0)
         except ValueError as error:
             yield {self.notice: alert(str(error))}
 
     @explained
     def filtered(self, split: str, changed: bool, size: int, request: gr.Request) -> dict[Any, Any]:
         """Other questions, or another page size: from the first page on. Nothing is computed anew."""
-        return self.shown(self.visits.of(request.session_hash).last, split, changed, size, 0)
+        return self.shown(self.visits.of(request.session_hash), split, changed, size, 0)
 
     @explained
     def back(self, split: str, changed: bool, size: int, page: int, request: gr.Request) -> dict[Any, Any]:
         """The page before."""
-        return self.shown(self.visits.of(request.session_hash).last, split, changed, size, page - 1)
+        return self.shown(self.visits.of(request.session_hash), split, changed, size, page - 1)
 
     @explained
     def forward(self, split: str, changed: bool, size: int, page: int, request: gr.Request) -> dict[Any, Any]:
         """The page after."""
-        return self.shown(self.visits.of(request.session_hash).last, split, changed, size, page + 1)
+        return self.shown(self.visits.of(request.session_hash), split, changed, size, page + 1)
 
     @explained
     def as_json(self, request: gr.Request) -> dict[Any, Any]:
         """The run in view, to be saved by the browser."""
-        kept = self._kept(request)
-        before, reference = known(self.studio.before()), known(self.studio.reference())
-        return {self.file: run_json(kept, self.studio.corpus, before, reference).to_dict()}
+        kept, studio = self._kept(request)
+        before, reference = known(studio.before()), known(studio.reference())
+        return {self.file: run_json(kept, studio.corpus, before, reference).to_dict()}
 
     @explained
     def as_csv(self, request: gr.Request) -> dict[Any, Any]:
         """Every answer, to be saved by the browser."""
-        kept = self._kept(request)
+        kept, studio = self._kept(request)
         if kept.evaluation is None:
             raise ValueError("The answers are not there yet: wait until they are shown.")
-        rows = side_by_side(known(self.studio.before()), kept.evaluation, known(self.studio.reference()))
+        rows = side_by_side(known(studio.before()), kept.evaluation, known(studio.reference()))
         return {self.file: answers_csv(kept.number, rows).to_dict()}
 
-    def _kept(self, request: gr.Request) -> KeptRun:
-        kept = self.visits.of(request.session_hash).last
-        if kept is None:
+    def _kept(self, request: gr.Request) -> tuple[KeptRun, Studio]:
+        visit = self.visits.of(request.session_hash)
+        if visit.last is None:
             raise ValueError("There is no run to save: start one in Unlearn.")
-        return kept
+        return visit.last, visit.studio or self.studio
 
-    def shown(self, kept: KeptRun | None, split: str, changed: bool, size: int, page: int) -> dict[Any, Any]:
-        """The room for a run whose answers are known, or the invitation to start one."""
+    def shown(self, visit: Visit, split: str, changed: bool, size: int, page: int) -> dict[Any, Any]:
+        """The room for a visit's last run once its answers are known, or the invitation to start one."""
+        kept, studio = visit.last, visit.studio or self.studio
         if kept is None or kept.evaluation is None:
             return {
                 self.notice: "",
@@ -179,7 +180,7 @@ class CompareRoom:
                 self.answers: gr.update(visible=False),
                 self.page: 0,
             }
-        before, reference = known(self.studio.before()), known(self.studio.reference())
+        before, reference = known(studio.before()), known(studio.reference())
         rows = [
             answers
             for answers in side_by_side(before, kept.evaluation, reference)
@@ -315,7 +316,7 @@ def _changed(before: Answer, other: Answer) -> str:
 # The API -------------------------------------------------------------------------------------------------------------
 
 
-def compare_endpoint(studio: Studio, visits: Visits) -> Callable[..., dict[str, Any]]:
+def compare_endpoint(shared: Studio, visits: Visits) -> Callable[..., dict[str, Any]]:
     """The function behind `/compare`."""
 
     def compare(request: gr.Request, split: str = ALL, limit: int = 50, offset: int = 0) -> dict[str, Any]:
@@ -337,7 +338,8 @@ def compare_endpoint(studio: Studio, visits: Visits) -> Callable[..., dict[str, 
                 raise ValueError(f"The split {split!r} is unknown: choose from {', '.join((ALL, *SPLIT_TITLES))}.")
             if limit < 0 or offset < 0:
                 raise ValueError(f"limit and offset must be at least 0, not {limit} and {offset}.")
-            kept = visits.of(request.session_hash).last
+            visit = visits.of(request.session_hash)
+            kept, studio = visit.last, visit.studio or shared
             before, reference = studio.before().result(), studio.reference()
             target = reference.result() if reference is not None else None
             if kept is not None:

@@ -105,9 +105,10 @@ class InspectRoom:
         """What scoring another row writes to."""
         return [self.notice, self.lanes, self.subject, self.own, self.row, self.prompt, self.answer]
 
-    def choices(self, split: str) -> list[tuple[str, int]]:
+    def choices(self, split: str, studio: Studio | None = None) -> list[tuple[str, int]]:
         """What the row's dropdown offers: the questions of a split, with their numbers."""
-        return [(f"{number}  {row.example.prompt}", number) for number, row in enumerate(self.studio.rows(split))]
+        rows = (studio or self.studio).rows(split)
+        return [(f"{number}  {row.example.prompt}", number) for number, row in enumerate(rows)]
 
     # What the widgets do ---------------------------------------------------------------------------------------------
 
@@ -115,8 +116,7 @@ class InspectRoom:
     def pick_split(self, split: str, scope: str, shown: list[str], request: gr.Request) -> dict[Any, Any]:
         """Other rows to choose from: show and score the first. For own text: start from the row in view."""
         if split == OWN:
-            visit = self.visits.of(request.session_hash)
-            example = (visit.scores or self.studio.opening).example
+            example = self.in_view(request).example
             return {
                 self.own: gr.update(visible=True),
                 self.row: gr.update(visible=False),
@@ -125,7 +125,9 @@ class InspectRoom:
             }
         return {
             self.own: gr.update(visible=False),
-            self.row: gr.update(choices=self.choices(split), value=0, visible=True),
+            self.row: gr.update(
+                choices=self.choices(split, self.visits.of(request.session_hash).studio), value=0, visible=True
+            ),
             **self.show(split, 0, "", "", scope, "", shown, request),
         }
 
@@ -169,11 +171,16 @@ class InspectRoom:
 
     def as_json(self, request: gr.Request) -> dict[str, str]:
         """The scores in view, to be saved by the browser."""
-        return scores_json(self.visits.of(request.session_hash).scores or self.studio.opening).to_dict()
+        return scores_json(self.in_view(request)).to_dict()
 
     def as_csv(self, request: gr.Request) -> dict[str, str]:
         """The scores in view, to be saved by the browser."""
-        return scores_csv(self.visits.of(request.session_hash).scores or self.studio.opening).to_dict()
+        return scores_csv(self.in_view(request)).to_dict()
+
+    def in_view(self, request: gr.Request) -> TokenScores:
+        """The scores that a visit looks at."""
+        visit = self.visits.of(request.session_hash)
+        return visit.scores or (visit.studio or self.studio).opening
 
     def show(
         self,
@@ -192,18 +199,19 @@ class InspectRoom:
         Raises:
             ValueError: whatever makes the row impossible to score; the visit keeps the row it had.
         """
+        visit = self.visits.of(request.session_hash)
+        studio = visit.studio or self.studio
         if split == OWN:
             example = Example(prompt, answer, id=OWN, subject=subject or None)
         else:
             if row is None:
                 raise ValueError("No question is chosen: pick one from the list, or type a text of your own.")
-            picked = self.studio.row(split, int(row)).example
+            picked = studio.row(split, int(row)).example
             example = Example(picked.prompt, picked.answer, picked.spans, picked.id, subject or None)
         names = tuple(info.name for info in SCORERS if info.name in shown)
         if not names:
             raise ValueError("No lane is chosen: tick at least one scorer under 'How it is scored'.")
-        scores = self.studio.score(example, names, scope)
-        visit = self.visits.of(request.session_hash)
+        scores = studio.score(example, names, scope)
         visit.scores, visit.split, visit.mask_scope = scores, split, scope
         visit.row = None if split == OWN else int(row or 0)
         result: dict[Any, Any] = {self.lanes: lanes_props(scores, state)}

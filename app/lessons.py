@@ -144,6 +144,8 @@ class LearnRoom:
     def set_up(self, step: Step, request: gr.Request) -> dict[Any, Any]:
         """Score the opening row in the step's lanes, with its cuts, and set Unlearn to its strategy."""
         room, unlearn_room = self.inspect_room, self.unlearn_room
+        # The lesson is about the embedded model and its rows.
+        room.visits.of(request.session_hash).take(None)
         row = room.studio.opening_row
         state = {"active": step.active, "cuts": dict(step.cuts), "keep_given": False, "view": "lanes"}
         shown = room.show("forget", row, "", "", "subject", "", list(step.lanes), request, state)
@@ -160,5 +162,7 @@ class LearnRoom:
             room.rule: rule,
             unlearn_room.strategy: step.strategy,
             unlearn_room.temperature: gr.update(visible=False),
-            unlearn_room.cut: unlearn_room.cut_html(scores, make_rule(rule, step.strategy, SOFT_TEMPERATURE), "forget"),
+            unlearn_room.cut: unlearn_room.cut_html(
+                scores, make_rule(rule, step.strategy, SOFT_TEMPERATURE), "forget", room.studio
+            ),
         }

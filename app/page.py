@@ -127,7 +127,7 @@ def _wire_unlearn(
         **QUIET,
     )
     tab.select(room.estimated, room.steps, room.estimate, **QUIET)
-    room.steps.release(room.estimate_html, room.steps, room.estimate, **QUIET)
+    room.steps.release(room.known_estimate, room.steps, room.estimate, **QUIET)
     room.go.click(
         room.start,
         [*cut, room.objective, room.steps, room.rate],

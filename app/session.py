@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from app.settings import Settings
+from app.studio import Studio
 from attribution import LanguageModel, Selection, TokenScores
 from unlearn import Evaluation, Run, RunConfig, Step
 
@@ -53,6 +54,7 @@ class Visit:
     """One visitor's state.
 
     Attributes:
+        studio: the model and the rows it works with; None: those that the page opens with.
         scores: the row in view; None before one was scored in this visit.
         split, row: where it comes from; `own` and None for typed text.
         mask_scope: how masking scored it.
@@ -63,6 +65,7 @@ class Visit:
         closed: whether the visitor has left.
     """
 
+    studio: Studio | None = None
     scores: TokenScores | None = None
     split: str = "forget"
     row: int | None = None
@@ -122,6 +125,21 @@ class Visit:
         if not self.runs:
             raise ValueError("There is no run to undo: the model is the original one.")
         return self.runs.pop()
+
+    def take(self, studio: Studio | None) -> None:
+        """Work with another model or other rows from now on; the row in view and the runs belong to the old ones.
+
+        Raises:
+            ValueError: a run is training.
+        """
+        if studio is self.studio:
+            return
+        if self.busy.locked():
+            raise ValueError(
+                "A run of yours is still training: stop it first, then choose another model or other rows."
+            )
+        self.studio, self.scores, self.split, self.row = studio, None, "forget", None
+        self.runs.clear()
 
     @property
     def last(self) -> KeptRun | None:

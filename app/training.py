@@ -110,7 +110,7 @@ def make_config(rule: Rule, objective: str, steps: float, rate: float, settings:
 # The API -------------------------------------------------------------------------------------------------------------
 
 
-def unlearn_endpoint(studio: Studio, visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
+def unlearn_endpoint(shared: Studio, visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
     """The function behind `/unlearn`."""
 
     def unlearn(
@@ -147,8 +147,9 @@ def unlearn_endpoint(studio: Studio, visits: Visits) -> Callable[..., Iterator[d
         Returns:
             {"config", "seconds", "stopped", "steps": [...], "selection": {"row", "tokens", "weights"}}
         """
-        visit = visits.of(request.session_hash)
         try:
+            visit = visits.of(request.session_hash)
+            studio = visit.studio or shared
             rule = {
                 "scorer": scorer,
                 "kind": "top" if threshold is None else "threshold",

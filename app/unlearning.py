@@ -38,7 +38,9 @@ class UnlearnRoom:
         defaults = DEFAULTS
         with gr.Row(elem_classes="pg-room"):
             with gr.Column(elem_classes=["pg-card", "pg-form"], scale=2, min_width=320):
-                self.cut = block(self.cut_html(self.studio.opening, defaults.rule, "forget"), elem_id="unlearn-cut")
+                self.cut = block(
+                    self.cut_html(self.studio.opening, defaults.rule, "forget", self.studio), elem_id="unlearn-cut"
+                )
                 self.strategy = gr.Radio(
                     [(title, name) for name, title in STRATEGIES.items()],
                     value="hard",
@@ -73,7 +75,7 @@ class UnlearnRoom:
                 self.rate = gr.Number(
                     defaults.learning_rate, label="Learning rate", minimum=0, step=1e-5, elem_id="rate"
                 )
-                self.estimate = block(self.estimate_html(defaults.steps), elem_id="estimate")
+                self.estimate = block(self.estimate_html(defaults.steps, self.studio), elem_id="estimate")
                 self.notice = block(elem_classes="pg-notice", elem_id="unlearn-notice")
                 with gr.Row(elem_classes="pg-buttons"):
                     self.go = gr.Button("Start", variant="primary", elem_id="start", min_width=90)
@@ -112,10 +114,11 @@ class UnlearnRoom:
     def show_cut(self, rule: dict[str, Any], strategy: str, temperature: float, request: gr.Request) -> dict[Any, Any]:
         """Say in words what a run would train on: the cut that is visible in Inspect, under this strategy."""
         visit = self.visits.of(request.session_hash)
-        scores = visit.scores or self.studio.opening
+        studio = visit.studio or self.studio
+        scores = visit.scores or studio.opening
         chosen = make_rule(rule, strategy, temperature)
         shown: dict[Any, Any] = {
-            self.cut: self.cut_html(scores, chosen, visit.split),
+            self.cut: self.cut_html(scores, chosen, visit.split, studio),
             self.temperature: gr.update(visible=strategy == "soft"),
         }
         if visit.last is None and visit.job is None:
@@ -124,30 +127,30 @@ class UnlearnRoom:
             )
         return shown
 
-    def cut_html(self, scores: TokenScores, rule: Rule, split: str) -> str:
+    def cut_html(self, scores: TokenScores, rule: Rule, split: str, studio: Studio) -> str:
         """The cut in words, and where it applies."""
         kept, total = sum(select(scores, rule).kept), len(scores)
-        rows = count(len(self.studio.corpus.forget), "row")
+        rows = count(len(studio.corpus.forget), "row")
         if rule.kind == "sequence":
             what = f"Every token of every answer, the end included ({total} of {total} in this row)"
         else:
             how = f"soft ({rule.cut:g})" if rule.kind == "soft" else cut_words(rule)
             what = f"{scorer_info(rule.scorer).title}, {how}: {kept} of {total} answer tokens of this row"
-        where = f"Applied to all {rows} of {self.studio.corpus.name}"
+        where = f"Applied to all {rows} of {studio.corpus.name}"
         if split != "forget":
             where = (
                 f"The row in view is {'your own' if split == OWN else 'from ' + SPLITS[split].lower()} and is not "
-                f"trained on: the cut's rule is applied to all {rows} of {self.studio.corpus.name}"
+                f"trained on: the cut's rule is applied to all {rows} of {studio.corpus.name}"
             )
         return (
             f'<div class="pg-label">This cut</div><p class="pg-lead">{escape(what)}</p>'
             f'<p class="pg-soft">{escape(where)}.</p>'
         )
 
-    def estimate_html(self, steps: float) -> str:
+    def estimate_html(self, steps: float, studio: Studio) -> str:
         """How long a run will take and what it holds, from what a step was measured to take on this machine."""
-        memory = f"{self.studio.run_megabytes:.0f} MB"
-        pace = self.studio.seconds_per_step
+        memory = f"{studio.run_megabytes:.0f} MB"
+        pace = studio.seconds_per_step
         if pace is None:
             return f'<p class="pg-soft">Measuring how fast this machine trains; a run holds about {memory}.</p>'
         return (
@@ -155,10 +158,15 @@ class UnlearnRoom:
             f"({pace:.2f} s a step, measured) and {memory} while it lasts.</p>"
         )
 
-    def estimated(self, steps: float) -> str:
+    def estimated(self, steps: float, request: gr.Request) -> str:
         """The estimate, after timing a few steps if nothing was timed yet."""
-        self.studio.calibrate()
-        return self.estimate_html(steps)
+        studio = self.visits.of(request.session_hash).studio or self.studio
+        studio.calibrate()
+        return self.estimate_html(steps, studio)
+
+    def known_estimate(self, steps: float, request: gr.Request) -> str:
+        """The estimate as far as it is known, at once."""
+        return self.estimate_html(steps, self.visits.of(request.session_hash).studio or self.studio)
 
     # The run ---------------------------------------------------------------------------------------------------------
 
@@ -180,12 +188,13 @@ class UnlearnRoom:
             yield {self.notice: alert(str(error))}
             return
         try:
-            yield from self._draw(train(self.studio, visit, config))
+            studio = visit.studio or self.studio
+            yield from self._draw(train(studio, visit, config), studio)
             yield self.shown(visit)
         except ValueError as error:
             yield {**self.shown(visit), self.notice: alert(str(error))}
 
-    def _draw(self, trainings: Iterator[Training]) -> Iterator[dict[Any, Any]]:
+    def _draw(self, trainings: Iterator[Training], studio: Studio) -> Iterator[dict[Any, Any]]:
         drawn = 0.0
         for training in trainings:
             steps, config = training.steps, training.config
@@ -206,10 +215,10 @@ class UnlearnRoom:
             last = steps[-1]
             update: dict[Any, Any] = {
                 self.status: progress_html(last.number, last.of, f"{duration(last.seconds_left)} left", advice(steps)),
-                self.sample: self.sample_html(training.row, training.samples),
+                self.sample: self.sample_html(training.row, training.samples, studio),
             }
             if len(steps) == 1:
-                update[self.proof] = self.proof_html(training.row, training.selections)
+                update[self.proof] = self.proof_html(training.row, training.selections, studio)
             if last.probe is not None or time.monotonic() - drawn > REDRAW_SECONDS:
                 update[self.curves] = run_curves(steps_frame(steps), config.steps)
                 drawn = time.monotonic()
@@ -228,7 +237,7 @@ class UnlearnRoom:
 
     def shown(self, visit: Visit) -> dict[Any, Any]:
         """The room at rest: the last run that is kept, or the invitation to start one."""
-        kept = visit.last
+        kept, studio = visit.last, visit.studio or self.studio
         buttons = {
             self.notice: "",
             self.go: gr.update(interactive=True),
@@ -251,25 +260,25 @@ class UnlearnRoom:
             self.status: done_html(kept),
             self.curves: gr.update(value=run_curves(steps_frame(kept.steps), kept.config.steps), visible=True),
             self.caption: CURVES_NOTE,
-            self.sample: self.sample_html(kept.row, kept.samples),
-            self.proof: self.proof_html(kept.row, kept.selections),
+            self.sample: self.sample_html(kept.row, kept.samples, studio),
+            self.proof: self.proof_html(kept.row, kept.selections, studio),
         }
 
-    def sample_html(self, row: int, samples: Sequence[Sample]) -> str:
+    def sample_html(self, row: int, samples: Sequence[Sample], studio: Studio) -> str:
         """One question and how its answer stands, changes against the original model's answer marked."""
         if not samples:
             return ""
-        question = self.studio.corpus.forget[row].example.prompt
+        question = studio.corpus.forget[row].example.prompt
         latest = samples[-1]
         return (
             f'<div class="pg-sample"><div class="pg-label">Asked at step {latest.step}</div>'
             f'<p class="pg-question">{escape(question)}</p>'
-            f'<p class="pg-said">{markup.differences(self.studio.answer_before(row), latest.answer)}</p></div>'
+            f'<p class="pg-said">{markup.differences(studio.answer_before(row), latest.answer)}</p></div>'
         )
 
-    def proof_html(self, row: int, selections: Sequence[Selection]) -> str:
+    def proof_html(self, row: int, selections: Sequence[Selection], studio: Studio) -> str:
         """The tokens of one row with the weights that the run trains them with."""
-        encoded = self.studio.model.encode(self.studio.corpus.forget[row].example)
+        encoded = studio.model.encode(studio.corpus.forget[row].example)
         return tokens_html("What this run trains in this row", encoded, selections[row])
 
 
