@@ -3,14 +3,16 @@
 GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it listens (127.0.0.1 and 7860 unless told otherwise).
 """
 
-from app.page import build_page, launch_options
+from app.page import build_page
+from app.serving import serve
 from app.session import Visits
 from app.settings import Settings
 from app.studio import Studio
 
 settings = Settings.from_environment()
+visits = Visits(settings)
 # Gradio's reload mode looks for this name.
-demo = build_page(Studio(settings), Visits(settings))
+demo = build_page(Studio(settings), visits)
 
 if __name__ == "__main__":
-    demo.launch(**launch_options())
+    serve(demo, settings, visits)

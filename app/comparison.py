@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from app.export import answers_csv, run_json
-from app.markup import alert, block, count, differences, escape, explained, with_facts
+from app.markup import alert, block, count, differences, escape, explained, refused, with_facts
 from app.session import KeptRun, Visit, Visits
 from app.studio import Studio
 from app.unlearning import describe
@@ -346,7 +346,7 @@ def compare_endpoint(shared: Studio, visits: Visits) -> Callable[..., dict[str, 
                 for _ in waiting(studio, kept):
                     pass
         except ValueError as error:
-            raise gr.Error(str(error)) from error
+            raise refused(error) from error
         after = kept.evaluation if kept is not None else None
         evaluations = {"before": before, "after": after, "reference": target}
         rows = [

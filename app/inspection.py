@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.export import scores_csv, scores_json
 from app.lanes import initial_rule, lanes_props, make_lanes
-from app.markup import block, count, explained
+from app.markup import block, count, explained, refused
 from app.session import Visits
 from app.studio import OWN, SPLITS, Studio
 from attribution import Example, Rule, TokenScores, select
@@ -271,7 +271,7 @@ def score_endpoint(
             names = tuple(name.strip() for name in scorers.split(",") if name.strip())
             scores = studio.score(example, names, mask_scope)
         except ValueError as error:
-            raise gr.Error(str(error)) from error
+            raise refused(error) from error
         return {"model": scores.model, "examples": [scores.to_dict()]}
 
     return score

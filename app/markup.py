@@ -45,6 +45,11 @@ def explained(handler: Callable[..., dict[Any, Any]]) -> Callable[..., dict[Any,
     return answer
 
 
+def refused(error: ValueError) -> gr.Error:
+    """The same for an endpoint. Not printed: the sentence may quote what a visitor typed."""
+    return gr.Error(str(error), print_exception=False)
+
+
 def differences(before: str, after: str) -> str:
     """`after` as HTML: words that `before` had and it lost in `<del>`, words it gained in `<ins>`.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,9 +15,9 @@ from app.lessons import STEPS, LearnRoom, Step
 from app.markup import block
 from app.session import Visits
 from app.studio import Studio
-from app.theme import FORGET_LENS
 from app.training import unlearn_endpoint
 from app.unlearning import UnlearnRoom
+from attribution.version import VERSION, commit
 
 TITLE = "Forget Lens"
 HEADER = (
@@ -50,6 +49,7 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
             with gr.Tab("Learn", id="learn"):
                 learn_room.build()
 
+        block(f'<footer class="pg-soft" id="version">{TITLE} {VERSION}, commit {commit()}</footer>')
         # First: a listener takes the name of its function, and the endpoints' names must still be free.
         _publish(studio, visits)
         _wire_inspect(inspect_room, studio)
@@ -63,18 +63,7 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
 
         page.unload(leave)
     # Small handlers of many visitors side by side; scoring and training have limits of their own.
-    return page.queue(default_concurrency_limit=16)
-
-
-def launch_options() -> dict[str, Any]:
-    """What `launch` is given: the look, and a foot that shows the API alone."""
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    return {
-        "theme": FORGET_LENS,
-        "head": f"<style>{style}</style>",
-        "footer_links": ["api"],
-        "ssr_mode": False,
-    }
+    return page.queue(default_concurrency_limit=16, max_size=studio.settings.max_waiting, api_open=False)
 
 
 def _wire_inspect(room: InspectRoom, studio: Studio) -> None:

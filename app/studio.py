@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
 
+from app.background import BACKGROUND
 from app.settings import Settings
 from attribution import Example, LanguageModel, Rule, TokenScores, load_model, score
 from attribution.registry import DEFAULT_SCORERS
@@ -43,7 +44,6 @@ class Studio:
         self.settings = settings
         self.model = model or load_model("embedded")
         self.corpus: Corpus = load_corpus("forget05")
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="studio")
         self._lock = threading.Lock()
         self._pace = threading.Lock()
         self._futures: dict[str, Future[Evaluation]] = {}
@@ -92,6 +92,11 @@ class Studio:
                 f"The text has {characters:,} characters and this page takes at most "
                 f"{self.settings.max_characters:,}: shorten it."
             )
+        tokens = len(self.model.encode(example))
+        if tokens > self.settings.max_tokens:
+            raise ValueError(
+                f"The row has {tokens:,} tokens and this page takes at most {self.settings.max_tokens:,}: shorten it."
+            )
         return score(self.model, [example], scorers, mask_scope=mask_scope)[0]
 
     @property
@@ -118,7 +123,7 @@ class Studio:
 
     def warm_up(self) -> None:
         """Start computing what every visitor will need, without waiting for it."""
-        self._background.submit(self.calibrate)
+        BACKGROUND.submit(self.calibrate)
         self.before()
         self.reference()
 
@@ -127,7 +132,7 @@ class Studio:
             future = self._futures.get(name)
             # A failure is not kept: the next visitor tries again.
             if future is None or (future.done() and future.exception() is not None):
-                future = self._background.submit(lambda: evaluate(model(), self.corpus))  # type: ignore[operator]
+                future = BACKGROUND.submit(lambda: evaluate(model(), self.corpus))  # type: ignore[operator]
                 self._futures[name] = future
             return future
 

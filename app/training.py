@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from app.markup import refused
 from app.session import Sample, Visit, Visits
 from app.settings import Settings
 from app.studio import Studio
@@ -50,7 +52,10 @@ def train(studio: Studio, visit: Visit, config: RunConfig) -> Iterator[Training]
         job = visit.begin(run(studio.model, corpus, config, mask_scope=visit.mask_scope))
         studio.answer_before(row)
         samples: list[Sample] = []
+        deadline = time.monotonic() + studio.settings.run_seconds
         for step in job:
+            if time.monotonic() > deadline:
+                visit.stop()
             if step.number % SAMPLE_EVERY == 0 or step.number in (1, config.steps) or visit.stopping:
                 samples.append(Sample(step.number, job.model.generate([question])[0]))
             yield Training(config, row, job.steps, samples, job.selections)
@@ -83,11 +88,17 @@ def make_rule(rule: dict[str, Any], strategy: str, temperature: float) -> Rule:
     """
     if strategy not in STRATEGIES:
         raise ValueError(f"The strategy {strategy!r} is unknown: choose from {', '.join(STRATEGIES)}.")
-    hard = Rule(**rule)
+    if not isinstance(rule, dict) or set(rule) - {"scorer", "kind", "cut", "keep_given"}:
+        raise ValueError("The cut is none: it has a scorer, a kind, a cut and keep_given. Move it, then try again.")
+    try:
+        hard = Rule(**rule)
+        temperature = float(temperature)
+    except TypeError as error:
+        raise ValueError("The cut holds something that is no number where one is needed: move it, and again.") from error
     if strategy == "sequence":
         return Rule(hard.scorer, "sequence")
     if strategy == "soft":
-        return Rule(hard.scorer, "soft", float(temperature), hard.keep_given)
+        return Rule(hard.scorer, "soft", temperature, hard.keep_given)
     return hard
 
 
@@ -176,7 +187,7 @@ def unlearn_endpoint(shared: Studio, visits: Visits) -> Callable[..., Iterator[d
                     },
                 }
         except ValueError as error:
-            raise gr.Error(str(error)) from error
+            raise refused(error) from error
 
     return unlearn
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.page import build_page, launch_options
+from app.page import build_page
+from app.serving import launch_options
 from app.session import Visits
 from app.settings import Settings
 from app.studio import Studio
@@ -30,7 +31,8 @@ def served(model) -> Iterator[tuple[str, Visits]]:
     visits = Visits(settings)
     page = build_page(Studio(settings, model), visits)
     port = free_port()
-    page.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_options())
+    options = launch_options(settings, visits)
+    page.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **options)
     yield f"http://127.0.0.1:{port}", visits
     page.close()
     direct.undo()

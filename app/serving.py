@@ -1,0 +1,89 @@
+"""Serving the page: what `launch` is told, what `/health` says, and an orderly end."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from app.guard import Guard
+from app.logs import log_to_stderr
+from app.session import Visits
+from app.settings import Settings
+from app.theme import FORGET_LENS
+from attribution.version import commit, stamp
+
+log = logging.getLogger(__name__)
+
+
+def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
+    """What `launch` is given: the look, the guard before every request, and none of Gradio's own doors."""
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    guard = Middleware(Guard, settings=settings, health=Health(visits), arrived=visits.arrived)
+    return {
+        "theme": FORGET_LENS,
+        "head": f"<style>{style}</style>",
+        "footer_links": ["api"],
+        "ssr_mode": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "share": False,
+        "allowed_paths": [],
+        # Uploads lie in Gradio's own folder; nothing beside them is ever handed out.
+        "blocked_paths": [str(Path(__file__).resolve().parent.parent)],
+        "max_file_size": settings.max_upload_mb * 1024**2,
+        "state_session_capacity": settings.max_visits,
+        "app_kwargs": {"middleware": [guard]},
+        "auth": settings.accounts,
+        "mcp_server": settings.mcp,
+        "root_path": settings.root_path or None,
+    }
+
+
+class Health:
+    """What `/health` answers: that the page is there, and how much it holds."""
+
+    def __init__(self, visits: Visits) -> None:
+        self._visits = visits
+        self._started = time.monotonic()
+
+    def __call__(self) -> dict[str, Any]:
+        return {
+            "status": "ok",
+            **stamp(),
+            "seconds": round(time.monotonic() - self._started),
+            "visits": len(self._visits),
+            "training": self._visits.training,
+            "peak_memory_mb": peak_memory_mb(),
+        }
+
+
+def peak_memory_mb() -> int:
+    """The most memory that this process has held, in megabytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Bytes on macOS, kilobytes elsewhere.
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
+
+
+def serve(page: gr.Blocks, settings: Settings, visits: Visits) -> None:
+    """Serve until SIGTERM or Ctrl-C; then runs end after their step and the server closes."""
+    log_to_stderr(settings.log_level)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        log.info("stopping", extra={"visits": len(visits)})
+        visits.close_all()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    log.info("starting", extra={"version": stamp()["version"], "commit": commit()})
+    page.launch(**launch_options(settings, visits))
+    visits.close_all()
+    log.info("stopped")

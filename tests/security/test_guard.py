@@ -1,0 +1,259 @@
+"""The guard before every request: closed doors, sizes, rates, headers. Driven without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from app.guard import DEEPEST, Guard, address_of, deeper, door_of, names_address
+from app.logs import JsonLines
+from app.rates import Rates
+from app.session import Visits
+from app.settings import Settings
+
+JOIN = "/gradio_api/queue/join"
+
+
+class Inner:
+    """The application behind the guard: says what reached it."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        parts = []
+        while True:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            if not message.get("more_body"):
+                break
+        self.bodies.append(b"".join(parts))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-frame-options", b"ALLOWALL")]})
+        await send({"type": "http.response.body", "body": b"inside"})
+
+
+class Caller:
+    """Asks the guard the way a server would."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.inner, self.arrivals = Inner(), []  # type: ignore[var-annotated]
+        self.guard = Guard(
+            self.inner, Settings(**limits), lambda: {"status": "ok"}, lambda *who: self.arrivals.append(who)
+        )
+
+    def ask(
+        self, path: str, body: bytes = b"", method: str = "POST", size: int | None = None, client: str = "10.0.0.1"
+    ) -> tuple[int, bytes, dict[bytes, bytes]]:
+        """(status, body, headers); the body comes in chunks of 1,000 bytes."""
+        chunks = [body[i : i + 1000] for i in range(0, len(body), 1000)] or [b""]
+        waiting = [{"type": "http.request", "body": c, "more_body": k + 1 < len(chunks)} for k, c in enumerate(chunks)]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        headers = [] if size is None else [(b"content-length", str(size).encode())]
+        scope = {"type": "http", "path": path, "method": method, "headers": headers, "client": (client, 1)}
+        asyncio.run(self.guard(scope, receive, send))
+        return sent[0]["status"], sent[1]["body"], dict(sent[0]["headers"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=/etc/passwd",
+        "/gradio_api/file=http://169.254.169.254/latest/meta-data",
+        "/gradio_api/file/app.py",
+        "/gradio_api/proxy=https://somebody.hf.space/file=x",
+        "/gradio_api/component_server",
+        "/gradio_api/process_recording",
+        "/gradio_api/vibe-code/",
+        "/gradio_api/custom_component/1/client/component/index.js",
+        "/gradio_api/stream/abc/1/2/playlist.m3u8",
+        "/gradio_api/deep_link",
+        "/gradio_api/runs",
+        "/monitoring",
+        "/monitoring/summary",
+        "/gradio_api/dev/reload",
+        "/static/../app.py",
+        "/assets/..%2f..\\app.py",
+        "/assets/../../app/settings.py",
+        "/.git/config",
+        "/app.py",
+    ],
+)
+def test_doors_that_the_page_does_not_need_are_closed(path: str) -> None:
+    caller = Caller()
+    for method in ("GET", "HEAD", "POST"):
+        assert caller.ask(path, method=method)[0] == 404
+    assert caller.inner.bodies == []
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(max_size=60), st.sampled_from(["", "/gradio_api/", "/assets/", "/static/", "/gradio_api/call/"]))
+@example("file=/etc/passwd", "/gradio_api/")
+@example("a/../../b", "/assets/")
+def test_no_path_opens_a_door_to_files_or_addresses(text: str, start: str) -> None:
+    path = start + text
+    if door_of(path) is not None:
+        assert ".." not in path and "=" not in path and "://" not in path and "\\" not in path and "\0" not in path
+
+
+def test_what_the_page_needs_goes_through_with_its_headers() -> None:
+    caller = Caller()
+    status, body, headers = caller.ask(JOIN, b'{"session_hash": "abc", "data": ["x"]}')
+    assert (status, body) == (200, b"inside")
+    assert caller.inner.bodies == [b'{"session_hash": "abc", "data": ["x"]}']
+    assert caller.arrivals == [("abc", "10.0.0.1")]
+    policy = headers[b"content-security-policy"].decode()
+    assert "object-src 'none'" in policy and "frame-ancestors 'self' https://huggingface.co" in policy
+    assert "http://" not in policy and "connect-src 'self' data: blob:;" in policy
+    assert headers[b"x-content-type-options"] == b"nosniff" and headers[b"referrer-policy"] == b"no-referrer"
+
+
+def test_refusals_carry_the_headers_too() -> None:
+    assert b"content-security-policy" in Caller().ask("/nothing")[2]
+
+
+@pytest.mark.parametrize("size", [5000, None])
+def test_a_request_beyond_the_limit_is_refused_declared_or_not(size: int | None) -> None:
+    caller = Caller(max_request_kb=1)
+    status, body, _ = caller.ask(JOIN, b"x" * 5000, size=size)
+    assert status == 413 and b"at most" in body and caller.inner.bodies == []
+    assert caller.ask(JOIN, b'{"data": []}')[0] == 200
+
+
+def test_uploads_have_their_own_limit_and_can_be_off() -> None:
+    caller = Caller(max_upload_mb=1, max_request_kb=1)
+    assert caller.ask("/gradio_api/upload", b"x" * 500_000)[0] == 200
+    assert caller.ask("/gradio_api/upload", b"x" * 1_200_000)[0] == 413
+    assert Caller(data=("tofu",)).ask("/gradio_api/upload", b"x")[0] == 403
+    assert Caller(mcp=False).ask("/gradio_api/mcp/", b"{}")[0] == 404
+
+
+def test_an_address_that_asks_too_often_waits_and_others_do_not() -> None:
+    caller = Caller(requests_per_minute=3)
+    codes = [caller.ask(JOIN, b"{}")[0] for _ in range(5)]
+    assert codes == [200, 200, 200, 429, 429]
+    assert caller.ask(JOIN, b"{}", client="10.0.0.2")[0] == 200
+    assert caller.ask("/config", method="GET")[0] == 200, "reading is not counted"
+
+
+def test_a_bucket_fills_again_and_buckets_are_bounded() -> None:
+    now = [0.0]
+    rates = Rates(60, keys=10, clock=lambda: now[0])
+    assert [rates.take("a") for _ in range(60)] == [0.0] * 60
+    assert rates.take("a") == pytest.approx(1.0)
+    now[0] = 1.5
+    assert rates.take("a") == 0.0 and rates.take("a") > 0
+    for i in range(1000):
+        rates.take(str(i))
+    assert len(rates._buckets) == 10
+
+
+FILE = {"path": "/tmp/gradio/x/rows.csv", "meta": {"_type": "gradio.FileData"}}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "http://169.254.169.254/latest",
+        "HTTPS://example.org/rows.csv",
+        "file:///etc/passwd",
+        "ftp://host/x",
+        " https://x",
+        "//host/x",
+    ],
+)
+def test_a_file_given_by_its_address_is_never_fetched(path: str) -> None:
+    caller = Caller()
+    content = {"session_hash": "a", "data": [1, {"deep": [{**FILE, "path": path}]}]}
+    status, body, _ = caller.ask(JOIN, json.dumps(content).encode())
+    assert status == 400 and b"fetches nothing" in body and caller.inner.bodies == []
+    # The same, its letters written as escapes.
+    escaped = json.dumps(content).replace("path", "p\\u0061th").encode()
+    assert caller.ask(JOIN, escaped)[0] == 400
+    assert not names_address({"data": [FILE]})
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(json_values | st.binary(max_size=200))
+def test_any_body_is_answered_and_never_a_fault(content: Any) -> None:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    status, answer, _ = Caller().ask(JOIN, body)
+    assert status in (200, 400) and b"Traceback" not in answer
+
+
+def test_deep_and_broken_bodies() -> None:
+    caller = Caller()
+    assert caller.ask(JOIN, b"[" * 100_000)[0] == 400
+    assert caller.ask(JOIN, b"[" * 200 + b"]" * 200)[0] == 400
+    assert caller.ask(JOIN, b"\xff\xfe{}")[0] == 400
+    assert not deeper([[1]], 2) and deeper([[[1]]], 2) and not deeper({}, DEEPEST)
+
+
+def test_forwarded_addresses_count_only_from_our_own_proxies() -> None:
+    claimed = [(b"x-forwarded-for", b"6.6.6.6, 1.2.3.4")]
+    scope = {"client": ("127.0.0.1", 1), "headers": claimed}
+    assert address_of(scope, 0) == "127.0.0.1", "nobody in front of us: whoever writes the header lies"
+    assert address_of(scope, 1) == "1.2.3.4"
+    assert address_of(scope, 2) == "6.6.6.6"
+    assert address_of(scope, 3) == "127.0.0.1"
+
+
+def test_logs_are_json_and_hold_neither_texts_nor_addresses(caplog: pytest.LogCaptureFixture) -> None:
+    caller = Caller()
+    with caplog.at_level(logging.DEBUG, logger="app"):
+        caller.ask(JOIN, b'{"session_hash": "hush", "data": ["a visitor\'s secret"]}', client="203.0.113.9")
+        caller.ask("/a%20secret", method="GET")
+    lines = [JsonLines().format(record) for record in caplog.records]
+    assert len(lines) == 2
+    for line in lines:
+        assert {"time", "level", "event", "route", "status", "ms"} <= set(json.loads(line))
+        assert "secret" not in line and "203.0.113.9" not in line and "hush" not in line
+    try:
+        raise RuntimeError("a visitor's secret")
+    except RuntimeError:
+        record = logging.LogRecord("app", logging.ERROR, "", 0, "failed", None, __import__("sys").exc_info())
+    written = json.loads(JsonLines().format(record))
+    assert written["fault"] == "RuntimeError" and "secret" not in json.dumps(written)
+
+
+def test_health_answers_whatever_the_rest_does() -> None:
+    status, body, _ = Caller().ask("/health", method="GET")
+    assert status == 200 and json.loads(body) == {"status": "ok"}
+
+
+def test_an_address_with_many_tabs_makes_room_before_others_do() -> None:
+    visits = Visits(Settings(max_visits=4))
+    visits.arrived("lonely", "10.0.0.2")
+    lonely = visits.of("lonely")
+    for i in range(50):
+        visits.arrived(f"flood{i}", "10.0.0.1")
+        visits.of(f"flood{i}")
+    assert visits.of("lonely") is lonely
+    assert len(visits) == 4 and len(visits._addresses) <= 32
+
+
+def test_a_session_name_has_a_limit() -> None:
+    visits = Visits(Settings())
+    visits.arrived("x" * 10_000, "a")
+    with pytest.raises(ValueError, match="at most 100"):
+        visits.of("x" * 10_000)
+    assert len(visits) == 0 and not visits._addresses
