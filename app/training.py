@@ -94,7 +94,7 @@ def make_rule(rule: dict[str, Any], strategy: str, temperature: float) -> Rule:
         hard = Rule(**rule)
         temperature = float(temperature)
     except TypeError as error:
-        raise ValueError("The cut holds something that is no number where one is needed: move it, and again.") from error
+        raise ValueError("The cut holds something that is no number: move it, then try again.") from error
     if strategy == "sequence":
         return Rule(hard.scorer, "sequence")
     if strategy == "soft":
