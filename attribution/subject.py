@@ -24,7 +24,9 @@ STOP_WORDS = frozenset(
 )
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*", re.UNICODE)
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
-_QUOTED = re.compile(r"""(?<!\w)(?:"[^"]+"|“[^”]+”|[‘'].+?[’'](?!\w))""")
+_QUOTED = re.compile(
+    r"""(?<!\w)(?:"[^"]+"|“[^”]+”|«[^»]+»|„[^“”]+[“”]|[‘'].+?[’'](?!\w))|「[^」]+」|『[^』]+』|《[^》]+》"""
+)
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -70,6 +72,11 @@ def words(text: str) -> list[Word]:
         word = _POSSESSIVE.sub("", match.group())
         found.append(Word(word, match.start(), match.start() + len(word)))
     return found
+
+
+def quotations(text: str) -> list[tuple[int, int]]:
+    """Character ranges between quotation marks, the marks included; an apostrophe inside a word is none."""
+    return [match.span() for match in _QUOTED.finditer(text)]
 
 
 def find_subject(example: Example) -> Subject:
@@ -140,7 +147,7 @@ class _Name:
 def _name_candidates(prompt: str, answer_keys: set[str]) -> list[_Name]:
     prompt_words = words(prompt)
     index_of = {word.start: index for index, word in enumerate(prompt_words)}
-    quoted = [match.span() for match in _QUOTED.finditer(prompt)]
+    quoted = quotations(prompt)
     names = []
     for run in _capitalised_runs(prompt, prompt_words):
         start, end = run[0].start, run[-1].end
