@@ -1,4 +1,4 @@
-"""The shell: `python -m unlearn` runs one unlearning pass, and the commands `fit`, `evaluate` and `stress`."""
+"""The shell: `python -m unlearn` runs one unlearning pass, and the commands `fit`, `arms`, `evaluate`, `stress`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from attribution.learned import SCORER_FILE
 from attribution.loading import load_model
 from unlearn.atwu import AtwuConfig, Fit
 from unlearn.corpus import Corpus
+from unlearn.diagnostics import Diagnostics
 from unlearn.loop import Run, run
 from unlearn.metrics import SPLITS, Evaluation, evaluate
 from unlearn.presets import listing
+from unlearn.shell import arms as arms_command
 from unlearn.shell import evaluate as evaluate_command
 from unlearn.shell import stress as stress_command
 from unlearn.shell.common import add_corpus_options, check_writable, read_corpus
 from unlearn.shell.settings import add_run_options, config_from
 
 log = logging.getLogger("unlearn")
-COMMANDS = {"evaluate": evaluate_command.run, "stress": stress_command.run}
+COMMANDS = {"arms": arms_command.run, "evaluate": evaluate_command.run, "stress": stress_command.run}
 
 
 def run_parser() -> argparse.ArgumentParser:
@@ -37,6 +39,9 @@ def run_parser() -> argparse.ArgumentParser:
     parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
     add_corpus_options(parse)
     add_run_options(parse)
+    parse.add_argument(
+        "--diagnostics", action="store_true", help="log gradients, update size and signal to noise of every step"
+    )
     parse.add_argument("--json", type=Path, metavar="FILE", help="write config, steps, metrics and answers here")
     parse.add_argument(
         "--save", type=Path, metavar="DIR", help="write the model that has forgotten here, for transformers"
@@ -109,6 +114,8 @@ def _run(options: argparse.Namespace) -> None:
     corpus = read_corpus(options)
     model = load_model(options.model)
     job = run(model, corpus, config, mask_scope=options.mask_scope)
+    if options.diagnostics:
+        job.observer = Diagnostics(job)
     selected = sum(sum(selection.kept) for selection in job.selections)
     total = sum(len(selection.weights) for selection in job.selections)
     log.info("Selected %d of %d answer tokens in %d rows.", selected, total, len(corpus.forget))

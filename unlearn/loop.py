@@ -25,6 +25,7 @@ from attribution.learned import LinearScorer
 from attribution.selection import Selection
 from unlearn.config import RunConfig
 from unlearn.corpus import Corpus
+from unlearn.diagnostics import Diagnostics, StepDiagnostics
 from unlearn.labels import LabelBatch, Reading, Target, Totals, label_batch, totals, uniform_target, with_reference
 from unlearn.metrics import Probe, Prober
 from unlearn.objectives import objective, retention
@@ -50,6 +51,7 @@ class Step:
         seconds_left: estimate for the steps to come.
         probe: recall and structure on a few fixed rows, every `probe_every` steps and after the last.
         scorer_loss: J of the scorer that the run learns (ATWU); None where it learns none.
+        diagnostics: gradients, update size and signal to noise, where the run is observed.
     """
 
     number: int
@@ -61,6 +63,7 @@ class Step:
     seconds_left: float
     probe: Probe | None = None
     scorer_loss: float | None = None
+    diagnostics: StepDiagnostics | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; the number is called `step`."""
@@ -78,6 +81,7 @@ class Run:
         steps: the steps so far.
         seconds: training time so far.
         stopped: whether it ended early.
+        observer: watches every step, where one is set (`unlearn.diagnostics.Diagnostics`).
     """
 
     def __init__(self, model: LanguageModel, corpus: Corpus, config: RunConfig, **score_options: Any) -> None:
@@ -87,6 +91,7 @@ class Run:
         self.steps: list[Step] = []
         self.seconds = 0.0
         self.stopped = False
+        self.observer: Diagnostics | None = None
         self._stop = False
         if config.learn == "refit":
             score_options["linear_scorer"] = self._refit(score_options)
@@ -162,7 +167,11 @@ class Run:
             rows = next(forget_order)
             self.weighting.refresh(self.model, rows, number)
             forget_loss, forget_nll = self._forget(rows, next(refusal_order))
+            if self.observer:
+                self.observer.forgot(rows)
             retain_loss = self._retain(next(retain_order))
+            if self.observer:
+                self.observer.kept()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -178,6 +187,7 @@ class Run:
                 seconds_left=self.seconds / number * (config.steps - number),
                 probe=self._probe(number),
                 scorer_loss=learner.loss if learner else None,
+                diagnostics=self.observer.stepped() if self.observer else None,
             )
             if not math.isfinite(step.forget_loss + step.retain_loss):
                 raise ValueError(

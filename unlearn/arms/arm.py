@@ -1,0 +1,135 @@
+"""What an arm is: a run with a name, which may be a control of another one."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from attribution.registry import SCORERS, did_you_mean
+from attribution.selection import Rule
+from unlearn.config import RunConfig
+from unlearn.presets import HARD_SHARE, PRESETS, SOFT_TEMPERATURE
+
+CONTROLS = {
+    "random": "as many tokens, drawn at random",
+    "permuted": "the same scores, shuffled inside each answer",
+    "inverse": "as many tokens, lowest scores first",
+    "others": "exactly the tokens that the reference leaves out, but for what the prompt gives",
+    "oracle": "the marked facts alone: the ceiling",
+    "sequence": "every token, the end included",
+    "sequence-matched": "every token, stopped where the weights have moved as far as the reference's",
+}
+STRATEGIES = {"hard": ("top", HARD_SHARE), "soft": ("soft", SOFT_TEMPERATURE)}
+# Two shares that add up to 1 round a half up both; a hair less, and they share no token.
+_HAIR = 1e-9
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One run of a comparison; its seed is set by the trial.
+
+    Attributes:
+        name: as it was asked for.
+        title: what it does, in words.
+        config: the run.
+        options: fields of `attribution.ScoreOptions`.
+        matches: name of the arm whose |delta theta| it stops at, None for none.
+    """
+
+    name: str
+    title: str
+    config: RunConfig
+    options: dict[str, Any] = field(default_factory=dict)
+    matches: str | None = None
+
+
+def parse_arms(names: Sequence[str], reference: str) -> list[Arm]:
+    """Arms from their names, the reference first.
+
+    A name is one of
+        a preset, such as `ours` or `etw`;
+        a control of the reference (`CONTROLS`), which differs from it in the tokens alone;
+        a scorer, such as `masking`, or a scorer and a strategy, such as `fused/soft`: the reference with other tokens;
+    and any of them with changes to the run: `etw+learning_rate=1e-4+steps=40`, `ours+top=0.25`.
+
+    Raises:
+        ValueError: an unknown name or setting, a reference that is itself a control, or a name given twice.
+    """
+    if _base(reference) in CONTROLS:
+        raise ValueError(f"The reference {reference!r} is a control itself: name the arm that it should control.")
+    # A reference by a scorer's name is the default preset with other tokens.
+    first = _parse(reference, PRESETS["ours"].config, None)
+    wanted = [name for name in names if name != reference]
+    if len(set(wanted)) < len(wanted):
+        raise ValueError(f"An arm is named twice: {', '.join(sorted({n for n in wanted if wanted.count(n) > 1}))}.")
+    return [first, *(_parse(name, first.config, reference) for name in wanted)]
+
+
+def _base(name: str) -> str:
+    return name.split("+")[0]
+
+
+def _parse(name: str, reference: RunConfig, reference_name: str | None) -> Arm:
+    base, *changes = name.split("+")
+    arm = _known(base, reference, reference_name)
+    return dataclasses.replace(arm, name=name, config=_changed(arm.config, changes, name))
+
+
+def _known(name: str, reference: RunConfig, reference_name: str | None) -> Arm:
+    if name in PRESETS:
+        return Arm(name, PRESETS[name].title, dataclasses.replace(PRESETS[name].config, probe_every=0))
+    # A control scores once: what it controls for is the choice of tokens.
+    given = dataclasses.replace(reference, learn="given", score_every=0, probe_every=0)
+    rule = given.rule
+    if name in ("sequence", "sequence-matched"):
+        config = dataclasses.replace(given, rule=Rule(rule.scorer, "sequence", rule.cut, rule.keep_given))
+        matches = reference_name if name == "sequence-matched" else None
+        return Arm(name, CONTROLS[name], config, matches=matches)
+    if name in ("permuted", "inverse", "others"):
+        scorer = "permuted" if name == "permuted" else "inverse"
+        changed = dataclasses.replace(rule, scorer=scorer)
+        if name == "others":
+            if rule.kind != "top":
+                raise ValueError(f"The arm 'others' needs a reference that selects a top share, not {rule.kind!r}.")
+            changed = dataclasses.replace(changed, cut=max(_HAIR, 1 - rule.cut - _HAIR))
+        return Arm(name, CONTROLS[name], dataclasses.replace(given, rule=changed), {"of": rule.scorer})
+    scorer, _, strategy = name.partition("/")
+    scorers = [info.name for info in SCORERS]
+    if scorer not in scorers or strategy not in ("", *STRATEGIES):
+        known = [*PRESETS, *CONTROLS, *scorers]
+        raise ValueError(
+            f"The arm {name!r} is unknown{did_you_mean(name, known)} Choose a preset ({', '.join(PRESETS)}), a control "
+            f"({', '.join(CONTROLS)}), or a scorer ({', '.join(scorers)}), with /hard or /soft behind it if you like."
+        )
+    kind, cut = STRATEGIES[strategy] if strategy else (rule.kind, rule.cut)
+    changed = Rule(scorer, kind, cut, rule.keep_given)  # type: ignore[arg-type]
+    if scorer == "oracle":
+        # All marked tokens, however many: a share would leave some out or draw others in.
+        changed = Rule("oracle", "threshold", 0.5, rule.keep_given)
+    return Arm(name, CONTROLS.get(name, f"tokens by {name}"), dataclasses.replace(given, rule=changed))
+
+
+def _changed(config: RunConfig, changes: Sequence[str], name: str) -> RunConfig:
+    settings = [entry.name for entry in dataclasses.fields(RunConfig) if entry.name not in ("rule", "scorer_settings")]
+    for change in changes:
+        key, _, text = change.partition("=")
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = text
+        if key in ("top", "tau"):
+            kind = "top" if key == "top" else "soft"
+            config = dataclasses.replace(config, rule=dataclasses.replace(config.rule, kind=kind, cut=value))  # type: ignore[arg-type]
+        elif key == "objective":
+            config = config.with_objective(value)
+        elif key in settings and key not in ("seed", "probe_every"):
+            config = dataclasses.replace(config, **{key: value})
+        else:
+            raise ValueError(
+                f"The arm {name!r} changes {key!r}, which is no setting{did_you_mean(key, settings)} "
+                f"Choose from top, tau, {', '.join(settings)}."
+            )
+    return config

@@ -1,0 +1,300 @@
+"""One arm under one seed: trained, and measured along the way."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from attribution.language_model import LanguageModel
+from attribution.rows import Row
+from unlearn.arms.arm import Arm
+from unlearn.corpus import Corpus
+from unlearn.diagnostics import Diagnostics, update_size
+from unlearn.loop import Run
+from unlearn.metrics import RETAIN_ROWS, ask, evaluation_rows
+from unlearn.metrics.recall import read
+from unlearn.metrics.rouge import rouge_l_recalls
+from unlearn.metrics.tofu import forget_quality, log_probabilities_with_wrong, truth_ratio
+
+log = logging.getLogger(__name__)
+FIRST_POINT = 5
+VERSION = 1
+
+Sums = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model on its way.
+
+    Attributes:
+        step: optimiser steps so far.
+        update_size: |delta theta|, the Euclidean distance of all weights from the original's.
+        sums: by figure, a sum for each group of rows; over `Trial.counts` it is the figure.
+    """
+
+    step: int
+    update_size: float
+    sums: Sums
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One arm under one seed.
+
+    Attributes:
+        arm, title, seed: which.
+        setup: everything that decides the result, as plain JSON.
+        counts: by figure, n for each group of rows: an author, or a row that has none.
+        groups: by figure, the names of the groups.
+        points: along the run, the original model first; the last one is the result.
+        selected, tokens: forget tokens with any weight when the run began, and all of them.
+        seconds: training time.
+        forget_quality: p, D and n of the KS test of the result's truth ratios against the retrained model's; empty
+            where there is no such model.
+        note: what a person should know about this trial.
+        diagnostics: per step, where asked for.
+    """
+
+    arm: str
+    title: str
+    seed: int
+    setup: dict[str, Any]
+    counts: Sums
+    groups: dict[str, list[str]]
+    points: tuple[Point, ...]
+    selected: int
+    tokens: int
+    seconds: float
+    forget_quality: dict[str, float] = field(default_factory=dict)
+    note: str = ""
+    diagnostics: tuple[dict[str, Any], ...] = ()
+
+    def figures(self, point: Point) -> dict[str, float]:
+        """Every figure over all groups."""
+        return {name: sum(sums) / sum(self.counts[name]) for name, sums in point.sums.items()}
+
+    def save(self, path: Path) -> None:
+        """Write all of it, or nothing."""
+        unfinished = path.with_suffix(".part")
+        unfinished.write_text(json.dumps(dataclasses.asdict(self), allow_nan=False), encoding="utf-8")
+        os.replace(unfinished, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Trial:
+        """Read what `save` wrote. ValueError when it is something else."""
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            points = tuple(Point(**point) for point in record.pop("points"))
+            return cls(**{**record, "points": points, "diagnostics": tuple(record["diagnostics"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{str(path)!r} holds no trial ({error}): delete it, and it is made again.") from None
+
+
+def point_steps(steps: int, points: int) -> list[int]:
+    """At most `points` step numbers up to the last, denser early, where forgetting is fastest.
+
+    >>> point_steps(80, 6)
+    [5, 9, 15, 26, 46, 80]
+    """
+    spaced = np.geomspace(min(FIRST_POINT, steps), steps, points)
+    return sorted({int(step) for step in spaced.round()})
+
+
+class Measure:
+    """The figures of a model on a corpus, as sums over groups of rows.
+
+    `{split}_recall` is fact recall in greedy answers (per fact); where the rows to forget have no marked facts it is
+    `{split}_rouge_l` (per row). `structure` and `subject` are mean probabilities of tokens outside facts and of the
+    subject, on rows to forget.
+    """
+
+    def __init__(self, corpus: Corpus, retain_rows: int = RETAIN_ROWS) -> None:
+        self.rows: Mapping[str, tuple[Row, ...]] = {
+            split: tuple(row for row in rows if row.example.prompt)
+            for split, rows in evaluation_rows(corpus, retain_rows).items()
+        }
+        if not self.rows["forget"]:
+            raise ValueError("Arms are compared on answers to questions, and the rows to forget have none.")
+        self.marked = any(row.facts for row in self.rows["forget"])
+        self.kind = "recall" if self.marked else "rouge_l"
+
+    def __call__(self, model: LanguageModel) -> tuple[dict[str, list[str]], Sums, Sums]:
+        """(groups, sums, counts), each by figure."""
+        found: dict[str, dict[str, list[float]]] = {}
+
+        def add(figure: str, row: int, split: str, value: float, n: float) -> None:
+            author = self.rows[split][row].author
+            group = f"row {row}" if author is None else f"author {author}"
+            total = found.setdefault(figure, {}).setdefault(group, [0.0, 0.0])
+            total[0] += value
+            total[1] += n
+
+        for split, rows in self.rows.items():
+            answers = ask(model, split, rows)
+            if self.marked:
+                for i, answer in enumerate(answers):
+                    if answer.facts:
+                        add(f"{split}_recall", i, split, answer.recalled, len(answer.facts))
+            else:
+                recalls = rouge_l_recalls([a.truth for a in answers], [a.answer for a in answers])
+                for i, recall in enumerate(recalls):
+                    if recall is not None:
+                        add(f"{split}_rouge_l", i, split, recall, 1)
+        if self.marked:
+            reading = read(model, self.rows["forget"])
+            for figure, kind in (("structure", None), ("subject", "subject")):
+                for i, row in enumerate(self.rows["forget"]):
+                    values = reading.row_of_kind(i, kind) if row.example.spans else []
+                    if values:
+                        add(figure, i, "forget", sum(values), len(values))
+        groups = {figure: list(by_group) for figure, by_group in found.items()}
+        sums = {figure: [total[0] for total in by_group.values()] for figure, by_group in found.items()}
+        counts = {figure: [total[1] for total in by_group.values()] for figure, by_group in found.items()}
+        return groups, sums, counts
+
+
+class Bench:
+    """Where trials are made: a model, what it is to forget, and how it is measured.
+
+    Attributes:
+        model, corpus: of every trial; the model is left as it is.
+        reference: the model retrained without the rows to forget, for forget quality; None for none.
+        points: how often a run is measured on its way.
+        diagnostics: log `unlearn.diagnostics` at every step.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        corpus: Corpus,
+        reference: LanguageModel | None = None,
+        points: int = 6,
+        retain_rows: int = RETAIN_ROWS,
+        diagnostics: bool = False,
+    ) -> None:
+        if points < 2:
+            raise ValueError(f"points must be at least 2, not {points}: the first and the last.")
+        self.model = model
+        self.corpus = corpus
+        self.reference = reference
+        self.points = points
+        self.retain_rows = retain_rows
+        self.diagnostics = diagnostics
+        self.measure = Measure(corpus, retain_rows)
+        self._original: tuple[dict[str, list[str]], Sums, Sums] | None = None
+        self._ratios: list[float] = []
+
+    def setup(self, arm: Arm, seed: int) -> dict[str, Any]:
+        """Everything that decides a trial's result, as plain JSON."""
+        config = dataclasses.replace(arm.config, seed=seed).to_dict()
+        made = {
+            "version": VERSION,
+            "model": self.model.name,
+            "corpus": self.corpus.name,
+            "forget_rows": len(self.corpus.forget),
+            "points": self.points,
+            "retain_rows": self.retain_rows,
+            "config": config,
+            "options": arm.options,
+            "matches": arm.matches,
+        }
+        return json.loads(json.dumps(made))
+
+    def trial(self, arm: Arm, seed: int, size: float | None = None) -> Trial:
+        """Train and measure.
+
+        Args:
+            size: |delta theta| of the arm that this one `matches`, under the same seed.
+
+        Raises:
+            ValueError: the size to match is missing, or the run cannot start.
+        """
+        if arm.matches and size is None:
+            raise ValueError(f"{arm.name!r} stops at the update size of {arm.matches!r}: run that one first.")
+        config = dataclasses.replace(arm.config, seed=seed)
+        job = Run(self.model, self.corpus, config, **arm.options)
+        if self.diagnostics:
+            job.observer = Diagnostics(job)
+        kept = [mark for selection in job.selections for mark in selection.kept]
+        if self._original is None:
+            self._original = self.measure(self.model)
+        groups, sums, counts = self._original
+        points, note = [Point(0, 0.0, sums)], ""
+        due = set(point_steps(config.steps, self.points))
+        try:
+            for number in _steps(job, size):
+                if number in due and not job.stopped:
+                    points.append(self._point(job, number))
+        except ValueError as error:
+            # The loss is no longer a number: the run ends here, and what it reached is its result.
+            note = str(error)
+        if size is not None and not note:
+            note = _matched(job, size)
+        broken = not math.isfinite(update_size(self.model, job.model))
+        if not broken and (size is not None or points[-1].step < len(job.steps)):
+            points.append(self._point(job, len(job.steps)))
+        return Trial(
+            arm=arm.name,
+            title=arm.title,
+            seed=seed,
+            setup=self.setup(arm, seed),
+            counts=counts,
+            groups=groups,
+            points=tuple(points),
+            selected=sum(kept),
+            tokens=len(kept),
+            seconds=job.seconds,
+            forget_quality={} if broken else self._forget_quality(job.model),
+            note=note,
+            diagnostics=tuple(dataclasses.asdict(step.diagnostics) for step in job.steps if step.diagnostics),
+        )
+
+    def _point(self, job: Run, number: int) -> Point:
+        _, sums, _ = self.measure(job.model)
+        return Point(number, update_size(self.model, job.model), sums)
+
+    def _forget_quality(self, model: LanguageModel) -> dict[str, float]:
+        if self.reference is None or not any(row.perturbed for row in self.corpus.forget):
+            return {}
+        if not self._ratios:
+            self._ratios = _truth_ratios(self.reference, self.corpus)
+        mine = _truth_ratios(model, self.corpus)
+        distance, p = forget_quality(mine, self._ratios)
+        return {"p": p, "d": distance, "n": len(mine)}
+
+
+def _truth_ratios(model: LanguageModel, corpus: Corpus) -> list[float]:
+    return [truth_ratio(*logs) for logs in log_probabilities_with_wrong(model, corpus.forget) if logs is not None]
+
+
+def _steps(job: Run, size: float | None) -> Iterator[int]:
+    """Step numbers of the run; with a size, it ends on the first step where |delta theta| is at least that."""
+    for step in job:
+        if size is not None and not job.stopped and update_size(job.base, job.model) >= size:
+            job.stop()
+            job.stopped = True
+        yield step.number
+
+
+def _matched(job: Run, size: float) -> str:
+    """Scale delta theta to the size, and say by how much: down a little after a stop, up where a run fell short."""
+    have = update_size(job.base, job.model)
+    factor = size / have
+    with torch.no_grad():
+        for mine, original in zip(job.model.model.parameters(), job.base.model.parameters(), strict=True):
+            start = original.to(mine)
+            mine.copy_(start + factor * (mine - start))
+    if factor > 1:
+        return f"|delta theta| was {have:.4g} after the last step: scaled up {factor:.3f} times to {size:.4g}."
+    return f"Stopped after step {len(job.steps)}, scaled {factor:.3f} times to |delta theta| {size:.4g}."
