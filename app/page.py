@@ -29,6 +29,8 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 SCORING: dict[str, Any] = {"concurrency_id": "score"}
 TRAINING: dict[str, Any] = {"concurrency_id": "train"}
 QUIET: dict[str, Any] = {**PRIVATE, "show_progress": "hidden"}
+# A choice changed again while the server still answers the one before: the last one counts.
+LATEST: dict[str, Any] = {"trigger_mode": "always_last"}
 
 
 def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
@@ -84,16 +86,18 @@ def _wire_inspect(room: InspectRoom, studio: Studio) -> None:
         [*typed, room.subject, room.shown],
         room.outputs,
         **scoring,
+        **LATEST,
     ).then(**redraw_cut)
     room.split.input(
         room.pick_split,
         [room.split, room.scope, room.shown],
         room.outputs,
         **scoring,
+        **LATEST,
     ).then(**redraw_cut)
-    room.row.input(room.pick_row, [room.split, room.row, room.scope, room.shown], room.outputs, **scoring).then(
-        **redraw_cut
-    )
+    room.row.input(
+        room.pick_row, [room.split, room.row, room.scope, room.shown], room.outputs, **scoring, **LATEST
+    ).then(**redraw_cut)
     room.lanes.subject(room.hide_words, [*typed, room.shown], room.outputs, **scoring).then(**redraw_cut)
     room.lanes.rule(**redraw_cut)
     for button, handler in ((room.save_json, room.as_json), (room.save_csv, room.as_csv)):
@@ -114,9 +118,10 @@ def _wire_unlearn(
         shown_cut,
         js=read_rule(LANES_ID),
         **QUIET,
+        **LATEST,
     )
     tab.select(room.estimated, room.steps, room.estimate, **QUIET)
-    room.steps.release(room.known_estimate, room.steps, room.estimate, **QUIET)
+    room.steps.release(room.known_estimate, room.steps, room.estimate, **QUIET, **LATEST)
     room.go.click(
         room.start,
         [*cut, room.objective, room.steps, room.rate],
@@ -132,7 +137,14 @@ def _wire_unlearn(
 
 
 def _wire_compare(room: CompareRoom) -> None:
-    gr.on([room.split.input, room.changed.input, room.size.input], room.filtered, room.view, room.outputs, **QUIET)
+    gr.on(
+        [room.split.input, room.changed.input, room.size.input],
+        room.filtered,
+        room.view,
+        room.outputs,
+        **QUIET,
+        **LATEST,
+    )
     room.previous.click(room.back, [*room.view, room.page], room.outputs, **QUIET)
     room.next.click(room.forward, [*room.view, room.page], room.outputs, **QUIET)
     for button, handler in ((room.save_json, room.as_json), (room.save_csv, room.as_csv)):

@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     """What `launch` is given: the look, the guard before every request, and none of Gradio's own doors."""
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    style, script = (Path(__file__).with_name(f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     guard = Middleware(Guard, settings=settings, health=Health(visits), arrived=visits.arrived)
     return {
         "theme": FORGET_LENS,
-        "head": f"<style>{style}</style>",
+        "head": f"<style>{style}</style><script>{script}</script>",
         "footer_links": ["api"],
         "ssr_mode": False,
         "run_history": False,

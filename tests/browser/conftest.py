@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -33,8 +34,8 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+@contextmanager
+def open_tab(browser: Browser) -> Iterator[Page]:
     """An empty tab, 1280 by 900, that reaches this machine only. A script error that nothing caught fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.route(ELSEWHERE, lambda route: route.abort())
@@ -44,3 +45,17 @@ def page(browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert not script_errors, "script errors on the page:\n" + "\n".join(script_errors)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab of the test's own."""
+    with open_tab(browser) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser: Browser) -> Iterator[Page]:
+    """One tab for all tests of a module that leave the page as they found it: opening it anew takes seconds."""
+    with open_tab(browser) as tab:
+        yield tab
