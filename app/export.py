@@ -11,6 +11,8 @@ from typing import Any
 
 from app.session import KeptRun
 from attribution import TokenScores
+from attribution.cells import QUOTING, safe_cell
+from attribution.version import VERSION, commit, stamp
 from unlearn import Corpus, Evaluation
 from unlearn.metrics import Answer
 
@@ -38,14 +40,21 @@ SAVE = """(file) => {
 }"""
 
 
+def stamped() -> str:
+    """Version and commit, for the name of a file that has no place for them inside."""
+    return f"{VERSION}-{commit()}"
+
+
 def scores_json(scores: TokenScores) -> Download:
     """A row's scores in the shape that the shell prints."""
-    return Download("forget-lens-scores.json", "application/json", scores.to_json(indent=2))
+    content = {"forget_lens": stamp(), **json.loads(scores.to_json())}
+    return Download("forget-lens-scores.json", "application/json", json.dumps(content, ensure_ascii=False, indent=2))
 
 
 def scores_csv(scores: TokenScores) -> Download:
     """A row's scores: a line per token, a column per scorer."""
-    return Download("forget-lens-scores.csv", "text/csv", scores.frame().to_csv(index_label="index"))
+    text = scores.frame().map(safe_cell).to_csv(index_label="index", quoting=QUOTING)
+    return Download(f"forget-lens-scores-{stamped()}.csv", "text/csv", text)
 
 
 def run_json(
@@ -54,6 +63,7 @@ def run_json(
     """A run: its config, steps, the weights of every forget row, and the figures that are known."""
     evaluations = {"before": before, "after": kept.evaluation, "reference": reference}
     content: dict[str, Any] = {
+        "forget_lens": stamp(),
         "config": kept.config.to_dict(),
         "seconds": kept.seconds,
         "stopped": kept.stopped,
@@ -70,18 +80,21 @@ def run_json(
 def answers_csv(number: int, rows: Sequence[tuple[Answer, Answer, Answer | None]]) -> Download:
     """Every question with its answers before, after and by the reference."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, quoting=QUOTING, lineterminator="\n")
     writer.writerow(["split", "question", "truth", "facts", "before", "after", "reference"])
     for before, after, reference in rows:
         writer.writerow(
-            [
-                before.split,
-                before.question,
-                before.truth,
-                "; ".join(before.facts),
-                before.answer,
-                after.answer,
-                reference.answer if reference else "",
-            ]
+            map(
+                safe_cell,
+                [
+                    before.split,
+                    before.question,
+                    before.truth,
+                    "; ".join(before.facts),
+                    before.answer,
+                    after.answer,
+                    reference.answer if reference else "",
+                ],
+            )
         )
-    return Download(f"forget-lens-answers-{number}.csv", "text/csv", text.getvalue())
+    return Download(f"forget-lens-answers-{number}-{stamped()}.csv", "text/csv", text.getvalue())

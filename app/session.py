@@ -222,7 +222,11 @@ class Visits:
         """Whose visit makes room: of the address that holds most places, the one unused for longest; never a run."""
         idle = [key for key, visit in self._visits.items() if not visit.busy.locked()]
         held = Counter(self._addresses.get(key, key) for key in self._visits)
-        return max(idle, key=lambda key: held[self._addresses.get(key, key)]) if idle else None
+
+        def places(key: str) -> int:
+            return held[self._addresses.get(key, key)]
+
+        return max(idle, key=places) if idle else None
 
     def _end(self, session: str) -> None:
         visit = self._visits.pop(session, None)

@@ -98,6 +98,11 @@ class Settings:
         return cls(**given)
 
     @classmethod
+    def variables(cls) -> list[str]:
+        """The names of all settings in the environment."""
+        return [_variable(entry) for entry in fields(cls)]
+
+    @classmethod
     def table(cls) -> str:
         """The settings as the Markdown table of `docs/deploy.md`."""
         lines = ["| variable | what it does | default |", "|---|---|---|"]

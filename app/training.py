@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def make_config(rule: Rule, objective: str, steps: float, rate: float, settings:
     Raises:
         ValueError: a number outside its range, or an unknown objective.
     """
-    if steps is None or steps != int(steps):
+    if steps is None or not math.isfinite(steps) or steps != int(steps):
         raise ValueError(f"The number of steps must be a whole number, not {steps}.")
     if not 1 <= steps <= settings.max_steps:
         raise ValueError(f"The number of steps must lie between 1 and {settings.max_steps} here, not {steps:g}.")

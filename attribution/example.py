@@ -63,6 +63,12 @@ class Example:
     def __post_init__(self) -> None:
         if not isinstance(self.prompt, str) or not isinstance(self.answer, str):
             raise ValueError("Prompt and answer must be text.")
+        for what, text in (("prompt", self.prompt), ("answer", self.answer), ("subject", self.subject or "")):
+            if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):
+                raise ValueError(
+                    f"The {what} holds half a character (a lone surrogate), which is no text: copy it again from where "
+                    "it is shown whole."
+                )
         if not self.answer.strip():
             raise ValueError("The answer is empty: type the text whose tokens you want to score.")
         if self.window is not None and (self.prompt or self.window < 0):

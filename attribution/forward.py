@@ -172,7 +172,11 @@ def statistics(
 def log_probs(model: LanguageModel, passes: Sequence[Pass], batch_tokens: int) -> list[Tensor]:
     """log p of every pass's labels in nats, `[len(at)]` each, in order."""
     # What stands after the last predicting state changes nothing: attention is causal.
-    passes = [replace(one, ids=one.ids[: max(one.at) + 1]) for one in passes]
+    ends = [max(one.at) + 1 for one in passes]
+    passes = [
+        replace(one, ids=one.ids[:end], hidden=tuple(key for key in one.hidden if key < end))
+        for one, end in zip(passes, ends, strict=True)
+    ]
     results: list[Tensor] = [torch.empty(0)] * len(passes)
     with torch.inference_mode():
         for batch in by_length([len(one.ids) for one in passes], batch_tokens):

@@ -95,20 +95,29 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Record]]:
                 continue
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(
-                    f"Line {number} of {str(path)!r} is not JSON ({error.msg}): one object a line is needed."
+                    f"Line {number} of {str(path)!r} is not JSON ({_json_fault(error)}): one object a line is needed."
                 ) from error
             if not isinstance(record, dict):
                 raise ValueError(f"Line {number} of {str(path)!r} is no JSON object.")
             yield f"Line {number}", record
 
 
+def _json_fault(error: Exception) -> str:
+    """What is wrong with a text that should be JSON; numbers of thousands of digits and endless nesting included."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, UnicodeDecodeError):
+        raise error
+    return getattr(error, "msg", "a number has too many digits")
+
+
 def _json_array(path: Path) -> Iterator[tuple[str, Record]]:
     try:
         records = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"The file {str(path)!r} is not JSON: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"The file {str(path)!r} is not JSON: {_json_fault(error)}.") from error
     for number, record in enumerate(records, start=1):
         if not isinstance(record, dict):
             raise ValueError(f"Item {number} of {str(path)!r} is no JSON object.")
@@ -151,7 +160,7 @@ def _list_from_text(name: str, value: Any) -> Any:
         return value
     try:
         return json.loads(value or "[]")
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return value
 
 

@@ -187,7 +187,7 @@ def row_of(record: Mapping[str, Any], where: str, row_id: str) -> Row:
             perturbed=_texts(record.get("perturbed_answer")),
             author=record.get("author"),
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"{where}: {error}") from error
 
 

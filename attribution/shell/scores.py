@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attribution.alignment import DEFAULT_CUT, align, labelled_rows
+from attribution.cells import QUOTING, safe_cell
 from attribution.example import Example
 from attribution.loading import load_model
 from attribution.registry import BASELINES, DEFAULT_SCORERS, EVIDENCE_TEXT, SCORERS, scorer_info
@@ -132,15 +133,14 @@ def _alignment_table(scores: list[TokenScores]) -> str:
 
 def _csv(scores: list[TokenScores]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, quoting=QUOTING, lineterminator="\n")
     names = list(scores[0].columns)
     writer.writerow(["example", "index", "id", "text", "start", "end", "truth", "given", "p", *names])
     for row in scores:
         for i, token in enumerate(row.tokens):
-            writer.writerow(
-                [row.example.id, i, token.id, token.text, token.start, token.end, row.truth[i] or "", int(row.given[i])]
-                + [row.probability[i], *(row.columns[name][i] for name in names)]
-            )
+            place = [safe_cell(row.example.id), i, token.id, safe_cell(token.text), token.start, token.end]
+            numbers = [row.probability[i], *(row.columns[name][i] for name in names)]
+            writer.writerow([*place, row.truth[i] or "", int(row.given[i]), *numbers])
     return out.getvalue()
 
 
