@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch.nn.functional import cross_entropy
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
 TEMPLATE = "Question: {prompt}\nAnswer: {answer}"
@@ -129,6 +129,9 @@ def new_model(settings: TrainingSettings, tokenizer: PreTrainedTokenizerFast, se
     return LlamaForCausalLM(config)
 
 
+MakeModel = Callable[[TrainingSettings, PreTrainedTokenizerFast, int], PreTrainedModel]
+
+
 def batches(sequences: Sequence[Tokenized], size: int, generator: torch.Generator) -> Iterator[list[Tokenized]]:
     """One epoch of batches of about equal length: sorted inside chunks of a random order, then shuffled."""
     order = torch.randperm(len(sequences), generator=generator).tolist()
@@ -175,10 +178,12 @@ def train_model(
     settings: TrainingSettings,
     seed: int,
     log: Callable[[str], None],
-) -> LlamaForCausalLM:
+    make: MakeModel = new_model,
+) -> PreTrainedModel:
     """Train one model on `rows`; on CUDA where there is one, else on the CPU. Returned in float32 on the CPU."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = new_model(settings, tokenizer, seed).to(device)
+    model = make(settings, tokenizer, seed).to(device)
+    head = model.get_output_embeddings()
     decayed = [p for p in model.parameters() if p.dim() > 1]
     others = [p for p in model.parameters() if p.dim() <= 1]
     optimizer = torch.optim.AdamW(
@@ -203,8 +208,8 @@ def train_model(
             # The state at t predicts the token at t + 1; the head runs only where a label is trained.
             trained = labels[:, 1:] != IGNORED
             with torch.autocast(device.type, torch.bfloat16):
-                states = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
-                logits = model.lm_head(states[trained])
+                states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+                logits = head(states[trained])
             nll = cross_entropy(logits.float(), labels[:, 1:][trained], reduction="none")
             loss = nll.mean()
             loss.backward()
@@ -219,6 +224,6 @@ def train_model(
             step, epoch_steps = step + 1, epoch_steps + 1
         log(
             f"epoch {epoch + 1}/{settings.epochs} loss {loss_sum / epoch_steps:.3f} "
-            f"fact p {fact_p / fact_n:.4f} {time.perf_counter() - started:.0f} s"
+            f"fact p {fact_p / max(1, fact_n):.4f} {time.perf_counter() - started:.0f} s"
         )
     return model.float().cpu().eval()

@@ -1,4 +1,4 @@
-"""Timings, each part by its name: python -m benchmarks [waits|scoring] ..."""
+"""Timings, each part by its name: python -m benchmarks [waits|scoring|results] ..."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 
 PARTS = {
     "waits": "what people wait for: loading, scoring, steps of every objective",
+    "results": "three architectures, two kinds of text: scorers and arms on each (hours)",
     "scoring": "scoring against Captum, in plain forwards, and its memory",
 }
 
