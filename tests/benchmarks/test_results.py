@@ -33,6 +33,7 @@ def test_it_trains_scores_unlearns_and_goes_on_where_it_stopped(tmp_path, tofu, 
     # The rows of the world have marked facts, and TOFU's have none.
     assert "AUROC per answer" in page and "No facts are marked" in page
     assert "forget recall" in page and "forget rouge l" in page
+    assert "It recalls nothing" in page.split("### Llama on TOFU")[0]
     assert (tmp_path / "out" / "results.md").read_text(encoding="utf-8") == page
 
     made = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.safetensors")}

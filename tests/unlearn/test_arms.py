@@ -153,6 +153,11 @@ def test_points_are_denser_early_and_end_at_the_last_step():
     assert point_steps(4, 8) == [4]
 
 
+def test_a_target_that_the_original_meets_is_none():
+    with pytest.raises(ValueError, match="0.5 is no target: the original model's forget_recall is 0.500 already"):
+        compare([made("x", 0, [[0.5, 0.5], [0.0, 0.0]], [[1.0, 1.0]] * 2)], "x", (0.5,))
+
+
 @pytest.mark.parametrize("targets", [(), (0.0,), (1.5,)])
 def test_a_target_is_a_share(targets):
     with pytest.raises(ValueError, match="between 0 and 1"):
@@ -219,7 +224,7 @@ def experiment(tmp_path_factory, knowing, small_corpus):
     patch.setattr("unlearn.shell.arms.read_corpus", lambda options: small_corpus)
     changes = "+steps=3+forget_batch=3+retain_batch=3"
     arguments = ["arms", "--arms", f"random{changes},sequence-matched", "--against", f"entropy{changes}"]
-    arguments += ["--seeds", "0,1", "--points", "2", "--target", "0.5", "--out", str(folder), "--diagnostics"]
+    arguments += ["--seeds", "0,1", "--points", "2", "--target", "0.1", "--out", str(folder), "--diagnostics"]
     yield folder, arguments
     patch.undo()
 
@@ -228,7 +233,7 @@ def test_the_command_writes_table_json_and_a_page_of_its_own(experiment, capsys)
     folder, arguments = experiment
     assert main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "At equal forgetting: forget_recall = 0.5" in printed and "sequence-matched" in printed
+    assert "At equal forgetting: forget_recall = 0.1" in printed and "sequence-matched" in printed
     report = json.loads((folder / "arms.json").read_text(encoding="utf-8"))
     assert [arm["seeds"] for arm in report["arms"]] == [[0, 1]] * 3
     page = (folder / "arms.html").read_text(encoding="utf-8")

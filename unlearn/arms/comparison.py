@@ -142,11 +142,16 @@ def compare(
     names = [reference, *(name for name in by_arm if name != reference)]
     sample = _Sample(by_arm[reference][0], sorted({t.seed for t in trials}), draws, seed)
     curves = {name: _Curves(by_arm[name], sample) for name in names}
-    results = [_result(curves[name], curves[reference], tuple(targets), sample) for name in names]
     first = by_arm[reference][0]
-    return Comparison(
-        reference, sample.forgetting, sample.figures, tuple(targets), tuple(results), first.figures(first.points[0])
-    )
+    original = first.figures(first.points[0])
+    late = [target for target in targets if original[sample.forgetting] <= target]
+    if late:
+        raise ValueError(
+            f"{late[0]:g} is no target: the original model's {sample.forgetting} is {original[sample.forgetting]:.3f} "
+            "already. Name a lower one."
+        )
+    results = [_result(curves[name], curves[reference], tuple(targets), sample) for name in names]
+    return Comparison(reference, sample.forgetting, sample.figures, tuple(targets), tuple(results), original)
 
 
 class _Sample:

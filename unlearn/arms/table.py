@@ -46,14 +46,15 @@ def markdown_table(comparison: Comparison) -> str:
             at = arm.at[i]
             cells = []
             for name in comparison.figures:
-                cell = _short(at.figures[name])
-                against = at.against.get(name)
-                if against and against.p is not None:
-                    cell += f"; {_signed(against.interval)}, p {against.p:.2g}"
-                cells.append(cell)
+                mine, against = at.figures[name], at.against.get(name)
+                if against is None or against.p is None or mine.value is None:
+                    cells.append(_short(mine) if at.reached else "-")
+                else:
+                    cells.append(f"{mine.value:.3f}; {_signed(against.interval)}, p {against.p:.2g}")
             reached = f"{at.reached} of {len(arm.seeds)}" if at.reached else f"never (lowest {arm.lowest:.2f})"
             rows.append([f"`{arm.arm}`", reached, *cells])
-        parts.append(f"At {comparison.forgetting.replace('_', ' ')} {target:g}:\n\n{_markdown(head, rows)}")
+        title = f"At {comparison.forgetting.replace('_', ' ')} {target:g} (figure; less {comparison.reference}'s)"
+        parts.append(f"{title}:\n\n{_markdown(head, rows)}")
     return "\n".join(parts)
 
 
