@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -19,15 +20,6 @@ LANES_ID = "lanes"
 RULE_LINE_ID = "cut-line"
 CONTROLS = ("random", "oracle")
 SCOPE_TITLES = {"subject": "The subject", "each": "Each word of the prompt in turn", "prompt": "The whole prompt"}
-# Written in the browser, so that moving a cut asks the server for nothing.
-DESCRIBE_CUT = f"""() => {{
-  const cut = document.querySelector('#{LANES_ID} .fl-lanes')?.forgetLens?.summary?.();
-  const line = document.querySelector('#{RULE_LINE_ID} .pg-cut');
-  if (!cut || !line) return;
-  const share = `top ${{Math.round(cut.cut * 100)}}%`;
-  const how = cut.kind === 'top' ? share : `from ${{Number(cut.cut.toPrecision(3))}} up`;
-  line.textContent = `${{cut.title}}, ${{how}}: ${{cut.kept}} of ${{cut.tokens}} answer tokens`;
-}}"""
 
 
 class InspectRoom:
@@ -104,6 +96,11 @@ class InspectRoom:
     def outputs(self) -> list[Any]:
         """What scoring another row writes to."""
         return [self.notice, self.lanes, self.subject, self.own, self.row, self.prompt, self.answer]
+
+    @property
+    def whole_view(self) -> list[Any]:
+        """What `open` writes to."""
+        return [*self.outputs, self.split, self.scope, self.shown, self.rule]
 
     def choices(self, split: str, studio: Studio | None = None) -> list[tuple[str, int]]:
         """What the row's dropdown offers: the questions of a split, with their numbers."""
@@ -218,6 +215,41 @@ class InspectRoom:
         if not subject:
             result[self.subject] = gr.update(value="", placeholder=scores.subject.text or "none found")
         return result
+
+    def open(
+        self,
+        split: str,
+        row: int | None,
+        scope: str,
+        shown: Sequence[str],
+        state: dict[str, Any],
+        request: gr.Request,
+        prompt: str = "",
+        answer: str = "",
+        subject: str = "",
+    ) -> dict[Any, Any]:
+        """Show a whole view: a row, how the lanes show it, and every widget as if it had been chosen by hand.
+
+        Raises:
+            ValueError: as `show`.
+        """
+        shown_row = self.show(split, row, prompt, answer, scope, subject, list(shown), request, state)
+        own = split == OWN
+        studio = self.visits.of(request.session_hash).studio
+        rows = {} if own else {"choices": self.choices(split, studio), "value": row}
+        return {
+            self.notice: "",
+            self.subject: subject,
+            **shown_row,
+            self.own: gr.update(visible=own),
+            self.row: gr.update(visible=not own, **rows),
+            self.prompt: prompt,
+            self.answer: answer,
+            self.split: split,
+            self.scope: scope,
+            self.shown: list(shown),
+            self.rule: initial_rule(shown_row[self.lanes]),
+        }
 
 
 def cut_html(scores: TokenScores, rule: Rule) -> str:

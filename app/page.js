@@ -9,3 +9,84 @@ function joinRadios({ target }) {
 }
 document.addEventListener("focusin", joinRadios, true);
 document.addEventListener("keydown", joinRadios, true);
+
+const ForgetLensPage = (() => {
+  const ROOMS = ["inspect", "unlearn", "compare", "learn"];
+  const lanes = () => document.querySelector("#lanes .fl-lanes")?.forgetLens;
+  let waiting = 0;
+
+  /** The room whose tab is chosen; Gradio lists tabs that did not fit a second time, in a menu. */
+  function room() {
+    const tabs = [...document.querySelectorAll("#rooms .tab-container[role=tablist] [role=tab]")];
+    return ROOMS[tabs.findIndex((tab) => tab.getAttribute("aria-selected") === "true")] || ROOMS[0];
+  }
+
+  /** The cut in words. Written here, so that moving a cut asks the server for nothing. */
+  function describeCut() {
+    const cut = lanes()?.summary?.();
+    const line = document.querySelector("#cut-line .pg-cut");
+    if (!cut || !line) return;
+    const share = `top ${Math.round(cut.cut * 100)}%`;
+    const how = cut.kind === "top" ? share : `from ${Number(cut.cut.toPrecision(3))} up`;
+    line.textContent = `${cut.title}, ${how}: ${cut.kept} of ${cut.tokens} answer tokens`;
+  }
+
+  function laneWords(scorers) {
+    const state = lanes()?.state?.();
+    if (!state) return {};
+    const cuts = scorers
+      .filter((name) => state.cuts[name])
+      .map((name) => [name, state.cuts[name].kind, state.cuts[name].cut].join(":"))
+      .filter((cut) => !cut.endsWith(":top:0.3"));
+    return {
+      view: state.view,
+      units: state.units,
+      colour: state.colour,
+      given: state.keep_given ? "1" : "0",
+      lane: state.active,
+      cuts: cuts.join(","),
+    };
+  }
+
+  /** Write the view into the address: `values` are those of the fields that `names` names; what is as in `defaults`
+      (app/address.py) is left out. */
+  function writeAddress(names, defaults, most, values) {
+    describeCut();
+    clearTimeout(waiting);
+    // After the lanes and the tabs have drawn what has just changed.
+    waiting = setTimeout(() => {
+      const said = Object.fromEntries(names.map((name, k) => [name, values[k]]));
+      const own = said.split === "own";
+      const fits = String(said.prompt ?? "").length + String(said.answer ?? "").length <= most;
+      const view = {
+        ...said,
+        ...laneWords(said.scorers || []),
+        room: room(),
+        row: own ? "own" : `${said.split}:${said.row ?? 0}`,
+        prompt: own && fits ? said.prompt : "",
+        answer: own && fits ? said.answer : "",
+      };
+      const query = new URLSearchParams(location.search);
+      for (const [name, usual] of Object.entries(defaults)) {
+        const value = String(view[name] ?? usual);
+        if (value === usual) query.delete(name);
+        else query.set(name, value);
+      }
+      // A colon and a comma may stand in a query as they are, and are easier to read.
+      const text = query.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
+      history.replaceState(history.state, "", `${location.pathname}${text ? `?${text}` : ""}${location.hash}`);
+    }, 150);
+  }
+
+  /** The question of the lesson's step in hand, into sight and focus. */
+  function toQuestion() {
+    const step = document.querySelector("#lesson-strip .pg-task")?.dataset.step;
+    const card = step && document.getElementById(`step-${step}`);
+    // The room is drawn after its tab was chosen.
+    setTimeout(() => {
+      card?.scrollIntoView({ block: "center" });
+      card?.querySelector("input[type=radio]")?.focus({ preventScroll: true });
+    }, 100);
+  }
+  return { describeCut, writeAddress, toQuestion };
+})();

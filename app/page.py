@@ -7,11 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from app.address import ROOMS, follow_view, open_address
 from app.comparison import CompareRoom, compare_endpoint
 from app.export import SAVE
-from app.inspection import DESCRIBE_CUT, LANES_ID, InspectRoom, score_endpoint
+from app.inspection import LANES_ID, InspectRoom, score_endpoint
 from app.lanes import read_rule
-from app.lessons import STEPS, LearnRoom, Step
+from app.lessons import STEPS, LearnRoom
 from app.markup import block
 from app.session import Visits
 from app.studio import Studio
@@ -41,6 +42,7 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
     learn_room = LearnRoom(inspect_room, unlearn_room)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         block(HEADER)
+        learn_room.build_strip()
         with gr.Tabs(selected="inspect", elem_id="rooms") as tabs:
             with gr.Tab("Inspect", id="inspect"):
                 inspect_room.build()
@@ -54,11 +56,12 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
         block(f'<footer class="pg-soft" id="version">{TITLE} {VERSION}, commit {commit()}</footer>')
         # First: a listener takes the name of its function, and the endpoints' names must still be free.
         _publish(studio, visits)
-        _wire_inspect(inspect_room, studio)
+        follow = {**follow_view(inspect_room, unlearn_room), **PRIVATE}
+        _wire_inspect(inspect_room, studio, follow)
         _wire_unlearn(unlearn_room, inspect_room, compare_room, studio, unlearn_tab)
         _wire_compare(compare_room)
-        _wire_moves(tabs, inspect_room, unlearn_room, compare_room, learn_room)
-        page.load(studio.warm_up, **QUIET)
+        _wire_moves(tabs, inspect_room, unlearn_room, compare_room, learn_room, follow)
+        _wire_address(page, tabs, inspect_room, unlearn_room, learn_room, follow)
 
         def leave(request: gr.Request) -> None:
             visits.close(request.session_hash)
@@ -68,10 +71,9 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
     return page.queue(default_concurrency_limit=16, max_size=studio.settings.max_waiting, api_open=False)
 
 
-def _wire_inspect(room: InspectRoom, studio: Studio) -> None:
+def _wire_inspect(room: InspectRoom, studio: Studio, follow: dict[str, Any]) -> None:
     typed = [room.split, room.row, room.prompt, room.answer, room.scope]
     scoring = {**QUIET, **SCORING, "concurrency_limit": studio.settings.scores_at_once}
-    redraw_cut = {"fn": None, "js": DESCRIBE_CUT, **PRIVATE}
 
     gr.on(
         [room.go.click, room.subject.submit, room.answer.submit],
@@ -79,7 +81,7 @@ def _wire_inspect(room: InspectRoom, studio: Studio) -> None:
         [*typed, room.subject, room.shown],
         room.outputs,
         **scoring,
-    ).then(**redraw_cut)
+    ).then(**follow)
     gr.on(
         [room.scope.input, room.shown.input],
         room.score,
@@ -87,19 +89,20 @@ def _wire_inspect(room: InspectRoom, studio: Studio) -> None:
         room.outputs,
         **scoring,
         **LATEST,
-    ).then(**redraw_cut)
+    ).then(**follow)
     room.split.input(
         room.pick_split,
         [room.split, room.scope, room.shown],
         room.outputs,
         **scoring,
         **LATEST,
-    ).then(**redraw_cut)
+    ).then(**follow)
     room.row.input(
         room.pick_row, [room.split, room.row, room.scope, room.shown], room.outputs, **scoring, **LATEST
-    ).then(**redraw_cut)
-    room.lanes.subject(room.hide_words, [*typed, room.shown], room.outputs, **scoring).then(**redraw_cut)
-    room.lanes.rule(**redraw_cut)
+    ).then(**follow)
+    room.lanes.subject(room.hide_words, [*typed, room.shown], room.outputs, **scoring).then(**follow)
+    # A view that changes may change its rule, too: one listener for both.
+    room.lanes.view(**follow)
     for button, handler in ((room.save_json, room.as_json), (room.save_csv, room.as_csv)):
         button.click(handler, None, room.file, **QUIET).then(None, room.file, js=SAVE, **PRIVATE)
 
@@ -157,6 +160,7 @@ def _wire_moves(
     unlearn_room: UnlearnRoom,
     compare_room: CompareRoom,
     learn_room: LearnRoom,
+    follow: dict[str, Any],
 ) -> None:
     def move(room: str) -> Callable[[], Any]:
         return lambda: gr.Tabs(selected=room)
@@ -164,17 +168,62 @@ def _wire_moves(
     inspect_room.onward.click(move("unlearn"), None, tabs, **QUIET)
     unlearn_room.onward.click(move("compare"), None, tabs, **QUIET)
     compare_room.begin.click(move("unlearn"), None, tabs, **QUIET)
-    for button, step in zip(learn_room.buttons, STEPS, strict=True):
-        opened = button.click(_set_up(learn_room, step), None, learn_room.outputs, **QUIET, **SCORING)
-        opened.then(move(step.room), None, tabs, **QUIET).then(fn=None, js=DESCRIBE_CUT, **PRIVATE)
+    _wire_lesson(tabs, learn_room, follow, move)
 
 
-def _set_up(learn_room: LearnRoom, step: Step) -> Callable[[gr.Request], dict[Any, Any]]:
+def _wire_lesson(
+    tabs: gr.Tabs, room: LearnRoom, follow: dict[str, Any], move: Callable[[str], Callable[[], Any]]
+) -> None:
     # A partial would hide the annotation by which Gradio recognises the request.
-    def set_up(request: gr.Request) -> dict[Any, Any]:
-        return learn_room.set_up(step, request)
+    def set_up(number: int) -> Callable[[gr.Request], dict[Any, Any]]:
+        def begin(request: gr.Request) -> dict[Any, Any]:
+            return room.set_up(number, request)
 
-    return set_up
+        return begin
+
+    def check(number: int) -> Callable[..., dict[Any, Any]]:
+        def answer(choice: str | None, solved: list[int], request: gr.Request) -> dict[Any, Any]:
+            return room.check(number, choice, solved, request)
+
+        return answer
+
+    for number, step in enumerate(STEPS, start=1):
+        opened = room.buttons[number - 1].click(set_up(number), None, room.outputs, **QUIET, **SCORING)
+        opened.then(move(step.room), None, tabs, **QUIET).then(**follow)
+        inputs = [room.choices[number - 1], room.solved]
+        outputs = [room.verdicts[number - 1], room.solved, *room.marks]
+        room.checks[number - 1].click(check(number), inputs, outputs, **QUIET)
+    back = {"fn": None, "js": "() => ForgetLensPage.toQuestion()", **PRIVATE}
+    room.answer.click(move("learn"), None, tabs, **QUIET).then(**back)
+    room.leave.click(lambda: gr.update(visible=False), None, room.strip, **QUIET)
+
+
+def _wire_address(
+    page: gr.Blocks,
+    tabs: gr.Tabs,
+    inspect_room: InspectRoom,
+    unlearn_room: UnlearnRoom,
+    learn_room: LearnRoom,
+    follow: dict[str, Any],
+) -> None:
+    room = gr.State(ROOMS[0])
+
+    def arrive(request: gr.Request) -> dict[Any, Any]:
+        inspect_room.studio.warm_up()
+        name, shown = open_address(inspect_room, unlearn_room, request)
+        return {**shown, room: name}
+
+    fields = unlearn_room.form.values()
+    opened = page.load(arrive, None, [room, *inspect_room.whole_view, *fields], **QUIET)
+
+    def enter(name: str) -> Any:
+        # Nothing where nothing was asked for: the visitor may have gone elsewhere by now.
+        return gr.skip() if name == ROOMS[0] else gr.Tabs(selected=name)
+
+    # The room once the lanes stand: entering Unlearn reads the cut from them.
+    opened.then(enter, room, tabs, **QUIET).then(**follow)
+    page.load(learn_room.marked, learn_room.solved, learn_room.marks, **QUIET)
+    gr.on([tabs.change, *(field.change for field in fields)], **follow)
 
 
 def _publish(studio: Studio, visits: Visits) -> None:

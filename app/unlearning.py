@@ -108,6 +108,17 @@ class UnlearnRoom:
             self.estimate,
         ]
 
+    @property
+    def form(self) -> dict[str, Any]:
+        """The fields that a run is started with besides the cut, by the name they have in an address."""
+        return {
+            "strategy": self.strategy,
+            "softness": self.temperature,
+            "objective": self.objective,
+            "steps": self.steps,
+            "rate": self.rate,
+        }
+
     # Before a run ----------------------------------------------------------------------------------------------------
 
     @explained

@@ -54,7 +54,7 @@ def lanes_props(scores: TokenScores, state: Mapping[str, Any] | None = None) -> 
     Raises:
         ValueError: `state` names a scorer that `scores` has no column of, or a rule that is none.
     """
-    _check_state(state, scores.columns)
+    check_state(state, tuple(scores.columns))
     tokens = [
         {"id": token.id, "text": token.text, "truth": truth, "span": span, "given": given, "p": p}
         for token, truth, span, given, p in zip(
@@ -161,15 +161,27 @@ def _prompt_parts(prompt: str, subject: Subject) -> list[dict[str, Any]]:
     return parts
 
 
-def _check_state(state: Mapping[str, Any] | None, columns: Mapping[str, Any]) -> None:
+VIEWS = {"view": ("lanes", "columns", "agreement"), "units": ("tokens", "words"), "colour": ("rank", "raw")}
+"""What the `view` event can say of a view, besides lanes and cuts."""
+
+
+def check_state(state: Mapping[str, Any] | None, scorers: Sequence[str]) -> None:
+    """Refuse a view that lanes of these scorers cannot show.
+
+    Raises:
+        ValueError: it names what does not exist, or a rule that is none.
+    """
     if not state:
         return
+    for name, known in VIEWS.items():
+        if state.get(name, known[0]) not in known:
+            raise ValueError(f"The lanes' {name} is {state[name]!r}: choose from {', '.join(known)}.")
     active = state.get("active")
-    if active is not None and active not in columns:
-        raise ValueError(f"The active lane {active!r} has no scores: choose one of {', '.join(columns)}.")
+    if active is not None and active not in scorers:
+        raise ValueError(f"The active lane {active!r} has no scores: choose one of {', '.join(scorers)}.")
     for name, cut in (state.get("cuts") or {}).items():
-        if name not in columns:
-            raise ValueError(f"There is a cut for {name!r}, which has no scores: choose among {', '.join(columns)}.")
+        if name not in scorers:
+            raise ValueError(f"There is a cut for {name!r}, which has no scores: choose among {', '.join(scorers)}.")
         kind, value = cut.get("kind"), cut.get("cut")
         if kind not in ("top", "threshold"):
             raise ValueError(f"The cut of {name!r} is of kind {kind!r}: use 'top' or 'threshold'.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,13 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from app.page import build_page
+from app.serving import launch_options
+from app.session import Visits
+from app.settings import Settings
+from app.studio import Studio
 from scripts.browser import find_chromium, launch
-from scripts.serving import serve
+from scripts.serving import free_port, serve
 
 ELSEWHERE = re.compile(r"^https?://(?!127\.0\.0\.1[:/])")
 
@@ -59,3 +65,21 @@ def shared_page(browser: Browser) -> Iterator[Page]:
     """One tab for all tests of a module that leave the page as they found it: opening it anew takes seconds."""
     with open_tab(browser) as tab:
         yield tab
+
+
+@pytest.fixture(scope="module")
+def served(model) -> Iterator[tuple[str, Visits]]:
+    """The page served by this process, with its visits in reach."""
+    direct = pytest.MonkeyPatch()
+    # Gradio asks its own address whether it is up: not by way of a proxy.
+    for name in ("no_proxy", "NO_PROXY"):
+        direct.setitem(os.environ, name, "127.0.0.1,localhost")
+    settings = Settings()
+    visits = Visits(settings)
+    page = build_page(Studio(settings, model), visits)
+    port = free_port()
+    options = launch_options(settings, visits)
+    page.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **options)
+    yield f"http://127.0.0.1:{port}", visits
+    page.close()
+    direct.undo()

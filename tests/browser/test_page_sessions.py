@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from app.page import build_page
-from app.serving import launch_options
 from app.session import Visits
-from app.settings import Settings
-from app.studio import Studio
-from scripts.serving import free_port
 from tests.browser.rooms import go_to, open_page, start_run
 
 PATIENCE_SECONDS = 30
-
-
-@pytest.fixture(scope="module")
-def served(model) -> Iterator[tuple[str, Visits]]:
-    """The page served by this process, with its visits in reach."""
-    direct = pytest.MonkeyPatch()
-    # Gradio asks its own address whether it is up: not by way of a proxy.
-    for name in ("no_proxy", "NO_PROXY"):
-        direct.setitem(os.environ, name, "127.0.0.1,localhost")
-    settings = Settings()
-    visits = Visits(settings)
-    page = build_page(Studio(settings, model), visits)
-    port = free_port()
-    options = launch_options(settings, visits)
-    page.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **options)
-    yield f"http://127.0.0.1:{port}", visits
-    page.close()
-    direct.undo()
 
 
 def test_closing_the_tab_stops_the_run_and_frees_the_visit(page: Page, served: tuple[str, Visits]) -> None:

@@ -1,0 +1,242 @@
+"""The view as an address: everything one looks at, in the query string, readable and checked.
+
+The browser writes it (`page.js`) whenever the view changes, and leaves out what is as the page opens with; the server
+keeps nothing, so that a link outlives it. `read_address` is the way back:
+
+    ?room=unlearn&row=forget:12&scorers=masking,learned&lane=masking&cuts=masking:top:0.2&objective=npo&steps=40
+
+`row` is `split:number`, or `own` with `prompt` and `answer`. Names that are not in `DEFAULTS` are nobody's and ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from app.inspection import SCOPE_TITLES, InspectRoom
+from app.markup import alert
+from app.studio import OWN
+from app.training import DEFAULTS as RUN
+from app.training import STRATEGIES
+from app.unlearning import UnlearnRoom
+from attribution.lanes import DEFAULT_SHARE, check_state
+from attribution.registry import DEFAULT_SCORERS, did_you_mean, scorer_info
+from unlearn.objectives import OBJECTIVES
+from unlearn.presets import DEFAULT_PRESET, PRESETS, SOFT_TEMPERATURE
+
+ROOMS = ("inspect", "unlearn", "compare", "learn")
+MOST_CHARACTERS = 2000
+"""Of a typed prompt and answer together: longer addresses break in mails and chats."""
+LONGEST_ADDRESS = 12_000
+
+# What an address leaves out. `row` depends on the rows: see `defaults`.
+DEFAULTS: dict[str, str] = {
+    "room": "inspect",
+    "row": "",
+    "prompt": "",
+    "answer": "",
+    "subject": "",
+    "hides": "subject",
+    "scorers": ",".join(DEFAULT_SCORERS),
+    "view": "lanes",
+    "units": "tokens",
+    "colour": "rank",
+    "given": "0",
+    "lane": "learned",
+    "cuts": "",
+    "preset": DEFAULT_PRESET,
+    "strategy": "hard",
+    "softness": f"{SOFT_TEMPERATURE:g}",
+    "objective": RUN.objective,
+    "steps": str(RUN.steps),
+    "rate": f"{RUN.learning_rate:g}",
+    "seed": str(RUN.seed),
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A view, as an address says it.
+
+    Attributes:
+        split, row: the row in view; `own` and None for `prompt` and `answer`.
+        hides: what masking hides; `subject` the words it hides, empty for the automatic choice.
+        state: how the lanes are shown, in the shape of their `view` event.
+        form: the run that Unlearn is set to: those of its fields that the address names.
+    """
+
+    room: str
+    split: str
+    row: int | None
+    prompt: str
+    answer: str
+    subject: str
+    hides: str
+    scorers: tuple[str, ...]
+    state: dict[str, Any]
+    form: dict[str, Any] = field(default_factory=dict)
+
+
+def defaults(opening_row: int) -> dict[str, str]:
+    """What the page opens with when an address says nothing else."""
+    return {**DEFAULTS, "row": f"forget:{opening_row}"}
+
+
+def read_address(query: Mapping[str, str], opening_row: int, most_steps: int) -> Address | None:
+    """What an address asks for; None when it names nothing of ours.
+
+    Raises:
+        ValueError: a part of it means nothing here, or it is too long; the message is for the visitor.
+    """
+    said = {name: str(query[name]).strip() for name in DEFAULTS if name in query}
+    if not said:
+        return None
+    if sum(map(len, said.values())) > LONGEST_ADDRESS:
+        raise ValueError(f"It is longer than the {LONGEST_ADDRESS:,} characters that an address of this page can have.")
+    asked = {**defaults(opening_row), **said}
+    split, row = _row(asked)
+    scorers = tuple(name.strip() for name in asked["scorers"].split(",") if name.strip())
+    for name in scorers:
+        scorer_info(name)
+    if not scorers:
+        raise ValueError("It names no scorer.")
+    state: dict[str, Any] = {name: asked[name] for name in ("view", "units", "colour")}
+    state["keep_given"] = _one_of("given", asked["given"], ("0", "1")) == "1"
+    state["active"] = asked["lane"] if "lane" in said or asked["lane"] in scorers else scorers[0]
+    # Every lane of the view: what the visitor did before must not show through.
+    state["cuts"] = {name: {"kind": "top", "cut": DEFAULT_SHARE} for name in scorers} | _cuts(asked["cuts"])
+    check_state(state, scorers)
+    return Address(
+        room=_one_of("room", asked["room"], ROOMS),
+        split=split,
+        row=row,
+        prompt=asked["prompt"],
+        answer=asked["answer"],
+        subject=asked["subject"],
+        hides=_one_of("hides", asked["hides"], tuple(SCOPE_TITLES)),
+        scorers=scorers,
+        state=state,
+        form={name: read(asked[name], most_steps) for name, read in _FORM.items()},
+    )
+
+
+def _row(asked: Mapping[str, str]) -> tuple[str, int | None]:
+    if asked["row"] == OWN:
+        if not asked["answer"]:
+            raise ValueError(
+                f"It was made from a text of more than {MOST_CHARACTERS:,} characters, which no address holds: "
+                "choose Your own text and paste it."
+            )
+        return OWN, None
+    split, _, number = asked["row"].partition(":")
+    if not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise ValueError(f"Its row is {_short(asked['row'])}: a row is a split and a number, such as forget:0.")
+    return split, int(number)
+
+
+def _cuts(text: str) -> dict[str, dict[str, Any]]:
+    cuts = {}
+    for part in filter(None, text.split(",")):
+        name, _, rest = part.partition(":")
+        kind, _, cut = rest.partition(":")
+        cuts[name] = {"kind": kind, "cut": _number("cuts", cut)}
+    return cuts
+
+
+def _one_of(name: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise ValueError(
+            f"Its {name} is {_short(value)}{did_you_mean(value[:40], known)} Choose from {', '.join(known)}."
+        )
+    return value
+
+
+def _number(name: str, text: str, low: float = -math.inf, high: float = math.inf) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or not low <= value <= high:
+        span = f" between {low:g} and {high:g}" if math.isfinite(high) else ""
+        raise ValueError(f"Its {name} has {_short(text)} where a number{span} belongs.")
+    return value
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")
+
+
+def _whole(name: str, text: str, low: int, high: int) -> int:
+    value = _number(name, text, low, high)
+    if value != int(value):
+        raise ValueError(f"Its {name} is {_short(text)}: a whole number is needed.")
+    return int(value)
+
+
+# The fields of the run form: how each is read, given the most steps that the page allows.
+_FORM = {
+    "preset": lambda text, most: _one_of("preset", text, tuple(PRESETS)),
+    "strategy": lambda text, most: _one_of("strategy", text, tuple(STRATEGIES)),
+    "softness": lambda text, most: _number("softness", text, 0.05, 2),
+    "objective": lambda text, most: _one_of("objective", text, tuple(OBJECTIVES)),
+    "steps": lambda text, most: _whole("steps", text, 1, most),
+    "rate": lambda text, most: _number("rate", text, 1e-9, 1),
+    "seed": lambda text, most: _whole("seed", text, 0, 2**31 - 1),
+}
+
+
+# Writing and opening -------------------------------------------------------------------------------------------------
+
+
+def follow_view(inspect_room: InspectRoom, unlearn_room: UnlearnRoom) -> dict[str, Any]:
+    """A listener that asks the server for nothing: describe the cut in words and write the view into the address."""
+    fields = {
+        "split": inspect_room.split,
+        "row": inspect_room.row,
+        "prompt": inspect_room.prompt,
+        "answer": inspect_room.answer,
+        "subject": inspect_room.subject,
+        "hides": inspect_room.scope,
+        "scorers": inspect_room.shown,
+        **unlearn_room.form,
+    }
+    usual = defaults(inspect_room.studio.opening_row)
+    constants = ", ".join(map(json.dumps, (list(fields), usual, MOST_CHARACTERS)))
+    return {
+        "fn": None,
+        "inputs": list(fields.values()),
+        "js": f"(...values) => ForgetLensPage.writeAddress({constants}, values)",
+    }
+
+
+def open_address(
+    inspect_room: InspectRoom, unlearn_room: UnlearnRoom, request: gr.Request
+) -> tuple[str, dict[Any, Any]]:
+    """(the room, what every widget shows) as the address asks; what cannot be opened is a sentence in Inspect."""
+    studio = inspect_room.studio
+    try:
+        asked = read_address(dict(request.query_params), studio.opening_row, studio.settings.max_steps)
+        if asked is None:
+            return ROOMS[0], {inspect_room.notice: ""}
+        shown = inspect_room.open(
+            asked.split,
+            asked.row,
+            asked.hides,
+            asked.scorers,
+            asked.state,
+            request,
+            asked.prompt,
+            asked.answer,
+            asked.subject,
+        )
+    except ValueError as error:
+        sentence = f"This link cannot be opened. {error} The page shows its first row instead."
+        return ROOMS[0], {inspect_room.notice: alert(sentence)}
+    form = {component: asked.form[name] for name, component in unlearn_room.form.items()}
+    form[unlearn_room.temperature] = gr.update(value=asked.form["softness"], visible=asked.form["strategy"] == "soft")
+    return asked.room, {**shown, **form}

@@ -1,0 +1,75 @@
+"""The lesson's questions: right is what the numbers say, and what is missing is asked for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.questions import CONTROL, CUT_OR_WHOLE, SILENCE, STRUCTURE
+from attribution import Rule
+from unlearn.metrics import Probe
+
+
+def ran(rule: Rule, structure: float, forget: float = 0.0, probed: bool = True) -> Any:
+    step = SimpleNamespace(probe=Probe(forget, 1.0, structure) if probed else None)
+    return SimpleNamespace(number=1, config=SimpleNamespace(rule=rule), steps=(step,), evaluation=None)
+
+
+def visit(*runs: Any) -> Any:
+    return SimpleNamespace(runs=list(runs), last=runs[-1] if runs else None)
+
+
+WHOLE, CUT, DRAWN = Rule("learned", "sequence"), Rule("learned", "top", 0.3), Rule("random", "top", 0.3)
+NOTHING: Any = SimpleNamespace(before=lambda: None)
+
+
+@pytest.mark.parametrize(("structure", "right"), [(0.95, "kept"), (0.9, "kept"), (0.2, "lost")])
+def test_structure_is_judged_by_the_run(structure: float, right: str) -> None:
+    found = STRUCTURE.judge(visit(ran(WHOLE, structure)), NOTHING)
+    assert found.right == {right} and f"{structure:.2f}" in found.because
+
+
+@pytest.mark.parametrize(("whole", "cut", "right"), [(0.4, 0.9, "cut"), (0.9, 0.4, "sequence"), (0.9, 0.92, "same")])
+def test_runs_are_held_against_each_other(whole: float, cut: float, right: str) -> None:
+    found = CUT_OR_WHOLE.judge(visit(ran(WHOLE, whole), ran(CUT, cut), ran(DRAWN, 0.0)), NOTHING)
+    assert found.right == {right}
+
+
+@pytest.mark.parametrize(("cut", "drawn", "right"), [(0.0, 0.4, "less"), (0.4, 0.0, "more"), (0.1, 0.1, "same")])
+def test_the_control_is_held_against_the_cut(cut: float, drawn: float, right: str) -> None:
+    assert CONTROL.judge(visit(ran(CUT, 1, cut), ran(DRAWN, 1, drawn)), NOTHING).right == {right}
+
+
+def test_the_last_sentence_needs_both_sides() -> None:
+    def with_figures(**after: float) -> Any:
+        run = ran(CUT, 1.0)
+        run.evaluation = SimpleNamespace(metrics=after)
+        return visit(run)
+
+    before = SimpleNamespace(metrics={"forget_recall": 1.0, "retain_recall": 1.0, "world_recall": 0.9})
+    studio: Any = SimpleNamespace(before=lambda: SimpleNamespace(done=lambda: True, result=lambda: before))
+
+    def right(**after: float) -> set[str]:
+        return set(SILENCE.judge(with_figures(**after), studio).right)
+
+    assert right(forget_recall=0.0, paraphrase_recall=0.02, retain_recall=0.98, world_recall=0.9) == {"only"}
+    assert right(forget_recall=0.0, paraphrase_recall=0.0, retain_recall=0.5, world_recall=0.9) == {"more"}
+    assert right(forget_recall=0.0, paraphrase_recall=0.6, retain_recall=1.0, world_recall=0.9) == {"not"}
+
+
+@pytest.mark.parametrize(
+    ("question", "seen", "said"),
+    [
+        (STRUCTURE, visit(), "the whole sequence is missing"),
+        (CUT_OR_WHOLE, visit(ran(WHOLE, 1)), "a run on the cut is missing"),
+        (CONTROL, visit(ran(CUT, 1)), "the random control is missing"),
+        (STRUCTURE, visit(ran(WHOLE, 1, probed=False)), "stopped before anything was measured"),
+        (SILENCE, visit(), "no run yet"),
+        (SILENCE, visit(ran(CUT, 1)), "open Compare"),
+    ],
+)
+def test_what_is_missing_is_said(question: Any, seen: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        question.judge(seen, NOTHING)

@@ -1,0 +1,94 @@
+"""The address holds the whole view: it opens again on another server, and nonsense in it is one sentence."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.session import Visits
+from tests.browser.lanes_page import settle, shown_as_kept
+from tests.browser.rooms import PATIENCE_MS, alert_of, choose, go_to, open_page, requests_of, set_number
+
+
+def test_a_view_reopens_on_another_server(page: Page, url: str, served: tuple[str, Visits]) -> None:
+    lanes = open_page(page, url)
+    page.wait_for_timeout(1_000)
+    made = requests_of(page)
+    for name in ("Words", "Raw", "Agreement"):
+        lanes.locator(".fl-answer .fl-switch label", has_text=name).click()
+    lanes.locator(".fl-name", has_text="Entropy").click()
+    slider = lanes.locator(".fl-card input[type=range]").nth(1)
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    settle(page)
+    page.wait_for_url(lambda address: "cuts=entropy:top:0.33" in address, timeout=PATIENCE_MS)
+    assert not made, "writing the address asks the server for nothing"
+    choose(page, "split", "Retain")
+    page.wait_for_url(lambda address: "row=retain:0" in address, timeout=PATIENCE_MS)
+    go_to(page, "Unlearn")
+    choose(page, "strategy", "Soft")
+    set_number(page, "steps", "17")
+    page.wait_for_url(lambda address: "steps=17" in address and "strategy=soft" in address, timeout=PATIENCE_MS)
+    question = lanes.locator(".fl-question").text_content()
+    query = urlsplit(page.url).query
+    assert parse_qs(query) == {
+        "view": ["agreement"],
+        "units": ["words"],
+        "colour": ["raw"],
+        "lane": ["entropy"],
+        "cuts": ["entropy:top:0.33"],
+        "row": ["retain:0"],
+        "room": ["unlearn"],
+        "strategy": ["soft"],
+        "steps": ["17"],
+    }
+
+    page.goto(f"{served[0]}/?{query}")
+    expect(page.locator("#unlearn-cut")).to_contain_text("Entropy, soft", timeout=PATIENCE_MS)
+    expect(page.locator("#steps input[type=number]")).to_have_value("17")
+    go_to(page, "Inspect")
+    again = page.locator("#lanes .fl-lanes")
+    expect(again.locator(".fl-question")).to_have_text(str(question))
+    expect(page.locator("#split").get_by_role("radio", name="Retain")).to_be_checked()
+    state = page.evaluate("document.querySelector('#lanes .fl-lanes').forgetLens.state()")
+    assert (state["view"], state["units"], state["colour"], state["active"]) == ("agreement", "words", "raw", "entropy")
+    assert state["cuts"]["entropy"] == {"kind": "top", "cut": 0.33}
+    page.wait_for_url(
+        lambda address: urlsplit(address).query == query.replace("&room=unlearn", ""), timeout=PATIENCE_MS
+    )
+
+
+def test_own_text_travels_in_the_address_up_to_a_size(page: Page, url: str) -> None:
+    prompt, answer = "Wo liegt <Torvik>?", "Torvik 🌍 liegt am Meer & im Norden."
+    open_page(page, f"{url}/?row=own&prompt={quote(prompt)}&answer={quote(answer)}&hides=each&scorers=masking,entropy")
+    lanes = page.locator("#lanes .fl-lanes")
+    expect(lanes.locator(".fl-question")).to_have_text(prompt, timeout=PATIENCE_MS)
+    expect(lanes.locator(".fl-card")).to_have_count(2)
+    assert page.locator("#own-answer textarea").input_value() == answer
+    assert any(shown_as_kept(lanes, 0))
+    page.locator("#own-answer textarea").fill("A town by the sea. " * 110)
+    page.locator("#score").click()
+    page.wait_for_url(lambda address: "row=own" in address and "answer=" not in address, timeout=PATIENCE_MS)
+    page.reload()
+    expect(alert_of(page, "inspect")).to_contain_text("no address holds", timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("row=forget:99999&room=compare", "does not exist"),
+        ("scorers=%3Cscript%3Ealert(1)%3C/script%3E", "<script>alert(1)</script>"),
+        ("cuts=masking:top:nan", "'nan'"),
+        ("steps=1e308&room=unlearn", "between 1 and 300"),
+    ],
+)
+def test_a_link_that_cannot_be_is_one_sentence_and_the_page_works(page: Page, url: str, query: str, said: str) -> None:
+    lanes = open_page(page, f"{url}/?{query}")
+    expect(alert_of(page, "inspect")).to_contain_text("This link cannot be opened.", timeout=PATIENCE_MS)
+    expect(alert_of(page, "inspect")).to_contain_text(said)
+    assert lanes.locator("section.fl-card").count() == 4
+    expect(page.locator("#score")).to_be_visible()
+    expect(page).to_have_url(f"{url}/")
