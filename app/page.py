@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -14,6 +14,8 @@ from app.inspection import LANES_ID, InspectRoom, score_endpoint
 from app.lanes import read_rule
 from app.lessons import STEPS, LearnRoom
 from app.markup import block
+from app.models import Shelf
+from app.own import OwnRoom
 from app.session import Visits
 from app.studio import Studio
 from app.training import unlearn_endpoint
@@ -40,6 +42,7 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
     unlearn_room = UnlearnRoom(studio, visits)
     compare_room = CompareRoom(studio, visits)
     learn_room = LearnRoom(inspect_room, unlearn_room)
+    own_room = OwnRoom(studio, visits, Shelf(studio.settings, studio.model), inspect_room)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         block(HEADER)
         learn_room.build_strip()
@@ -52,6 +55,8 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
                 compare_room.build()
             with gr.Tab("Learn", id="learn"):
                 learn_room.build()
+            with gr.Tab("Your own", id="own"):
+                own_room.build()
 
         block(f'<footer class="pg-soft" id="version">{TITLE} {VERSION}, commit {commit()}</footer>')
         # First: a listener takes the name of its function, and the endpoints' names must still be free.
@@ -60,6 +65,7 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
         _wire_inspect(inspect_room, studio, follow)
         _wire_unlearn(unlearn_room, inspect_room, compare_room, studio, unlearn_tab)
         _wire_compare(compare_room)
+        _wire_own(own_room, tabs)
         _wire_moves(tabs, inspect_room, unlearn_room, compare_room, learn_room, follow)
         _wire_address(page, tabs, inspect_room, unlearn_room, learn_room, follow)
 
@@ -152,6 +158,43 @@ def _wire_compare(room: CompareRoom) -> None:
     room.next.click(room.forward, [*room.view, room.page], room.outputs, **QUIET)
     for button, handler in ((room.save_json, room.as_json), (room.save_csv, room.as_csv)):
         button.click(handler, None, [room.notice, room.file], **QUIET).then(None, room.file, js=SAVE, **PRIVATE)
+
+
+def _wire_own(room: OwnRoom, tabs: gr.Tabs) -> None:
+    loading: dict[str, Any] = {**QUIET, "concurrency_id": "load", "concurrency_limit": 4}
+    columns = list(room.columns.values())
+    gr.on(
+        [box.input for box in (room.name, room.revision, room.dtype, room.bits)],
+        room.look,
+        room.wish,
+        [room.notice, room.survey],
+        **LATEST,
+        **QUIET,
+    )
+
+    # A star would hide the annotation by which Gradio recognises the request.
+    def load(
+        name: str,
+        revision: str,
+        dtype: str,
+        device: str,
+        bits: int,
+        spread: bool,
+        chat: bool,
+        request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:
+        yield from room.load_model(name, revision, dtype, device, bits, spread, chat, request)
+
+    room.load.click(load, room.wish, room.outputs, **loading)
+    room.cancel.click(room.give_up, queue=False, **QUIET)
+    room.take.click(room.take_set, room.set, room.outputs, **loading)
+    gr.on([room.file.upload, room.file.clear], room.open_file, room.file, room.outputs, **QUIET)
+    gr.on([room.retain.upload, room.retain.clear], room.open_retain, room.retain, [room.notice], **QUIET)
+    gr.on([box.input for box in columns], room.remap, columns, [room.notice, room.preview], **QUIET)
+    room.use.click(room.use_file, columns, room.outputs, **loading)
+    room.words.change(room.search, room.words, [room.notice, room.found, room.place], **LATEST, **QUIET)
+    opened = room.found.input(room.open_row, [room.found, room.inspect_room.shown], room.outputs, **QUIET, **SCORING)
+    opened.then(lambda: gr.Tabs(selected="inspect"), None, tabs, **QUIET)
 
 
 def _wire_moves(

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from app.data import Browser, Reading, Sheet
+from app.models import Loading
 from app.settings import Settings
 from app.studio import Studio
 from attribution import LanguageModel, Selection, TokenScores
@@ -52,6 +54,16 @@ class KeptRun:
 
 
 @dataclass
+class Own:
+    """Files that a visit brought: each as it was read, and the rows of the one to forget, to browse."""
+
+    forget: Sheet | None = None
+    retain: Sheet | None = None
+    reading: Reading | None = None
+    browser: Browser | None = None
+
+
+@dataclass
 class Visit:
     """One visitor's state.
 
@@ -63,6 +75,8 @@ class Visit:
         runs: the undo stack, latest last.
         job: the run that is training.
         run_count: runs started and kept so far, dropped ones included.
+        loading: the model that is being loaded for it.
+        own: what it uploaded.
         stopping: whether the run that is training was asked to end.
         closed: whether the visitor has left.
     """
@@ -77,6 +91,8 @@ class Visit:
     run_count: int = 0
     stopping: bool = False
     closed: bool = False
+    loading: Loading | None = None
+    own: Own = field(default_factory=Own, repr=False)
     busy: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @contextmanager
@@ -235,3 +251,6 @@ class Visits:
             visit.closed = True
             visit.stop()
             visit.runs.clear()
+            visit.own = Own()
+            if visit.loading is not None:
+                visit.loading.cancel()

@@ -46,6 +46,7 @@ class Settings:
     data: tuple[str, ...] = _setting(DATA_SOURCES, "where rows may come from besides the embedded world")
     max_upload_mb: int = _setting(50, "the size of an uploaded file, in megabytes")
     max_rows: int = _setting(100_000, "rows taken of a file or a data set")
+    run_rows: int = _setting(400, "rows of a kind that a run on rows of one's own uses; more are browsed alone")
     # Who may come in, and how.
     auth: tuple[str, ...] = _setting((), "`name:password` pairs, separated by commas; empty: anybody")
     mcp: bool = _setting(True, "whether the endpoints can be called as MCP tools")

@@ -14,8 +14,9 @@ from functools import cached_property
 from app.background import BACKGROUND
 from app.settings import Settings
 from attribution import Example, LanguageModel, Rule, TokenScores, load_model, score
+from attribution.learned import scorer_for
 from attribution.registry import DEFAULT_SCORERS
-from attribution.rows import Row, embedded_rows
+from attribution.rows import Row
 from unlearn import Corpus, Evaluation, RunConfig, evaluate, load_corpus, run
 
 log = logging.getLogger(__name__)
@@ -40,10 +41,10 @@ class Studio:
         corpus: what runs forget and keep.
     """
 
-    def __init__(self, settings: Settings, model: LanguageModel | None = None) -> None:
+    def __init__(self, settings: Settings, model: LanguageModel | None = None, corpus: Corpus | None = None) -> None:
         self.settings = settings
         self.model = model or load_model("embedded")
-        self.corpus: Corpus = load_corpus("forget05")
+        self.corpus: Corpus = corpus or load_corpus("forget05")
         self._lock = threading.Lock()
         self._pace = threading.Lock()
         self._futures: dict[str, Future[Evaluation]] = {}
@@ -54,7 +55,9 @@ class Studio:
 
     def rows(self, split: str) -> tuple[Row, ...]:
         """The rows of a split. ValueError when there is no such split."""
-        return embedded_rows(split)
+        if split not in SPLITS:
+            raise ValueError(f"The split {split!r} is unknown: choose from {', '.join(SPLITS)}.")
+        return getattr(self.corpus, split)
 
     def row(self, split: str, number: int) -> Row:
         """One row. ValueError when the split has no such row."""
@@ -69,12 +72,12 @@ class Studio:
     def opening_row(self) -> int:
         """Which forget row the page opens with: the first of those with most facts, where lanes have most to show."""
         rows = self.rows("forget")
-        return max(range(len(rows)), key=lambda i: (len(rows[i].facts), -i))
+        return max(range(min(len(rows), 1000)), key=lambda i: (len(rows[i].facts), -i))
 
     @cached_property
     def opening(self) -> TokenScores:
         """The scores the page opens with."""
-        return self.score(self.row("forget", self.opening_row).example)
+        return self.score(self.row("forget", self.opening_row).example, self.scorers)
 
     # Scores ----------------------------------------------------------------------------------------------------------
 
@@ -99,6 +102,15 @@ class Studio:
             )
         return score(self.model, [example], scorers, mask_scope=mask_scope)[0]
 
+    @cached_property
+    def scorers(self) -> tuple[str, ...]:
+        """The scorers that a row is shown with at first: all default ones, or those that need nothing fitted."""
+        try:
+            scorer_for(self.model)
+        except ValueError:
+            return tuple(name for name in DEFAULT_SCORERS if name not in ("learned", "fused"))
+        return DEFAULT_SCORERS
+
     @property
     def run_megabytes(self) -> float:
         """Memory that a run holds while it trains: weights, gradients and Adam's two moments, in float32."""
@@ -112,7 +124,8 @@ class Studio:
 
     def reference(self) -> Future[Evaluation] | None:
         """The evaluation of the model retrained without the forget rows; None where there is none."""
-        name = self.corpus.reference
+        # The reference is a sibling of the embedded model and none for another.
+        name = self.corpus.reference if self.model.name == "embedded" else None
         return None if name is None else self._once("reference", lambda: load_model(name))
 
     def answer_before(self, row: int) -> str:

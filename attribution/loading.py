@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,8 +25,13 @@ def load_model(
     device: str | None = None,
     dtype: str | torch.dtype = "float32",
     template: str = DEFAULT_TEMPLATE,
+    bits: int | None = None,
+    device_map: str | None = None,
 ) -> LanguageModel:
     """Load a causal LM: `embedded`, `embedded:retrained`, a local folder, or a Hub id.
+
+    `bits` 4 or 8 rounds the weights while they are loaded (bitsandbytes, which needs a GPU); `device_map` `auto`
+    spreads them over what there is.
 
     `template` holds `{prompt}` and `{answer}`; `chat` takes the tokenizer's own chat template.
 
@@ -36,11 +43,15 @@ def load_model(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     source = _source(name)
+    device = device or default_device()
+    placed: dict[str, Any] = {"device_map": device_map} if device_map else {}
+    if bits is not None:
+        placed = {"device_map": device_map or "auto", "quantization_config": _rounding(bits, device)}
     try:
         with _no_bar_for_a_folder(source):
             tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
             model = AutoModelForCausalLM.from_pretrained(
-                source, dtype=dtype, use_safetensors=True, trust_remote_code=False
+                source, dtype=dtype, use_safetensors=True, trust_remote_code=False, **placed
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:300]
@@ -48,12 +59,39 @@ def load_model(
             f"The model {name!r} could not be loaded: {reason}. Give 'embedded', a Hugging Face folder with a causal "
             "language model in safetensors, or a Hub id."
         ) from error
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if isinstance(dtype, str):
         log.debug("loaded %s in %s", name, dtype)
     folder = Path(source) if Path(source).is_dir() else None
-    return LanguageModel(model.to(device).requires_grad_(False), tokenizer, name, template, folder)
+    model = model if placed else model.to(device)
+    return LanguageModel(model.requires_grad_(False), tokenizer, name, template, folder)
+
+
+def default_device() -> str:
+    """`cuda`, `mps` or `cpu`: the fastest that is here."""
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def devices() -> list[str]:
+    """Every device that is here, the fastest first."""
+    return list(dict.fromkeys((default_device(), "cpu")))
+
+
+def can_round() -> bool:
+    """Whether weights can be loaded in 4 or 8 bits here."""
+    return torch.cuda.is_available() and find_spec("bitsandbytes") is not None
+
+
+def _rounding(bits: int, device: str) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    if bits not in (4, 8):
+        raise ValueError(f"Weights are rounded to 4 or 8 bits, not {bits}.")
+    if device != "cuda" or not can_round():
+        raise ValueError(
+            f"Weights of {bits} bits need an NVIDIA GPU and the package bitsandbytes (`pip install bitsandbytes`), and "
+            "one of them is missing here: load the model in bfloat16 instead."
+        )
+    return BitsAndBytesConfig(load_in_4bit=bits == 4, load_in_8bit=bits == 8)
 
 
 def _source(name: str) -> str:

@@ -1,0 +1,84 @@
+"""Your own: another model and rows of one's own, for one visitor alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scripts.serving import serve
+from tests.attribution.tiny import tiny_model
+from tests.browser.rooms import PATIENCE_MS, alert_of, go_to, open_page, start_run, wait_for_end
+
+LONG = {"timeout": PATIENCE_MS}
+
+
+@pytest.fixture(scope="module")
+def own_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("models")
+    made = tiny_model("llama", max_position_embeddings=512)
+    made.model.save_pretrained(root / "tiny", safe_serialization=True)
+    made.tokenizer.save_pretrained(root / "tiny")
+    with serve(FORGET_LENS_MODEL_FOLDER=str(root), FORGET_LENS_MAX_UPLOAD_MB="1") as address:
+        yield address
+
+
+def choose_model(page: Page, text: str) -> None:
+    box = page.locator("#own-model input").first
+    box.click()
+    page.get_by_role("option", name=text).first.click()
+
+
+def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url: str, tmp_path: Path) -> None:
+    lanes = open_page(page, own_url)
+    go_to(page, "Your own")
+    expect(page.locator("#own-using")).to_contain_text("embedded")
+    choose_model(page, "tiny")
+    expect(page.locator("#own-survey")).to_contain_text("M parameters", **LONG)
+    page.locator("#own-load").click()
+    expect(page.locator("#own-using")).to_contain_text("folder:tiny", **LONG)
+
+    rows = tmp_path / "mine.csv"
+    bad = "Who is nobody?,\n"
+    good = "".join(f"Who wrote book {i}?,Ada Quell wrote <b>book</b> {i}.\n" for i in range(12))
+    rows.write_text("ask,reply\n" + good + bad, encoding="utf-8")
+    page.locator("#own-file input[type=file]").set_input_files(rows)
+    expect(page.locator("#own-preview table")).to_contain_text("book 1", **LONG)
+    assert page.locator("#own-preview b").count() == 0, "cells of a stranger's file are text"
+    for field, column in (("question", "ask"), ("answer", "reply")):
+        page.locator(f"#own-{field} input").first.click()
+        page.get_by_role("option", name=column, exact=True).first.click()
+    expect(page.locator("#own-preview")).to_contain_text("12 rows can be used", **LONG)
+    expect(page.locator("#own-preview")).to_contain_text("1 left out (Line 14): the column 'reply' is empty there")
+    page.locator("#own-use").click()
+    expect(page.locator("#own-using")).to_contain_text("mine (12 rows)", **LONG)
+
+    page.locator("#own-words textarea, #own-words input").first.fill("BOOK 7")
+    expect(page.locator("#own-place")).to_contain_text("1 of 1 row", **LONG)
+    page.locator("#own-found").get_by_role("radio").first.check()
+    expect(lanes.locator(".fl-question").first).to_contain_text("book 7", **LONG)
+
+    go_to(page, "Unlearn")
+    start_run(page, 5)
+    wait_for_end(page)
+    expect(page.locator("#status")).to_contain_text("Steps: 5 of 5")
+    # Another visitor still has what the page opens with.
+    other = page.context.new_page()
+    open_page(other, own_url)
+    go_to(other, "Your own")
+    expect(other.locator("#own-using")).to_contain_text("embedded")
+    expect(other.locator("#own-using")).to_contain_text("forget05")
+    other.close()
+
+
+def test_what_cannot_be_had_is_one_sentence(page: Page, own_url: str) -> None:
+    open_page(page, own_url)
+    go_to(page, "Your own")
+    choose_model(page, "Phi 1.5")
+    page.locator("#own-load").click()
+    # The tests run offline.
+    expect(alert_of(page, "own")).to_contain_text("The Hub cannot be reached from here", **LONG)
+    expect(page.locator("#own-using")).to_contain_text("embedded")
+    expect(page.locator("#own-load")).to_be_enabled()
