@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from unlearn.corpus import Corpus
 from unlearn.diagnostics import Diagnostics
 from unlearn.loop import Run, run
 from unlearn.metrics import SPLITS, Evaluation, evaluate
+from unlearn.parallel import Processes
 from unlearn.presets import listing
 from unlearn.shell import arms as arms_command
 from unlearn.shell import evaluate as evaluate_command
@@ -109,12 +111,19 @@ def _run(options: argparse.Namespace) -> None:
         sys.stdout.write(listing())
         return
     config = config_from(options)
+    processes = Processes.started(options.parallel, options.processes)
+    if processes.rank:
+        logging.getLogger().setLevel(logging.WARNING)
     check_writable(options.json)
     check_writable(options.save, folders=True)
     corpus = read_corpus(options)
-    model = load_model(options.model)
-    job = run(model, corpus, config, mask_scope=options.mask_scope)
+    model = load_model(options.model, device=processes.device)
+    job = run(model, corpus, config, processes, mask_scope=options.mask_scope)
+    if processes.count > 1:
+        log.info("%d processes share every step (%s).", processes.count, processes.way)
     if options.diagnostics:
+        if processes.count > 1:
+            raise ValueError("--diagnostics reads whole gradients row by row: run it in one process.")
         job.observer = Diagnostics(job)
     selected = sum(sum(selection.kept) for selection in job.selections)
     total = sum(len(selection.weights) for selection in job.selections)
@@ -125,6 +134,9 @@ def _run(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         job.stop()
         log.info("Stopped after step %d; what there is goes on to be measured.", len(job.steps))
+    processes.leave()
+    if processes.rank:
+        return
     evaluations = _evaluate(model, job, corpus)
     report = _report(options, job, evaluations)
     sys.stdout.write(_table(evaluations, job))
@@ -151,6 +163,7 @@ def _report(options: argparse.Namespace, job: Run, evaluations: dict[str, Evalua
     said = {name: [answer.answer for answer in evaluation.answers] for name, evaluation in evaluations.items()}
     return {
         "config": {"model": options.model, "forget": options.forget, "preset": options.preset, **job.config.to_dict()},
+        "processes": {"count": job.processes.count, "way": job.processes.way},
         "seconds": job.seconds,
         "stopped": job.stopped,
         "steps": [step.to_dict() for step in job.steps],
@@ -193,7 +206,8 @@ def _with_bar(steps: Any, total: int, title: str) -> Any:
     """A progress bar on a terminal; nothing where there is none."""
     from tqdm.auto import tqdm
 
-    return tqdm(steps, total=total, desc=title, unit="step", disable=not sys.stderr.isatty())
+    others = int(os.environ.get("RANK", "0")) > 0
+    return tqdm(steps, total=total, desc=title, unit="step", disable=others or not sys.stderr.isatty())
 
 
 if __name__ == "__main__":

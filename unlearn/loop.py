@@ -13,11 +13,13 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from attribution.example import Example
 from attribution.language_model import LanguageModel
@@ -30,6 +32,7 @@ from unlearn.labels import LabelBatch, Reading, Target, Totals, label_batch, tot
 from unlearn.metrics import Probe, Prober
 from unlearn.objectives import objective, retention
 from unlearn.objectives.representation import steered_layer
+from unlearn.parallel import Processes
 from unlearn.presets import DEFAULT_PRESET, preset
 from unlearn.refusals import load_refusals
 from unlearn.scorer_learning import ScorerLearner
@@ -84,8 +87,18 @@ class Run:
         observer: watches every step, where one is set (`unlearn.diagnostics.Diagnostics`).
     """
 
-    def __init__(self, model: LanguageModel, corpus: Corpus, config: RunConfig, **score_options: Any) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        corpus: Corpus,
+        config: RunConfig,
+        processes: Processes | None = None,
+        **score_options: Any,
+    ) -> None:
         self.config = config
+        self.processes = processes or Processes()
+        for name in ("forget_batch", "retain_batch"):
+            self.processes.check_batch(name, getattr(config, name))
         self.corpus = corpus
         self.base = model
         self.steps: list[Step] = []
@@ -119,6 +132,8 @@ class Run:
             self._layer = steered_layer(model, self.targets, config.layer, predicting, config.seed)
         self._refusals = load_refusals() if "refusals" in needs else ()
         self.model = trainable_copy(model)
+        # Whatever the trained model computes goes through here, so that several processes compute it together.
+        self._together = self.processes.spread(self.model.model, reaches_all="layer" not in needs)
         self._prober = Prober(corpus) if config.probe_every else None
 
     @property
@@ -165,7 +180,7 @@ class Run:
             for group in optimiser.param_groups:
                 group["lr"] = config.rate_at(number)
             rows = next(forget_order)
-            self.weighting.refresh(self.model, rows, number)
+            self._read(partial(self.weighting.refresh, self.model, rows, number))
             forget_loss, forget_nll = self._forget(rows, next(refusal_order))
             if self.observer:
                 self.observer.forgot(rows)
@@ -195,44 +210,71 @@ class Run:
                     f"({config.learning_rate:g}) or choose a bounded objective such as wga."
                 )
             self.steps.append(step)
+            ended = self._stop or number == config.steps
+            if ended:
+                self.stopped = number < config.steps
+                self._gather()
             yield step
-            if self._stop:
+            if ended or self._stop:
                 self.stopped = number < config.steps
                 return
 
     def _forget(self, rows: Sequence[int], drawn: Sequence[int]) -> tuple[float, float]:
         """Add gamma times the forget term's gradient, a micro-batch at a time; returns the term and the NLL in nats."""
         config, chosen, constants = self.config, objective(self.config.objective), self.config.constants
-        targets = [self.targets[row] for row in rows]
-        instead = self._refusal_targets(rows, drawn) if "refusals" in chosen.needs else []
-        over, gamma = totals(targets), config.resolved["gamma"]
+        everyones = [self.targets[row] for row in rows]
+        over, gamma = totals(everyones), config.resolved["gamma"]
+        targets = self.processes.share(everyones)
+        refusing = "refusals" in chosen.needs
+        instead = self.processes.share(self._refusal_targets(rows, drawn)) if refusing else []
         reading = self._reading(chosen.needs, chosen.head_with(constants))
-        loss = nll = 0.0
-        for part in self._parts(len(targets)):
+
+        def term_and_nll(part: slice) -> tuple[Tensor, Tensor]:
             batch = label_batch(self.model, targets[part], reading, over)
             if instead:
                 against = Reading(frozen=self.base, reference=True)
                 batch = dataclasses.replace(batch, refusals=label_batch(self.model, instead[part], against))
-            term = chosen.forget(batch, constants)
+            return chosen.forget(batch, constants), _weighted_nll(batch, over)
+
+        loss = nll = 0.0
+        for part in self._parts(len(targets)):
+            term, part_nll = self._together(partial(term_and_nll, part))
             if term.requires_grad:
                 (gamma * term).backward()
             loss += term.item()
-            nll += _weighted_nll(batch, over)
+            nll += part_nll.item()
+        loss, nll = self.processes.total(loss, nll)
         return loss, nll
 
     def _retain(self, rows: Sequence[int]) -> float:
         """Add alpha times the retain term's gradient; alpha 0 only measures the term, which is returned."""
         chosen, alpha = retention(self.config.resolved["retain"]), self.config.resolved["alpha"]
-        targets = [uniform_target(self.model.encode(self.corpus.retain[row].example)) for row in rows]
-        over, reading = totals(targets), self._reading(chosen.needs, chosen.head)
+        everyones = [uniform_target(self.model.encode(self.corpus.retain[row].example)) for row in rows]
+        over, reading = totals(everyones), self._reading(chosen.needs, chosen.head)
+        targets = self.processes.share(everyones)
+
+        def term_of(part: slice) -> Tensor:
+            return chosen.loss(label_batch(self.model, targets[part], reading, over))
+
         loss = 0.0
         with torch.set_grad_enabled(alpha > 0):
             for part in self._parts(len(targets)):
-                term = chosen.loss(label_batch(self.model, targets[part], reading, over))
+                term = self._together(partial(term_of, part))
                 if alpha > 0:
                     (alpha * term).backward()
                 loss += term.item()
-        return loss
+        return self.processes.total(loss)[0]
+
+    def _read(self, work: Callable[[], Any]) -> Any:
+        """What the trained model says, without a gradient."""
+        with torch.no_grad():
+            return self._together(work)
+
+    def _gather(self) -> None:
+        """Put the weights together again, on every process, when the run ends."""
+        whole = self.processes.whole(self.model.model)
+        if whole is not self.model.model:
+            self.model = LanguageModel(whole, self.model.tokenizer, name=self.model.name, template=self.model.template)
 
     def _reading(self, needs: Sequence[str], head: Any) -> Reading:
         layer = self._layer if "layer" in needs else None
@@ -254,20 +296,27 @@ class Run:
         due = self._prober is not None and (
             number % self.config.probe_every == 0 or number in (1, self.config.steps) or self._stop
         )
-        return self._prober(self.model) if due and self._prober else None
+        return self._read(partial(self._prober, self.model)) if due and self._prober else None
 
 
-def run(model: LanguageModel, corpus: Corpus, config: RunConfig | None = None, **score_options: Any) -> Run:
+def run(
+    model: LanguageModel,
+    corpus: Corpus,
+    config: RunConfig | None = None,
+    processes: Processes | None = None,
+    **score_options: Any,
+) -> Run:
     """Prepare a run: score the forget set with the original model, apply the rule, copy the model.
 
     Args:
         config: None takes the preset `ours`.
+        processes: those that share the work (`Processes.started()`); None for this one alone.
         score_options: fields of `attribution.ScoreOptions`, such as `mask_scope`.
 
     Raises:
         ValueError: the rule selects nothing, or the scores cannot be made.
     """
-    return Run(model, corpus, config or preset(DEFAULT_PRESET).config, **score_options)
+    return Run(model, corpus, config or preset(DEFAULT_PRESET).config, processes, **score_options)
 
 
 def trainable_copy(model: LanguageModel) -> LanguageModel:
@@ -294,6 +343,6 @@ def _optimiser(config: RunConfig, parameters: list[torch.nn.Parameter]) -> torch
     return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0)
 
 
-def _weighted_nll(batch: LabelBatch, over: Totals) -> float:
-    total = float(-(batch.log_probs.detach() * batch.weights).sum())
-    return total / over.weight if over.weight else 0.0
+def _weighted_nll(batch: LabelBatch, over: Totals) -> Tensor:
+    total = -(batch.log_probs.detach() * batch.weights).sum()
+    return total / over.weight if over.weight else torch.zeros_like(total)

@@ -107,6 +107,7 @@ class ScorerLearner:
         del settings["position"]
         return LinearScorer(self._weight.detach().clone(), float(self._bias.detach()), self.settings.position, settings)
 
+    @torch.enable_grad()
     def update(self, states: list[Tensor], log_probs: list[Tensor]) -> None:
         """One SGD step on J from rows' detached states `[n, d]` and log-probabilities `[n]`, all on the CPU."""
         nll = -torch.cat(log_probs)

@@ -11,6 +11,7 @@ from attribution.scoring import MASK_SCOPES
 from attribution.selection import Rule, RuleKind
 from unlearn.config import Learning, RunConfig
 from unlearn.objectives import NORMALISERS, OBJECTIVES, RETENTIONS
+from unlearn.parallel import WAYS
 from unlearn.presets import DEFAULT_PRESET, HARD_SHARE, PRESETS, SOFT_TEMPERATURE, preset
 from unlearn.shell.common import log
 
@@ -93,6 +94,12 @@ def add_run_options(parse: argparse.ArgumentParser) -> None:
     training.add_argument("--steps", type=int, help=f"optimiser steps [{ours.steps}]")
     training.add_argument("--lr", type=float, help=f"learning rate [{ours.learning_rate:g}]")
     training.add_argument("--micro-batch", type=int, metavar="ROWS", help="rows in one forward [all of a step's]")
+    training.add_argument(
+        "--processes", type=int, metavar="N", help="stop unless the launcher (torchrun, accelerate) started N"
+    )
+    training.add_argument(
+        "--parallel", default="ddp", help=f"how several processes hold the model: {' or '.join(WAYS)} [ddp]"
+    )
     training.add_argument("--seed", type=int, help=f"of the order of rows and everything drawn [{ours.seed}]")
 
 

@@ -1,0 +1,88 @@
+"""Two processes are one: DDP and FSDP2 over gloo, started by torchrun; and the shell under a launcher."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from scripts.serving import OFFLINE
+from tests.unlearn import together
+from unlearn.__main__ import main
+from unlearn.parallel import WAYS, Processes
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+ACCELERATE = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
+ACCELERATE += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "unlearn"]
+
+
+def launched(*command: str) -> subprocess.CompletedProcess[str]:
+    # A machine with one GPU has none for a second process.
+    environment = os.environ | OFFLINE | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, dict]:
+    folder = tmp_path_factory.mktemp(request.param)
+    done = launched(*TORCHRUN, "tests/unlearn/together.py", request.param, str(folder))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return request.param, folder, json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+
+
+def test_there_are_two_and_fsdp_really_cuts(two: tuple[str, Path, dict]) -> None:
+    way, _, facts = two
+    assert facts["count"] == 2
+    if way == "fsdp":
+        assert facts["held"] and all(0 < mine < whole for mine, whole in facts["held"])
+    else:
+        assert facts["held"] == []
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_two_processes_take_the_step_of_one(two: tuple[str, Path, dict], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters agree to 1e-5 after ten float32 SGD steps, and so do the losses that are reported."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    _, folder, facts = two
+    for number, arm in enumerate(together.ARMS):
+        weights, losses = together.trained(arm, Processes())
+        found = load_file(folder / f"{number}.safetensors")
+        assert set(found) <= set(weights)
+        assert max((weights[name] - found[name]).abs().max().item() for name in found) <= 1e-5, arm
+        assert facts["losses"][arm] == pytest.approx(losses, rel=1e-4, abs=1e-5), arm
+
+
+def test_the_shell_under_accelerate(tmp_path: Path) -> None:
+    out = tmp_path / "run.json"
+    arguments = ["--forget", "forget01", "--steps", "1", "--processes", "2", "--parallel", "fsdp", "--json", str(out)]
+    done = launched(*ACCELERATE, *arguments)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(out.read_text(encoding="utf-8"))["processes"] == {"count": 2, "way": "fsdp"}
+    # One of them speaks.
+    assert done.stderr.count("Asking the model: before.") == 1
+    assert done.stdout.count("forget_recall") == 1
+
+
+def test_one_process_where_two_were_asked_for_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--processes", "2", "--steps", "1"]) == 2
+    assert "the launcher started 1" in capsys.readouterr().err
+
+
+def test_rows_that_cannot_be_shared_are_named() -> None:
+    with pytest.raises(ValueError, match="multiple of 3"):
+        together.job("wga", Processes(0, 3))
+
+
+def test_every_row_of_a_step_has_one_process() -> None:
+    shares = [Processes(rank, 3).share(range(9)) for rank in range(3)]
+    assert sorted(row for share in shares for row in share) == list(range(9))
+    assert {len(share) for share in shares} == {3}

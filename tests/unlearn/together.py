@@ -1,0 +1,89 @@
+"""A small run in several processes: `torchrun ... tests/unlearn/together.py WAY FOLDER` writes what it came to."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from attribution import LanguageModel, Rule, load_model
+from attribution.rows import embedded_rows
+from unlearn import Corpus, RunConfig, run
+from unlearn.loop import Run
+from unlearn.parallel import Processes
+from unlearn.scorer_learning import ScorerSettings
+
+ARMS: dict[str, dict] = {
+    "wga": {},
+    "npo in micro-batches": {"objective": "npo", "micro_batch": 2},
+    "rmu, a part of the weights": {"objective": "rmu"},
+    # Its retain rows are only read, and so are the rows that are scored again and probed.
+    "ga, live and probed": {
+        "objective": "ga",
+        "rule": Rule("entropy", "proportional"),
+        "score_every": 1,
+        "probe_every": 5,
+    },
+    "alternating": {
+        "rule": Rule("learned", "raw"),
+        "learn": "alternate",
+        "objective": "satga",
+        "scorer_settings": ScorerSettings(scorer_every=2),
+    },
+}
+
+
+def job(arm: str, processes: Processes) -> Run:
+    """Ten float32 SGD steps of eight rows of each kind on a random model whose head is tied to its embeddings."""
+    tokenizer = load_model("embedded").tokenizer
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=256,
+        tie_word_embeddings=True,
+    )
+    model = LanguageModel(LlamaForCausalLM(config).requires_grad_(False), tokenizer, name="tiny")
+    corpus = Corpus("wide", forget=embedded_rows("forget")[:60:5], retain=embedded_rows("retain")[:100:7])
+    settings = {"rule": Rule("entropy", "top", 0.3), "steps": 10, "learning_rate": 0.02, "optimiser": "sgd"}
+    settings |= {"warmup": 0, "cooldown": 0.0, "probe_every": 0, "forget_batch": 8, "retain_batch": 8}
+    return run(model, corpus, RunConfig(**(settings | ARMS[arm])), processes)
+
+
+def trained(arm: str, processes: Processes) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
+    """The weights in the end, and the last step's losses."""
+    mine = job(arm, processes)
+    for _ in mine:
+        pass
+    weights = {name: value.detach().contiguous().clone() for name, value in mine.model.model.state_dict().items()}
+    last = mine.steps[-1]
+    return weights, {"forget": last.forget_loss, "retain": last.retain_loss, "nll": last.forget_nll}
+
+
+def main(way: str, folder: Path) -> None:
+    from torch.distributed.tensor import DTensor
+
+    torch.set_num_threads(1)
+    processes = Processes.started(way, expected=2)  # type: ignore[arg-type]
+    parameters = list(job("wga", processes).model.model.parameters())
+    # Of those cut in two, how many numbers this process holds of how many.
+    held = [(p.to_local().numel(), p.numel()) for p in parameters if isinstance(p, DTensor)]
+    facts: dict = {"count": processes.count, "held": held, "losses": {}}
+    for number, arm in enumerate(ARMS):
+        weights, facts["losses"][arm] = trained(arm, processes)
+        if processes.rank == 0:
+            save_file(weights, folder / f"{number}.safetensors")
+    if processes.rank == 0:
+        (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    processes.leave()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
