@@ -220,7 +220,7 @@ def experiment(tmp_path_factory, knowing, small_corpus):
     """The command on the half-learned tiny model, two arms and two seeds, and what it printed."""
     folder = tmp_path_factory.mktemp("arms")
     patch = pytest.MonkeyPatch()
-    patch.setattr("unlearn.shell.arms.load_model", lambda name: knowing)
+    patch.setattr("unlearn.shell.arms.load_model", lambda name, **_: knowing)
     patch.setattr("unlearn.shell.arms.read_corpus", lambda options: small_corpus)
     changes = "+steps=3+forget_batch=3+retain_batch=3"
     arguments = ["arms", "--arms", f"random{changes},sequence-matched", "--against", f"entropy{changes}"]

@@ -53,7 +53,8 @@ def markdown_table(comparison: Comparison) -> str:
                     cells.append(f"{mine.value:.3f}; {_signed(against.interval)}, p {against.p:.2g}")
             reached = f"{at.reached} of {len(arm.seeds)}" if at.reached else f"never (lowest {arm.lowest:.2f})"
             rows.append([f"`{arm.arm}`", reached, *cells])
-        title = f"At {comparison.forgetting.replace('_', ' ')} {target:g} (figure; less {comparison.reference}'s)"
+        forgetting = comparison.forgetting.replace("_", " ")
+        title = f"At {forgetting} {target:g} (figure; its difference to {comparison.reference})"
         parts.append(f"{title}:\n\n{_markdown(head, rows)}")
     return "\n".join(parts)
 
