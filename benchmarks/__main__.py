@@ -1,4 +1,4 @@
-"""Timings, each part by its name: python -m benchmarks [waits|scoring|results] ..."""
+"""Timings, each part by its name: python -m benchmarks [waits|page|scoring|results] ..."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib
 import sys
 
 PARTS = {
+    "page": "the page in a real Chromium: opening, scoring, dragging a cut",
     "waits": "what people wait for: loading, scoring, steps of every objective",
     "results": "three architectures, two kinds of text: scorers and arms on each (hours)",
     "scoring": "scoring against Captum, in plain forwards, and its memory",
