@@ -30,8 +30,9 @@ bench: $(RUNTIME)  ## timings, side by side
 assets: $(RUNTIME)  ## make the embedded world and its models again from their seed
 	$(BIN)/python -m assets.build
 
-screenshots: $(DEV) browser  ## photograph every room; the README's pictures go to docs/images
+screenshots: $(DEV) browser  ## photograph every room and film a visit; the README's pictures go to docs/images
 	$(BIN)/python -m scripts.screenshots
+	$(BIN)/python -m scripts.animation
 
 browser: $(DEV)  ## find a Chromium, or install one
 	@$(BIN)/python -m scripts.browser

@@ -18,7 +18,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.inspection import SCOPE_TITLES, InspectRoom
+from app.inspection import SCOPES, InspectRoom
 from app.markup import alert
 from app.studio import OWN
 from app.training import DEFAULTS as RUN
@@ -29,7 +29,7 @@ from attribution.registry import DEFAULT_SCORERS, did_you_mean, scorer_info
 from unlearn.objectives import OBJECTIVES
 from unlearn.presets import DEFAULT_PRESET, PRESETS, SOFT_TEMPERATURE
 
-ROOMS = ("inspect", "unlearn", "compare", "learn")
+ROOMS = ("inspect", "unlearn", "compare", "learn", "own")
 MOST_CHARACTERS = 2000
 """Of a typed prompt and answer together: longer addresses break in mails and chats."""
 LONGEST_ADDRESS = 12_000
@@ -118,7 +118,7 @@ def read_address(query: Mapping[str, str], opening_row: int, most_steps: int) ->
         prompt=asked["prompt"],
         answer=asked["answer"],
         subject=asked["subject"],
-        hides=_one_of("hides", asked["hides"], tuple(SCOPE_TITLES)),
+        hides=_one_of("hides", asked["hides"], SCOPES),
         scorers=scorers,
         state=state,
         form={name: read(asked[name], most_steps) for name, read in _FORM.items()},

@@ -12,6 +12,7 @@ from app.lanes import initial_rule, lanes_props, make_lanes
 from app.markup import block, count, explained, refused
 from app.session import Visits
 from app.studio import OWN, SPLITS, Studio
+from app.texts import say
 from attribution import Example, Rule, TokenScores, select
 from attribution.registry import DEFAULT_SCORERS, SCORERS, scorer_info
 from attribution.rows import pick_examples
@@ -19,7 +20,7 @@ from attribution.rows import pick_examples
 LANES_ID = "lanes"
 RULE_LINE_ID = "cut-line"
 CONTROLS = ("random", "oracle")
-SCOPE_TITLES = {"subject": "The subject", "each": "Each word of the prompt in turn", "prompt": "The whole prompt"}
+SCOPES = ("subject", "each", "prompt")
 
 
 class InspectRoom:
@@ -35,9 +36,9 @@ class InspectRoom:
         with gr.Column(elem_classes=["pg-card", "pg-source"]):
             with gr.Row(elem_classes="pg-line"):
                 self.split = gr.Radio(
-                    [*((title, split) for split, title in SPLITS.items()), ("Your own text", OWN)],
+                    [(say(f"split_{split}"), split) for split in (*SPLITS, OWN)],
                     value="forget",
-                    label="Rows",
+                    label=say("rows"),
                     elem_classes="pg-segments",
                     elem_id="split",
                     scale=0,
@@ -46,31 +47,31 @@ class InspectRoom:
                 self.row = gr.Dropdown(
                     self.choices("forget"),
                     value=self.studio.opening_row,
-                    label="Question",
+                    label=say("question"),
                     elem_id="row",
                     scale=3,
                     min_width=260,
                 )
-                self.go = gr.Button("Score", variant="primary", elem_id="score", scale=0, min_width=110)
+                self.go = gr.Button(say("score"), variant="primary", elem_id="score", scale=0, min_width=110)
             with gr.Row(visible=False, elem_classes="pg-line") as self.own:
                 self.prompt = gr.Textbox(
-                    label="Your prompt", placeholder="Where was Ada Lovelace born?", lines=2, elem_id="own-prompt"
+                    label=say("own_prompt"), placeholder=say("own_prompt_example"), lines=2, elem_id="own-prompt"
                 )
                 self.answer = gr.Textbox(
-                    label="Your answer", placeholder="Ada Lovelace was born in London.", lines=2, elem_id="own-answer"
+                    label=say("own_answer"), placeholder=say("own_answer_example"), lines=2, elem_id="own-answer"
                 )
-            with gr.Accordion("How it is scored", open=False, elem_classes="pg-fold", elem_id="how"):
+            with gr.Accordion(say("how_scored"), open=False, elem_classes="pg-fold", elem_id="how"):
                 with gr.Row(elem_classes="pg-line"):
                     self.scope = gr.Radio(
-                        [(title, scope) for scope, title in SCOPE_TITLES.items()],
+                        [(say(f"hides_{scope}"), scope) for scope in SCOPES],
                         value="subject",
-                        label="Masking hides",
+                        label=say("hides"),
                         elem_id="scope",
                         scale=2,
                     )
                     self.subject = gr.Textbox(
-                        label="Subject",
-                        info="Empty: found automatically. Or click words of the prompt below.",
+                        label=say("subject"),
+                        info=say("subject_info"),
                         placeholder=self.studio.opening.subject.text or "",
                         elem_id="subject",
                         scale=1,
@@ -79,7 +80,7 @@ class InspectRoom:
                 self.shown = gr.CheckboxGroup(
                     [(info.title, info.name) for info in SCORERS if info.kind == "signal" or info.name in CONTROLS],
                     value=list(DEFAULT_SCORERS),
-                    label="Lanes",
+                    label=say("lanes"),
                     elem_id="shown",
                 )
         self.notice = block(elem_classes="pg-notice", elem_id="inspect-notice")
@@ -90,7 +91,7 @@ class InspectRoom:
             self.save_json = gr.Button("JSON", size="sm", elem_id="scores-json", scale=0, min_width=72)
             self.save_csv = gr.Button("CSV", size="sm", elem_id="scores-csv", scale=0, min_width=72)
             self.file = gr.JSON(visible="hidden")
-            self.onward = gr.Button("Unlearn this cut", variant="primary", elem_id="onward", scale=0, min_width=180)
+            self.onward = gr.Button(say("onward"), variant="primary", elem_id="onward", scale=0, min_width=180)
 
     @property
     def outputs(self) -> list[Any]:

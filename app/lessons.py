@@ -11,6 +11,7 @@ from app.glossary import glossary_html
 from app.inspection import InspectRoom
 from app.markup import alert, block, escape
 from app.questions import BEST_LANE, CONTROL, CUT_OR_WHOLE, FACTS_SHARE, SILENCE, STRUCTURE, Question
+from app.texts import say
 from app.training import make_rule
 from app.unlearning import UnlearnRoom
 from attribution.registry import DEFAULT_SCORERS
@@ -131,8 +132,8 @@ class LearnRoom:
         self.solved = gr.BrowserState([], storage_key="forget-lens-lesson", secret="forget-lens")
         with gr.Row(visible=False, elem_classes="pg-strip", elem_id="lesson-strip") as self.strip:
             self.task = block()
-            self.answer = gr.Button("Answer the question", size="sm", elem_id="lesson-back", scale=0, min_width=170)
-            self.leave = gr.Button("Leave the lesson", size="sm", elem_id="lesson-leave", scale=0, min_width=150)
+            self.answer = gr.Button(say("lesson_back"), size="sm", elem_id="lesson-back", scale=0, min_width=170)
+            self.leave = gr.Button(say("lesson_leave"), size="sm", elem_id="lesson-leave", scale=0, min_width=150)
 
     def build(self) -> None:
         """Lay the room out."""
@@ -157,7 +158,9 @@ class LearnRoom:
                             elem_id=f"question-{number}",
                         )
                     )
-                    self.checks.append(gr.Button("Check", size="sm", elem_id=f"check-{number}", scale=0, min_width=90))
+                    self.checks.append(
+                        gr.Button(say("check"), size="sm", elem_id=f"check-{number}", scale=0, min_width=90)
+                    )
                 self.verdicts.append(block(elem_id=f"verdict-{number}"))
         block(glossary_html())
         items = "".join(f"<li>{escape(limit)}</li>" for limit in LIMITS)

@@ -11,7 +11,7 @@ document.addEventListener("focusin", joinRadios, true);
 document.addEventListener("keydown", joinRadios, true);
 
 const ForgetLensPage = (() => {
-  const ROOMS = ["inspect", "unlearn", "compare", "learn"];
+  const ROOMS = ["inspect", "unlearn", "compare", "learn", "own"];
   const lanes = () => document.querySelector("#lanes .fl-lanes")?.forgetLens;
   let waiting = 0;
 

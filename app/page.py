@@ -18,6 +18,7 @@ from app.models import Shelf
 from app.own import OwnRoom
 from app.session import Visits
 from app.studio import Studio
+from app.texts import say
 from app.training import unlearn_endpoint
 from app.unlearning import UnlearnRoom
 from attribution.version import VERSION, commit
@@ -47,15 +48,15 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
         block(HEADER)
         learn_room.build_strip()
         with gr.Tabs(selected="inspect", elem_id="rooms") as tabs:
-            with gr.Tab("Inspect", id="inspect"):
+            with gr.Tab(say("room_inspect"), id="inspect"):
                 inspect_room.build()
-            with gr.Tab("Unlearn", id="unlearn") as unlearn_tab:
+            with gr.Tab(say("room_unlearn"), id="unlearn") as unlearn_tab:
                 unlearn_room.build()
-            with gr.Tab("Compare", id="compare"):
+            with gr.Tab(say("room_compare"), id="compare"):
                 compare_room.build()
-            with gr.Tab("Learn", id="learn"):
+            with gr.Tab(say("room_learn"), id="learn"):
                 learn_room.build()
-            with gr.Tab("Your own", id="own"):
+            with gr.Tab(say("room_own"), id="own"):
                 own_room.build()
 
         block(f'<footer class="pg-soft" id="version">{TITLE} {VERSION}, commit {commit()}</footer>')

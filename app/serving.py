@@ -18,6 +18,7 @@ from app.guard import Guard
 from app.logs import log_to_stderr
 from app.session import Visits
 from app.settings import Settings
+from app.texts import TEXTS
 from app.theme import FORGET_LENS
 from attribution.version import commit, stamp
 
@@ -30,6 +31,7 @@ def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     guard = Middleware(Guard, settings=settings, health=Health(visits), arrived=visits.arrived)
     return {
         "theme": FORGET_LENS,
+        "i18n": TEXTS,
         "head": f"<style>{style}</style><script>{script}</script>",
         "footer_links": ["api"],
         "ssr_mode": False,

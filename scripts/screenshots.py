@@ -1,6 +1,6 @@
 """Photograph every room of the page, light and dark, at four widths.
 
-Run: make screenshots     (or: python -m scripts.screenshots --width 390 --room Compare)
+Run: make screenshots     (or: python -m scripts.screenshots --width 390 --room Compare; make screenshots films, too)
 
 All pictures go to .screenshots/, which git ignores; those the README shows are copied to docs/images/.
 """
@@ -16,12 +16,21 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from scripts.browser import find_chromium, launch
 from scripts.serving import ROOT, serve
 
-ROOMS = ("Inspect", "Unlearn", "Compare", "Learn")
+ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
 THEMES = ("light", "dark")
 WIDTHS_PX = (1440, 1280, 820, 390)
 HEIGHT_PX = 900
+STEPS = 20
 
-README_PICTURES = {("Inspect", "light", 1440): "inspect-light.png"}
+PATIENCE_MS = 180_000
+
+README_PICTURES = {
+    ("Inspect", "light", 1440): "inspect-light.png",
+    ("Inspect", "dark", 1440): "inspect-dark.png",
+    ("Compare", "light", 1280): "compare-light.png",
+    ("Learn", "light", 1280): "learn-light.png",
+    ("Inspect", "light", 390): "inspect-phone.png",
+}
 """Which pictures are committed, and under what name."""
 
 
@@ -33,6 +42,16 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(1_000)
 
 
+def run(page: Page) -> None:
+    """A short run, so that Unlearn and Compare have something to show."""
+    page.get_by_role("tab", name="Unlearn", exact=True).first.click()
+    page.locator("#steps input[type=number]").fill(str(STEPS))
+    page.locator("#steps input[type=number]").press("Tab")
+    page.locator("#start").click()
+    page.locator("#to-compare").wait_for(timeout=PATIENCE_MS)
+    page.locator("#answers tbody tr").first.wait_for(state="attached", timeout=PATIENCE_MS)
+
+
 def photograph(browser: Browser, url: str, theme: str, width_px: int, rooms: tuple[str, ...], folder: Path) -> None:
     """One picture per room at this width, the whole length of the page."""
     context = browser.new_context(
@@ -41,10 +60,12 @@ def photograph(browser: Browser, url: str, theme: str, width_px: int, rooms: tup
     page = context.new_page()
     page.goto(f"{url}/?__theme={theme}")
     settle(page)
+    if {"Unlearn", "Compare"} & set(rooms):
+        run(page)
     for room in rooms:
         page.get_by_role("tab", name=room, exact=True).first.click()
         settle(page)
-        picture = folder / f"{room.lower()}-{theme}-{width_px}.png"
+        picture = folder / f"{room.lower().replace(' ', '-')}-{theme}-{width_px}.png"
         page.screenshot(path=picture, full_page=True)
         print(picture.relative_to(ROOT))
         readme_name = README_PICTURES.get((room, theme, width_px))

@@ -267,7 +267,7 @@ function build(element, model, state, group, tell, onSubject) {
   });
   showView();
   const later = window.requestIdleCallback || ((callback) => setTimeout(callback, 200));
-  later(() => table.update());
+  later(() => table.update(), { timeout: 2000 });
   const relayout = onNextFrame(() => {
     view().layout();
     markActive();

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.axe import grave_faults, in_both_modes
 from tests.browser.rooms import PATIENCE_MS, choose, go_to, open_page, wait_for_end
 
-ROOMS = ("Inspect", "Unlearn", "Compare", "Learn")
+ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
 NO_FAULT: dict[str, list[str]] = {"light": [], "dark": []}
 MOST_TABS = 140
 
@@ -124,6 +124,8 @@ def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(
 def test_a_screen_reader_gets_the_lanes_as_a_table(page: Page, url: str) -> None:
     lanes = open_page(page, url)
     table = lanes.get_by_role("table", name="Scores of every answer token")
+    # Built when the browser has nothing else to do.
+    table.get_by_role("columnheader").first.wait_for(state="attached", timeout=PATIENCE_MS)
     header = table.get_by_role("columnheader").all_inner_texts()
     assert header[:4] == ["Token", "Ground truth", "Masking, nats", "Masking, cut"]
     assert table.get_by_role("rowheader").count() == lanes.locator(".fl-tok").count()

@@ -18,7 +18,7 @@ def test_it_opens_on_a_scored_example(page: Page, url: str) -> None:
     assert lanes.locator("section.fl-card").count() == 4
     assert any(shown_as_kept(lanes, LEARNED))
     tabs = page.get_by_role("tab").all_inner_texts()
-    assert list(dict.fromkeys(text for text in tabs if text)) == ["Inspect", "Unlearn", "Compare", "Learn"]
+    assert list(dict.fromkeys(text for text in tabs if text)) == ["Inspect", "Unlearn", "Compare", "Learn", "Your own"]
 
 
 def test_moving_a_cut_asks_the_server_for_nothing(page: Page, url: str) -> None:
@@ -117,4 +117,4 @@ def test_scores_can_be_saved(page: Page, url: str) -> None:
     assert set(row["scores"]) == {"masking", "entropy", "learned", "fused"}
     with page.expect_download() as saved:
         page.locator("#scores-csv").click()
-    assert saved.value.path().read_text(encoding="utf-8").startswith("index,id,text")
+    assert saved.value.path().read_text(encoding="utf-8").startswith('"index","id","text"')

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.rooms import PATIENCE_MS, go_to, open_page
 
-ROOMS = ("Inspect", "Unlearn", "Compare", "Learn")
+ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -32,3 +32,13 @@ def test_a_lesson_sets_the_page_up(page: Page, url: str) -> None:
     go_to(page, "Learn")
     page.locator("#lesson-3").click()
     expect(page.locator("#unlearn-cut")).to_contain_text("Every token of every answer", timeout=PATIENCE_MS)
+
+
+def test_a_visitor_with_another_language_gets_english_words_and_no_keys(browser: Browser, url: str) -> None:
+    context = browser.new_context(locale="fr-FR")
+    page = context.new_page()
+    open_page(page, url)
+    expect(page.get_by_role("tab", name="Unlearn", exact=True).first).to_be_visible()
+    expect(page.locator("#score")).to_have_text("Score")
+    assert "__i18n__" not in page.locator("body").inner_text()
+    context.close()

@@ -1,0 +1,55 @@
+"""The words on widgets, in one place, ready for translation: `gr.I18n` picks them in the visitor's browser.
+
+Another language is another dict beside `EN`, given to `gr.I18n` under its code; what it leaves out stays English.
+Sentences with numbers in them are written where the numbers are, in Python and in the lanes' script, in English.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+EN: dict[str, str] = {
+    "room_inspect": "Inspect",
+    "room_unlearn": "Unlearn",
+    "room_compare": "Compare",
+    "room_learn": "Learn",
+    "room_own": "Your own",
+    "rows": "Rows",
+    "split_forget": "Forget",
+    "split_retain": "Retain",
+    "split_world": "World",
+    "split_holdout": "Holdout",
+    "split_own": "Your own text",
+    "question": "Question",
+    "score": "Score",
+    "own_prompt": "Your prompt",
+    "own_prompt_example": "Where was Ada Lovelace born?",
+    "own_answer": "Your answer",
+    "own_answer_example": "Ada Lovelace was born in London.",
+    "how_scored": "How it is scored",
+    "hides": "Masking hides",
+    "hides_subject": "The subject",
+    "hides_each": "Each word of the prompt in turn",
+    "hides_prompt": "The whole prompt",
+    "subject": "Subject",
+    "subject_info": "Empty: found automatically. Or click words of the prompt below.",
+    "lanes": "Lanes",
+    "onward": "Unlearn this cut",
+    "check": "Check",
+    "lesson_back": "Answer the question",
+    "lesson_leave": "Leave the lesson",
+}
+TEXTS = gr.I18n(en=EN)
+
+
+def say(key: str) -> Any:
+    """The text of a widget, to be translated in the browser.
+
+    Raises:
+        KeyError: `EN` has no such text.
+    """
+    if key not in EN:
+        raise KeyError(f"app/texts.py has no text {key!r}.")
+    return TEXTS(key)

@@ -1,0 +1,27 @@
+"""The words on widgets: every one that is asked for exists, and every one that exists is asked for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.inspection import SCOPES
+from app.studio import OWN, SPLITS
+from app.texts import EN, say
+
+APP = Path(__file__).resolve().parents[2] / "app"
+
+
+def test_texts_and_widgets_match() -> None:
+    asked = {
+        key for path in APP.glob("*.py") for key in re.findall(r'\bsay\("(\w+)"\)', path.read_text(encoding="utf-8"))
+    }
+    asked |= {f"split_{split}" for split in (*SPLITS, OWN)} | {f"hides_{scope}" for scope in SCOPES}
+    assert asked == set(EN)
+
+
+def test_a_text_that_is_not_there_is_named() -> None:
+    with pytest.raises(KeyError, match="no text 'nothing'"):
+        say("nothing")
