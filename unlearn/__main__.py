@@ -17,6 +17,7 @@ from attribution.loading import load_model
 from unlearn.atwu import AtwuConfig, Fit
 from unlearn.corpus import Corpus
 from unlearn.diagnostics import Diagnostics
+from unlearn.export import FORMS, check_form, save
 from unlearn.loop import Run, run
 from unlearn.metrics import SPLITS, Evaluation, evaluate
 from unlearn.parallel import Processes
@@ -48,6 +49,7 @@ def run_parser() -> argparse.ArgumentParser:
     parse.add_argument(
         "--save", type=Path, metavar="DIR", help="write the model that has forgotten here, for transformers"
     )
+    parse.add_argument("--save-as", default="merged", help=f"{' or '.join(FORMS)}, for a run with --lora [merged]")
     return parse
 
 
@@ -111,6 +113,7 @@ def _run(options: argparse.Namespace) -> None:
         sys.stdout.write(listing())
         return
     config = config_from(options)
+    check_form(options.save_as, config.lora)
     processes = Processes.started(options.parallel, options.processes)
     if processes.rank:
         logging.getLogger().setLevel(logging.WARNING)
@@ -144,7 +147,7 @@ def _run(options: argparse.Namespace) -> None:
         options.json.write_text(json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
         log.info("Wrote %s.", options.json)
     if options.save:
-        save(job.model, options.save)
+        save(job, options.save, options.save_as, evaluations)
         log.info("Wrote %s.", options.save)
 
 
@@ -166,6 +169,7 @@ def _report(options: argparse.Namespace, job: Run, evaluations: dict[str, Evalua
         "processes": {"count": job.processes.count, "way": job.processes.way},
         "seconds": job.seconds,
         "stopped": job.stopped,
+        "notes": job.notes,
         "steps": [step.to_dict() for step in job.steps],
         "metrics": {name: evaluation.to_dict() for name, evaluation in evaluations.items()},
         "answers": [
@@ -194,12 +198,6 @@ def _table(evaluations: dict[str, Evaluation], job: Run) -> str:
             lines.append(f"{name:<24}{figures}{evaluations['before'].counts[name]:>8}")
     lines += ["", "forget and paraphrase figures should fall to the reference; the others should stay as they were."]
     return "\n".join(lines) + "\n"
-
-
-def save(model: LanguageModel, folder: Path) -> None:
-    """Write the model and its tokenizer as a Hugging Face folder (safetensors)."""
-    model.model.save_pretrained(folder, safe_serialization=True)
-    model.tokenizer.save_pretrained(folder)
 
 
 def _with_bar(steps: Any, total: int, title: str) -> Any:

@@ -15,6 +15,7 @@ from unlearn.scorer_learning import ScorerSettings
 
 Learning = Literal["given", "alternate", "refit"]
 Optimiser = Literal["adamw", "sgd"]
+Precision = Literal["float32", "bfloat16"]
 # Settings that None leaves to the objective.
 OF_THE_OBJECTIVE = ("beta", "beta2", "delta", "gamma", "alpha", "retain")
 
@@ -46,6 +47,10 @@ class RunConfig:
         forget_batch, retain_batch: rows of each kind in a step.
         micro_batch: rows in one forward; a step of more rows adds up parts of this many, to the same gradient. None
             takes a step's rows at once.
+        lora: the rank of low-rank adapters that are trained instead of all weights (see `unlearn.trained_copy`); None
+            trains all.
+        precision: what forwards compute in; weights, gradients and moments stay float32.
+        until_recall: stop once the probe's forget recall is this or less, in [0, 1]; needs `probe_every`.
         seed: of the order of rows, of the controls, of RMU's direction and of the refusals.
         probe_every: steps between two probes (and after the last); 0 for none.
 
@@ -77,6 +82,9 @@ class RunConfig:
     optimiser: Optimiser = "adamw"
     warmup: int = 3
     cooldown: float = 0.125
+    lora: int | None = None
+    precision: Precision = "float32"
+    until_recall: float | None = None
 
     def __post_init__(self) -> None:
         chosen = objective(self.objective)
@@ -87,16 +95,22 @@ class RunConfig:
             ("learn", get_args(Learning)),
             ("layer_position", ("own", "predicting")),
             ("optimiser", get_args(Optimiser)),
+            ("precision", get_args(Precision)),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: choose {' or '.join(allowed)}.")
-        for name in ("steps", "forget_batch", "retain_batch", "micro_batch"):
+        for name in ("steps", "forget_batch", "retain_batch", "micro_batch", "lora"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}.")
         for name in ("score_every", "warmup", "probe_every"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}.")
+        if self.until_recall is not None:
+            if not 0 <= self.until_recall <= 1:
+                raise ValueError(f"until_recall is a share of the probe's rows, in [0, 1], not {self.until_recall}.")
+            if not self.probe_every:
+                raise ValueError("until_recall looks at the probe: set probe_every to some steps, such as 5.")
         if not 0 <= self.cooldown <= 1:
             raise ValueError(f"cooldown is a share of the steps, between 0 and 1, not {self.cooldown}.")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):

@@ -8,7 +8,6 @@ job.model                 # the model that has forgotten; the one given is untou
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import logging
 import math
@@ -36,6 +35,7 @@ from unlearn.parallel import Processes
 from unlearn.presets import DEFAULT_PRESET, preset
 from unlearn.refusals import load_refusals
 from unlearn.scorer_learning import ScorerLearner
+from unlearn.trained_copy import trainable_copy
 from unlearn.weighting import Weighting
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,8 @@ class Run:
         steps: the steps so far.
         seconds: training time so far.
         stopped: whether it ended early.
+        micro_batch: rows in one forward as it stands; memory that runs out makes it smaller.
+        notes: sentences for a person about what happened on the way.
         observer: watches every step, where one is set (`unlearn.diagnostics.Diagnostics`).
     """
 
@@ -97,6 +99,8 @@ class Run:
     ) -> None:
         self.config = config
         self.processes = processes or Processes()
+        if config.lora is not None and self.processes.count > 1 and self.processes.way == "fsdp":
+            raise ValueError("Adapters are small: spread a LoRA run by ddp, not by fsdp.")
         for name in ("forget_batch", "retain_batch"):
             self.processes.check_batch(name, getattr(config, name))
         self.corpus = corpus
@@ -104,6 +108,8 @@ class Run:
         self.steps: list[Step] = []
         self.seconds = 0.0
         self.stopped = False
+        self.micro_batch = config.micro_batch
+        self.notes: list[str] = []
         self.observer: Diagnostics | None = None
         self._stop = False
         if config.learn == "refit":
@@ -131,9 +137,12 @@ class Run:
             predicting = config.layer_position == "predicting"
             self._layer = steered_layer(model, self.targets, config.layer, predicting, config.seed)
         self._refusals = load_refusals() if "refusals" in needs else ()
-        self.model = trainable_copy(model)
+        self.model = trainable_copy(model, config.lora, config.seed)
         # Whatever the trained model computes goes through here, so that several processes compute it together.
         self._together = self.processes.spread(self.model.model, reaches_all="layer" not in needs)
+        self._half = partial(
+            torch.autocast, model.device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16"
+        )
         self._prober = Prober(corpus) if config.probe_every else None
 
     @property
@@ -181,12 +190,7 @@ class Run:
                 group["lr"] = config.rate_at(number)
             rows = next(forget_order)
             self._read(partial(self.weighting.refresh, self.model, rows, number))
-            forget_loss, forget_nll = self._forget(rows, next(refusal_order))
-            if self.observer:
-                self.observer.forgot(rows)
-            retain_loss = self._retain(next(retain_order))
-            if self.observer:
-                self.observer.kept()
+            forget_loss, forget_nll, retain_loss = self._gradients(rows, next(refusal_order), next(retain_order))
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -210,6 +214,7 @@ class Run:
                     f"({config.learning_rate:g}) or choose a bounded objective such as wga."
                 )
             self.steps.append(step)
+            self._stop = self._stop or self._reached(step)
             ended = self._stop or number == config.steps
             if ended:
                 self.stopped = number < config.steps
@@ -218,6 +223,47 @@ class Run:
             if ended or self._stop:
                 self.stopped = number < config.steps
                 return
+
+    def _gradients(
+        self, rows: Sequence[int], drawn: Sequence[int], retained: Sequence[int]
+    ) -> tuple[float, float, float]:
+        """Both terms' gradients, in smaller parts where memory runs out: the same sum in more time."""
+        while True:
+            try:
+                forget_loss, forget_nll = self._forget(rows, drawn)
+                if self.observer:
+                    self.observer.forgot(rows)
+                retain_loss = self._retain(retained)
+                if self.observer:
+                    self.observer.kept()
+                return forget_loss, forget_nll, retain_loss
+            except torch.OutOfMemoryError as error:
+                self._take_smaller_parts(error)
+
+    def _take_smaller_parts(self, error: BaseException) -> None:
+        if self.processes.count > 1:
+            raise ValueError("Memory ran out in one of several processes: set a smaller micro-batch.") from error
+        rows = self.micro_batch or max(self.config.forget_batch, self.config.retain_batch)
+        if rows == 1:
+            raise ValueError(
+                "Memory ran out with one row in a forward: train adapters (lora), take shorter rows or a smaller model."
+            ) from error
+        self.micro_batch = rows // 2
+        self.notes.append(f"Memory ran out with {rows} rows in a forward: went on with {self.micro_batch}.")
+        log.warning(self.notes[-1])
+        self.model.model.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _reached(self, step: Step) -> bool:
+        """Whether the probe has forgotten enough to stop."""
+        target = self.config.until_recall
+        recall = step.probe.forget_recall if step.probe else None
+        if target is None or recall is None or recall > target:
+            return False
+        self.notes.append(f"Stopped after step {step.number}: the probe's forget recall is {recall:.2f}.")
+        log.info(self.notes[-1])
+        return True
 
     def _forget(self, rows: Sequence[int], drawn: Sequence[int]) -> tuple[float, float]:
         """Add gamma times the forget term's gradient, a micro-batch at a time; returns the term and the NLL in nats."""
@@ -238,7 +284,8 @@ class Run:
 
         loss = nll = 0.0
         for part in self._parts(len(targets)):
-            term, part_nll = self._together(partial(term_and_nll, part))
+            with self._half():
+                term, part_nll = self._together(partial(term_and_nll, part))
             if term.requires_grad:
                 (gamma * term).backward()
             loss += term.item()
@@ -259,7 +306,8 @@ class Run:
         loss = 0.0
         with torch.set_grad_enabled(alpha > 0):
             for part in self._parts(len(targets)):
-                term = self._together(partial(term_of, part))
+                with self._half():
+                    term = self._together(partial(term_of, part))
                 if alpha > 0:
                     (alpha * term).backward()
                 loss += term.item()
@@ -281,7 +329,7 @@ class Run:
         return Reading(frozen=self.base if head or layer else None, head=head, layer=layer)
 
     def _parts(self, rows: int) -> list[slice]:
-        size = self.config.micro_batch or rows
+        size = self.micro_batch or rows
         return [slice(start, start + size) for start in range(0, rows, size)]
 
     def _refusal_targets(self, rows: Sequence[int], drawn: Sequence[int]) -> list[Target]:
@@ -317,13 +365,6 @@ def run(
         ValueError: the rule selects nothing, or the scores cannot be made.
     """
     return Run(model, corpus, config or preset(DEFAULT_PRESET).config, processes, **score_options)
-
-
-def trainable_copy(model: LanguageModel) -> LanguageModel:
-    """A float32 copy whose weights may change; the original keeps its own, bit for bit."""
-    weights = copy.deepcopy(model.model).float().requires_grad_(True)
-    # No dropout: the forward that is trained is the forward that was scored.
-    return LanguageModel(weights, model.tokenizer, name=f"{model.name}, unlearned", template=model.template)
 
 
 def draws(rows: int, batch: int, seed: int) -> Iterator[list[int]]:

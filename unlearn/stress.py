@@ -25,11 +25,12 @@ from attribution.registry import did_you_mean
 from attribution.rows import Row
 from unlearn.corpus import Corpus
 from unlearn.labels import label_batch, uniform_target
-from unlearn.loop import draws, trainable_copy
+from unlearn.loop import draws
 from unlearn.metrics.recall import Answer, answer_room, ask
 from unlearn.metrics.rouge import rouge_l_recalls
 from unlearn.objectives.retention import retain_nll
 from unlearn.quantisation import GROUP, has_bitsandbytes, rounded, with_bitsandbytes
+from unlearn.trained_copy import trainable_copy
 
 KINDS = {
     "paraphrase": "the same facts asked in words never trained",

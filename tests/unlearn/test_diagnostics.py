@@ -13,8 +13,8 @@ from unlearn import RunConfig, run
 from unlearn.__main__ import main
 from unlearn.diagnostics import Diagnostics, snr_gain, update_size
 from unlearn.labels import label_batch, weighted_target
-from unlearn.loop import trainable_copy
 from unlearn.objectives import objective
+from unlearn.trained_copy import trainable_copy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = RunConfig(

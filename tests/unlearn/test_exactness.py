@@ -75,7 +75,7 @@ class Losses:
 
 def moved(model: LanguageModel) -> LanguageModel:
     """A copy of the model a little away from it, so that no term is at its minimum."""
-    from unlearn.loop import trainable_copy
+    from unlearn.trained_copy import trainable_copy
 
     copied = trainable_copy(model)
     generator = torch.Generator().manual_seed(1)

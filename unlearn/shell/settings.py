@@ -40,6 +40,9 @@ FIELDS = {
     "layer_position": "layer_position",
     "micro_batch": "micro_batch",
     "seed": "seed",
+    "lora": "lora",
+    "precision": "precision",
+    "until_recall": "until_recall",
 }
 
 
@@ -94,6 +97,11 @@ def add_run_options(parse: argparse.ArgumentParser) -> None:
     training.add_argument("--steps", type=int, help=f"optimiser steps [{ours.steps}]")
     training.add_argument("--lr", type=float, help=f"learning rate [{ours.learning_rate:g}]")
     training.add_argument("--micro-batch", type=int, metavar="ROWS", help="rows in one forward [all of a step's]")
+    training.add_argument("--lora", type=int, metavar="RANK", help="train adapters of this rank instead of all weights")
+    training.add_argument("--precision", help=f"what forwards compute in: float32 or bfloat16 [{ours.precision}]")
+    training.add_argument(
+        "--until-recall", type=float, metavar="R", help="stop once the forget recall of a few probed rows is R or less"
+    )
     training.add_argument(
         "--processes", type=int, metavar="N", help="stop unless the launcher (torchrun, accelerate) started N"
     )
@@ -111,7 +119,8 @@ def config_from(options: argparse.Namespace) -> RunConfig:
     }
     base = base.with_objective(changes.get("objective", base.objective))
     # The shell asks before and after, not on the way.
-    return dataclasses.replace(base, rule=_rule(options, base.rule), probe_every=0, **changes)
+    changes["probe_every"] = 0 if options.until_recall is None else base.probe_every
+    return dataclasses.replace(base, rule=_rule(options, base.rule), **changes)
 
 
 def _rule(options: argparse.Namespace, base: Rule) -> Rule:

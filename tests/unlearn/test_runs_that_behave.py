@@ -1,0 +1,190 @@
+"""Adapters, half precision, an early end, memory that runs out, and what a run leaves on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from attribution import Rule
+from unlearn import RunConfig, evaluate, run
+from unlearn.__main__ import main
+from unlearn.export import save
+from unlearn.loop import Run
+from unlearn.trained_copy import merged
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+CONFIG = RunConfig(
+    rule=Rule("entropy", "top", 0.3),
+    steps=4,
+    learning_rate=0.01,
+    warmup=0,
+    forget_batch=4,
+    retain_batch=4,
+    probe_every=0,
+)
+
+
+def finished(model, corpus, **changes) -> Run:
+    job = run(model, corpus, replace(CONFIG, **changes))
+    for _ in job:
+        pass
+    return job
+
+
+def weights(model) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in model.model.state_dict().items()}
+
+
+# Adapters ------------------------------------------------------------------------------------------------------------
+
+
+def test_adapters_alone_are_trained(tiny, small_corpus):
+    before = weights(tiny)
+    job = finished(tiny, small_corpus, lora=2)
+    trained = {name for name, parameter in job.model.model.named_parameters() if parameter.requires_grad}
+    assert trained and all("lora_" in name for name in trained)
+    assert all(torch.equal(value, before[name]) for name, value in weights(tiny).items())
+    whole = weights(merged(job.model))
+    moved = {name for name, value in whole.items() if not torch.equal(value, before[name])}
+    assert moved and all("proj" in name for name in moved)
+
+
+def test_merged_adapters_say_the_same(tiny, small_corpus):
+    job = finished(tiny, small_corpus, lora=2)
+    rows = [job.model.encode(row.example) for row in small_corpus.forget]
+    for one, two in zip(job.model.token_statistics(rows), merged(job.model).token_statistics(rows), strict=True):
+        torch.testing.assert_close(one.log_probs, two.log_probs, atol=1e-4, rtol=1e-4)
+
+
+def test_the_seed_makes_the_adapters(tiny, small_corpus):
+    torch.manual_seed(5)
+    first = finished(tiny, small_corpus, lora=2)
+    torch.manual_seed(6)
+    again = finished(tiny, small_corpus, lora=2)
+    other = finished(tiny, small_corpus, lora=2, seed=1)
+    assert all(torch.equal(value, weights(again.model)[name]) for name, value in weights(first.model).items())
+    assert not all(torch.equal(value, weights(other.model)[name]) for name, value in weights(first.model).items())
+
+
+# Precision, end, memory ----------------------------------------------------------------------------------------------
+
+
+def test_half_precision_computes_in_half_and_keeps_float32(tiny, small_corpus):
+    job, half = finished(tiny, small_corpus), finished(tiny, small_corpus, precision="bfloat16")
+    assert all(value.dtype == torch.float32 for value in weights(half.model).values())
+    assert half.steps[0].retain_loss != job.steps[0].retain_loss
+    assert half.steps[0].retain_loss == pytest.approx(job.steps[0].retain_loss, rel=0.02)
+
+
+def test_a_run_ends_where_enough_is_forgotten(knowing, wide_corpus):
+    job = finished(knowing, wide_corpus, steps=40, probe_every=2, until_recall=0.0, objective="graddiff")
+    assert job.stopped and len(job.steps) < 40
+    assert job.steps[-1].probe.forget_recall == 0.0
+    assert "forget recall" in job.notes[0]
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """Forwards of more than a row run out of memory."""
+    from unlearn import loop
+
+    real = loop.label_batch
+
+    def limited(model, targets, *rest, **options):
+        if len(targets) > 1:
+            raise torch.OutOfMemoryError("pretended")
+        return real(model, targets, *rest, **options)
+
+    monkeypatch.setattr(loop, "label_batch", limited)
+
+
+def test_memory_that_runs_out_makes_parts_smaller_and_changes_nothing_else(tiny, small_corpus, request):
+    plenty = finished(tiny, small_corpus)
+    request.getfixturevalue("little_memory")
+    scarce = finished(tiny, small_corpus)
+    assert scarce.micro_batch == 1
+    assert [note for note in scarce.notes if "went on with 1" in note]
+    for name, value in weights(plenty.model).items():
+        torch.testing.assert_close(value, weights(scarce.model)[name], atol=2e-4, rtol=1e-3)
+
+
+def test_memory_for_not_even_a_row_is_said(tiny, small_corpus, monkeypatch):
+    def nothing(*_, **__):
+        raise torch.OutOfMemoryError("pretended")
+
+    monkeypatch.setattr("unlearn.loop.label_batch", nothing)
+    with pytest.raises(ValueError, match="one row"):
+        finished(tiny, small_corpus)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"lora": 0}, "lora"),
+        ({"precision": "int8"}, "float32 or bfloat16"),
+        ({"until_recall": 2.0, "probe_every": 5}, "0, 1"),
+        ({"until_recall": 0.1}, "probe_every"),
+    ],
+)
+def test_what_cannot_be_is_named(change, said):
+    with pytest.raises(ValueError, match=said):
+        replace(CONFIG, **change)
+
+
+# On disk -------------------------------------------------------------------------------------------------------------
+
+
+def test_both_forms_give_the_same_answers(tiny, small_corpus, tmp_path):
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    job = finished(tiny, small_corpus, lora=2)
+    save(job, tmp_path / "merged")
+    save(job, tmp_path / "adapter", "adapter")
+    tiny.model.save_pretrained(tmp_path / "base")
+    ids = torch.tensor([tiny.encode(small_corpus.forget[0].example).input_ids])
+    whole = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    beside = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tmp_path / "base"), tmp_path / "adapter")
+    with torch.no_grad():
+        expected = job.model.model(ids).logits
+        torch.testing.assert_close(whole(ids).logits, expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(beside(ids).logits, expected, atol=1e-4, rtol=1e-4)
+    assert not list(tmp_path.rglob("*.bin"))
+
+
+def test_the_card_says_what_was_done(tiny, small_corpus, tmp_path):
+    job = finished(tiny, small_corpus)
+    save(
+        job, tmp_path, evaluations={"before": evaluate(tiny, small_corpus), "after": evaluate(job.model, small_corpus)}
+    )
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    kept = sum(sum(selection.kept) for selection in job.selections)
+    for said in (
+        f"{kept} of ",
+        "`entropy`",
+        "WGA",
+        "beta 1",
+        "4 of 4 steps",
+        "seed 0",
+        "forget_recall",
+        "before | after",
+    ):
+        assert said in card
+    assert "certifies erasure" in card
+
+
+def test_an_adapter_of_a_full_run_is_refused_before_it_starts(capsys, tmp_path):
+    assert main(["--save", str(tmp_path), "--save-as", "adapter"]) == 2
+    assert "add --lora" in capsys.readouterr().err
+    assert main(["--save", str(tmp_path), "--save-as", "zip"]) == 2
+    assert "'zip'" in capsys.readouterr().err
+
+
+def test_the_shell_trains_and_saves_an_adapter(tmp_path):
+    arguments = ["--forget", "forget01", "--steps", "1", "--lora", "2", "--save-as", "adapter"]
+    assert main([*arguments, "--save", str(tmp_path / "out"), "--json", str(tmp_path / "run.json")]) == 0
+    assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["config"]["lora"] == 2
