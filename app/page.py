@@ -120,6 +120,8 @@ def _wire_unlearn(
     cut = [inspect_room.rule, room.strategy, room.temperature]
     shown_cut = [room.notice, room.cut, room.temperature, room.proof]
     training = {**QUIET, **TRAINING, "concurrency_limit": studio.settings.runs_at_once}
+    # Whoever waits for another's run sees their place in line and the time it will take.
+    training |= {"show_progress": "minimal", "show_progress_on": room.status}
 
     gr.on(
         [tab.select, room.strategy.input, room.temperature.release],

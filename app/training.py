@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from app.session import Sample, Visit, Visits
 from app.settings import Settings
 from app.studio import Studio
 from attribution import Rule, Selection
-from unlearn import Corpus, RunConfig, Step, run
+from unlearn import Corpus, Run, RunConfig, Step, run
 from unlearn.presets import DEFAULT_PRESET, SOFT_TEMPERATURE, preset
 
 STRATEGIES = {"hard": "Hard", "soft": "Soft", "sequence": "Whole sequence"}
@@ -50,11 +51,12 @@ def train(studio: Studio, visit: Visit, config: RunConfig) -> Iterator[Training]
         corpus, row = corpus_in_view(studio, visit)
         question = corpus.forget[row].example.prompt
         yield Training(config, row)
-        job = visit.begin(run(studio.model, corpus, config, mask_scope=visit.mask_scope))
+        with memory_said(studio):
+            job = visit.begin(run(studio.model, corpus, config, mask_scope=visit.mask_scope))
         studio.answer_before(row)
         samples: list[Sample] = []
         deadline = time.monotonic() + studio.settings.run_seconds
-        for step in job:
+        for step in _steps(job, studio):
             if time.monotonic() > deadline:
                 visit.stop()
             if step.number % SAMPLE_EVERY == 0 or step.number in (1, config.steps) or visit.stopping:
@@ -66,6 +68,25 @@ def train(studio: Studio, visit: Visit, config: RunConfig) -> Iterator[Training]
             samples.append(Sample(len(job.steps), job.model.generate([question])[0]))
         studio.measured(job.seconds, len(job.steps))
         visit.keep(job, row, tuple(samples), studio.settings.max_runs)
+
+
+def _steps(job: Run, studio: Studio) -> Iterator[Step]:
+    with memory_said(studio):
+        yield from job
+
+
+@contextmanager
+def memory_said(studio: Studio) -> Iterator[None]:
+    """Work that may need more memory than there is: then a sentence, and what was there before is there still."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
+            raise
+        raise ValueError(
+            f"There is not enough memory for this run, which needs about {studio.run_megabytes:,.0f} MB beside the "
+            "model: take a smaller model, fewer rows, or shorter ones."
+        ) from error
 
 
 def corpus_in_view(studio: Studio, visit: Visit) -> tuple[Corpus, int]:

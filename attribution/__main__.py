@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             scores.run(arguments)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write("The disk is full. What was finished is kept: make room and start the same command again.\n")
         return 2
     return 0
 

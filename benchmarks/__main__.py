@@ -9,6 +9,7 @@ PARTS = {
     "page": "the page in a real Chromium: opening, scoring, dragging a cut",
     "waits": "what people wait for: loading, scoring, steps of every objective",
     "results": "three architectures, two kinds of text: scorers and arms on each (hours)",
+    "load": "fifty visitors at once, two hundred one after another",
     "scoring": "scoring against Captum, in plain forwards, and its memory",
 }
 

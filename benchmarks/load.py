@@ -1,0 +1,177 @@
+"""Fifty visitors at once, then two hundred one after another: errors, mix-ups, waits and memory.
+
+Run: python -m benchmarks load --visitors 50 --runs 5 --visits 200
+
+Each visitor scores a row of their own, some train a few steps with a seed of their own, and all compare; what comes
+back must be theirs. Dragging a cut asks the server for nothing, so there is nothing to load. The server is a process
+of its own on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+
+from attribution.rows import embedded_rows
+from scripts.serving import serve
+
+API = "/gradio_api"
+PATIENCE_SECONDS = 1800.0
+
+
+class Visitor:
+    """One visitor with a session of their own, over the page's own protocol."""
+
+    def __init__(self, client: httpx.AsyncClient, endpoints: dict[str, int], number: int) -> None:
+        self.client = client
+        self.endpoints = endpoints
+        self.number = number
+        self.session = uuid.uuid4().hex[:12]
+        self.ranks: list[int] = []
+
+    async def ask(self, endpoint: str, *data: Any) -> Any:
+        """The last answer of an endpoint. RuntimeError when it refuses or fails."""
+        body = {"data": list(data), "fn_index": self.endpoints[endpoint], "session_hash": self.session}
+        joined = await self.client.post(f"{API}/queue/join", json=body)
+        if joined.status_code != 200:
+            raise RuntimeError(f"{endpoint}: {joined.status_code} {joined.text[:100]}")
+        found: Any = None
+        async with self.client.stream("GET", f"{API}/queue/data", params={"session_hash": self.session}) as stream:
+            async for line in stream.aiter_lines():
+                if not line.startswith("data:"):
+                    continue
+                message = json.loads(line[5:])
+                if message["msg"] == "estimation" and message.get("rank") is not None:
+                    self.ranks.append(int(message["rank"]))
+                if message["msg"] in ("process_generating", "process_completed"):
+                    output = message.get("output") or {}
+                    if not message.get("success", True) or "error" in output:
+                        raise RuntimeError(f"{endpoint}: {output.get('error')}")
+                    found = output.get("data") or found
+                if message["msg"] == "process_completed":
+                    return found[0] if found else None
+        raise RuntimeError(f"{endpoint}: the connection ended without an answer")
+
+    async def score(self) -> float:
+        """Seconds until the row of this visitor was scored. RuntimeError when another's came back."""
+        row = self.number % 200
+        started = time.perf_counter()
+        said = await self.ask("score", f"forget:{row}", "", "", "masking,entropy,learned,fused", "subject", "")
+        (scored,) = said["examples"]
+        if scored["answer"] != embedded_rows("forget")[row].example.answer:
+            raise RuntimeError(f"mix-up: visitor {self.number} was given {scored['id']}")
+        return time.perf_counter() - started
+
+    async def unlearn(self, steps: int = 2) -> float:
+        """Seconds until a short run of this visitor had ended."""
+        started = time.perf_counter()
+        wishes = ("random", "hard", 0.3, None, 0.25, False, "wga", steps, 0.0004, 1000 + self.number, "forget:0")
+        await self.ask("unlearn", *wishes)
+        return time.perf_counter() - started
+
+    async def compare(self, trained: bool) -> float:
+        """Seconds until the answers were there. RuntimeError when they are of another visitor's run."""
+        started = time.perf_counter()
+        said = await self.ask("compare", "world", 3, 0)
+        seed = said["run"]["config"]["seed"] if said["run"] else None
+        if seed != (1000 + self.number if trained else None):
+            raise RuntimeError(f"mix-up: visitor {self.number} was given the run with seed {seed}")
+        return time.perf_counter() - started
+
+    async def stay(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work while the page's heartbeat is open; closing it ends the visit on the server."""
+        async with self.client.stream("GET", f"{API}/heartbeat/{self.session}") as beat:
+            lines = beat.aiter_lines()
+            await anext(lines)
+            await work()
+
+
+async def visit_all(url: str, visitors: int, runs: int, visits: int) -> list[str]:
+    """The lines of the report."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, limits=limits, trust_env=False) as client:
+        config = (await client.get("/config")).json()
+        endpoints = {each["api_name"]: each["id"] for each in config["dependencies"] if each.get("api_name")}
+        faults: Counter[str] = Counter()
+        seconds: dict[str, list[float]] = {"score": [], "score while others train": [], "unlearn": [], "compare": []}
+        ranks: list[int] = []
+
+        async def class_room(number: int) -> None:
+            visitor = Visitor(client, endpoints, number)
+            trains = number < runs
+
+            async def work() -> None:
+                seconds["score"].append(await visitor.score())
+                if trains:
+                    seconds["unlearn"].append(await visitor.unlearn())
+                else:
+                    seconds["score while others train"].append(await visitor.score())
+                seconds["compare"].append(await visitor.compare(trains))
+
+            await guarded(visitor, work)
+            ranks.extend(visitor.ranks)
+
+        async def guarded(visitor: Visitor, work: Callable[[], Awaitable[None]]) -> None:
+            try:
+                await visitor.stay(work)
+            except (RuntimeError, httpx.HTTPError, StopAsyncIteration) as error:
+                faults[str(error)[:120] or type(error).__name__] += 1
+
+        async def health() -> dict[str, Any]:
+            return dict((await client.get("/health")).json())
+
+        started = time.perf_counter()
+        await asyncio.gather(*(class_room(number) for number in range(visitors)))
+        together = time.perf_counter() - started
+        after_class = await health()
+        memory = []
+        for first in range(0, visits, 10):
+            group = [Visitor(client, endpoints, number) for number in range(first, min(first + 10, visits))]
+
+            def scoring(visitor: Visitor) -> Callable[[], Awaitable[None]]:
+                async def work() -> None:
+                    await visitor.score()
+
+                return work
+
+            await asyncio.gather(*(guarded(visitor, scoring(visitor)) for visitor in group))
+            memory.append((await health())["memory_mb"])
+        await asyncio.sleep(2)
+        end = await health()
+    lines = [
+        f"{visitors} visitors at once, {runs} of them with a run: {together:.0f} s in all, {sum(faults.values())} "
+        f"errors or mix-ups; places in line told: up to {max(ranks, default=0) + 1}"
+    ]
+    for what, times in seconds.items():
+        if times:
+            figures = f"median {statistics.median(times):6.1f} s   longest {max(times):6.1f} s   n = {len(times)}"
+            lines.append(f"  {what:<26} {figures}")
+    lines += [f"  fault, {many} times: {fault}" for fault, many in faults.items()]
+    fifth = max(1, len(memory) // 5)
+    means = [statistics.mean(memory[i : i + fifth]) for i in range(0, len(memory), fifth)]
+    lines.append(
+        f"{visits} more visits: {', '.join(f'{mean:.0f}' for mean in means)} MB on average of each fifth, peak {end['peak_memory_mb']} MB; "
+        f"visits held in the end: {end['visits']} (after the class: {after_class['visits']})"
+    )
+    return lines
+
+
+def main(words: list[str]) -> None:
+    """Read the command line, serve, visit, print."""
+    parser = argparse.ArgumentParser(description="Load the page with many visitors.")
+    parser.add_argument("--visitors", type=int, default=50, help="visitors at once (default: 50)")
+    parser.add_argument("--runs", type=int, default=5, help="how many of them train (default: 5)")
+    parser.add_argument("--visits", type=int, default=200, help="visits after that (default: 200)")
+    arguments = parser.parse_args(words)
+    with serve(FORGET_LENS_REQUESTS_PER_MINUTE="1000000") as url:
+        for line in asyncio.run(visit_all(url, arguments.visitors, arguments.runs, arguments.visits)):
+            print(line, flush=True)

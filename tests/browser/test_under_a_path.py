@@ -1,0 +1,82 @@
+"""Behind a proxy that serves the page under a path of its own, with the prefix taken off or left on."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scripts.serving import serve
+from tests.browser.rooms import PATIENCE_MS, open_page
+
+PREFIX = "/lens"
+
+
+def proxy(target: str, strips: bool) -> ThreadingHTTPServer:
+    """A small reverse proxy in front of `target`; answers come through as they are made."""
+    host = urlsplit(target).netloc
+
+    class Handler(BaseHTTPRequestHandler):
+        def _pass(self) -> None:
+            if not self.path.startswith(PREFIX):
+                self.send_error(404, "only the path of the page is served here")
+                return
+            path = self.path.removeprefix(PREFIX) or "/" if strips else self.path
+            length = int(self.headers.get("content-length") or 0)
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+            headers |= {"X-Forwarded-For": self.client_address[0], "X-Forwarded-Proto": "http"}
+            there = http.client.HTTPConnection(host, timeout=120)
+            there.request(self.command, path, self.rfile.read(length) if length else None, headers)
+            answer = there.getresponse()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("transfer-encoding", "connection", "date", "server"):
+                    self.send_header(name, value)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            try:
+                while piece := answer.read1(65536):
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+            except OSError:
+                pass
+            there.close()
+
+        do_GET = do_POST = do_HEAD = _pass
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+@pytest.fixture(scope="module")
+def inner() -> Iterator[str]:
+    with serve(FORGET_LENS_ROOT_PATH=PREFIX, FORGET_LENS_PROXIES="1") as address:
+        yield address
+
+
+@pytest.mark.parametrize("strips", [True, False])
+def test_the_page_scores_under_a_path(page: Page, inner: str, strips: bool) -> None:
+    server = proxy(inner, strips)
+    try:
+        outside: list[str] = []
+        base = f"http://127.0.0.1:{server.server_port}"
+        page.on(
+            "request",
+            lambda r: outside.append(r.url) if not r.url.startswith((base + PREFIX, "data:", "blob:")) else None,
+        )
+        lanes = open_page(page, f"{base}{PREFIX}/")
+        page.locator("#split").get_by_role("radio", name="World").check()
+        expect(lanes.locator(".fl-question").first).to_contain_text("France", timeout=PATIENCE_MS)
+        assert [url for url in outside if "favicon" not in url] == []
+    finally:
+        server.shutdown()
