@@ -158,8 +158,9 @@ async def visit_all(url: str, visitors: int, runs: int, visits: int) -> list[str
     lines += [f"  fault, {many} times: {fault}" for fault, many in faults.items()]
     fifth = max(1, len(memory) // 5)
     means = [statistics.mean(memory[i : i + fifth]) for i in range(0, len(memory), fifth)]
+    shown = ", ".join(f"{mean:.0f}" for mean in means)
     lines.append(
-        f"{visits} more visits: {', '.join(f'{mean:.0f}' for mean in means)} MB on average of each fifth, peak {end['peak_memory_mb']} MB; "
+        f"{visits} more visits: {shown} MB on average of each fifth, peak {end['peak_memory_mb']} MB; "
         f"visits held in the end: {end['visits']} (after the class: {after_class['visits']})"
     )
     return lines

@@ -135,8 +135,11 @@ def test_a_full_disk(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_disk_that_fills_in_the_middle_of_a_data_set(
     tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("question,answer\n" + "".join(f"Who is number {i}?,Ada {i}.\n" for i in range(12)))
+
     def command(name: str) -> list[str]:
-        wishes = ["score-dataset", "forget01", "--scorers", "random", "--shard-rows", "8", "--out"]
+        wishes = ["score-dataset", str(rows), "--scorers", "random", "--shard-rows", "3", "--out"]
         return [*wishes, str(tmp_path / name)]
 
     assert score_shell(command("whole.jsonl")) == 0
