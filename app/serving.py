@@ -82,8 +82,8 @@ def memory_mb() -> int:
 def peak_memory_mb() -> int:
     """The most memory that this process has held, in megabytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Bytes on macOS, kilobytes elsewhere.
-    return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
+    # Bytes on macOS, kibibytes elsewhere.
+    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
 
 
 def serve(page: gr.Blocks, settings: Settings, visits: Visits) -> None:
