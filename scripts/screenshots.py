@@ -52,25 +52,29 @@ def run(page: Page) -> None:
     page.locator("#answers tbody tr").first.wait_for(state="attached", timeout=PATIENCE_MS)
 
 
-def photograph(browser: Browser, url: str, theme: str, width_px: int, rooms: tuple[str, ...], folder: Path) -> None:
-    """One picture per room at this width, the whole length of the page."""
+def photograph(
+    browser: Browser, url: str, theme: str, widths_px: tuple[int, ...], rooms: tuple[str, ...], folder: Path
+) -> None:
+    """One picture per room and width, the whole length of the page; one run serves them all."""
     context = browser.new_context(
-        viewport={"width": width_px, "height": HEIGHT_PX}, color_scheme="dark" if theme == "dark" else "light"
+        viewport={"width": widths_px[0], "height": HEIGHT_PX}, color_scheme="dark" if theme == "dark" else "light"
     )
     page = context.new_page()
     page.goto(f"{url}/?__theme={theme}")
     settle(page)
     if {"Unlearn", "Compare"} & set(rooms):
         run(page)
-    for room in rooms:
-        page.get_by_role("tab", name=room, exact=True).first.click()
-        settle(page)
-        picture = folder / f"{room.lower().replace(' ', '-')}-{theme}-{width_px}.png"
-        page.screenshot(path=picture, full_page=True)
-        print(picture.relative_to(ROOT))
-        readme_name = README_PICTURES.get((room, theme, width_px))
-        if readme_name:
-            shutil.copyfile(picture, ROOT / "docs" / "images" / readme_name)
+    for width_px in widths_px:
+        page.set_viewport_size({"width": width_px, "height": HEIGHT_PX})
+        for room in rooms:
+            page.get_by_role("tab", name=room, exact=True).first.click()
+            settle(page)
+            picture = folder / f"{room.lower().replace(' ', '-')}-{theme}-{width_px}.png"
+            page.screenshot(path=picture, full_page=True)
+            print(picture.relative_to(ROOT))
+            readme_name = README_PICTURES.get((room, theme, width_px))
+            if readme_name:
+                shutil.copyfile(picture, ROOT / "docs" / "images" / readme_name)
     context.close()
 
 
@@ -90,8 +94,8 @@ def main() -> None:
     with serve() as url, sync_playwright() as playwright:
         browser = launch(playwright, executable)
         for theme in [arguments.theme] if arguments.theme else THEMES:
-            for width_px in [arguments.width] if arguments.width else WIDTHS_PX:
-                photograph(browser, url, theme, width_px, (arguments.room,) if arguments.room else ROOMS, folder)
+            widths_px = (arguments.width,) if arguments.width else WIDTHS_PX
+            photograph(browser, url, theme, widths_px, (arguments.room,) if arguments.room else ROOMS, folder)
         browser.close()
 
 

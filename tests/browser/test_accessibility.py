@@ -97,6 +97,7 @@ def test_everything_in_inspect_is_reached_by_the_keyboard_and_the_focus_is_seen(
 
 def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(page: Page, url: str) -> None:
     open_page(page, url)
+    expect(page.locator("#onward")).to_be_in_viewport(ratio=1)
     page.locator("#onward").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#unlearn-cut")).to_be_visible()
@@ -115,6 +116,8 @@ def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(
     expect(page.locator("#status")).to_contain_text("Steps: 5 of 5", timeout=PATIENCE_MS)
     wait_for_end(page)
     assert in_both_modes(page) == NO_FAULT
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator("#to-compare")).to_be_in_viewport(ratio=1)
     page.locator("#to-compare").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#answers tbody tr").first).to_be_visible(timeout=PATIENCE_MS)
