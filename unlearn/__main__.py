@@ -169,6 +169,7 @@ def _report(options: argparse.Namespace, job: Run, evaluations: dict[str, Evalua
         "processes": {"count": job.processes.count, "way": job.processes.way},
         "seconds": job.seconds,
         "stopped": job.stopped,
+        "rolled_back_to": job.rolled_back_to,
         "notes": job.notes,
         "steps": [step.to_dict() for step in job.steps],
         "metrics": {name: evaluation.to_dict() for name, evaluation in evaluations.items()},

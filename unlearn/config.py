@@ -51,6 +51,8 @@ class RunConfig:
             trains all.
         precision: what forwards compute in; weights, gradients and moments stay float32.
         until_recall: stop once the probe's forget recall is this or less, in [0, 1]; needs `probe_every`.
+        roll_back: end when the probe shows a collapse, and go back to the best sound step (`unlearn.collapse`); needs
+            `probe_every`, and memory for one more copy of the trained weights.
         seed: of the order of rows, of the controls, of RMU's direction and of the refusals.
         probe_every: steps between two probes (and after the last); 0 for none.
 
@@ -85,6 +87,7 @@ class RunConfig:
     lora: int | None = None
     precision: Precision = "float32"
     until_recall: float | None = None
+    roll_back: bool = False
 
     def __post_init__(self) -> None:
         chosen = objective(self.objective)
@@ -111,6 +114,8 @@ class RunConfig:
                 raise ValueError(f"until_recall is a share of the probe's rows, in [0, 1], not {self.until_recall}.")
             if not self.probe_every:
                 raise ValueError("until_recall looks at the probe: set probe_every to some steps, such as 5.")
+        if self.roll_back and not self.probe_every:
+            raise ValueError("roll_back looks at the probe: set probe_every to some steps, such as 5.")
         if not 0 <= self.cooldown <= 1:
             raise ValueError(f"cooldown is a share of the steps, between 0 and 1, not {self.cooldown}.")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):

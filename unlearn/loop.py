@@ -24,6 +24,7 @@ from attribution.example import Example
 from attribution.language_model import LanguageModel
 from attribution.learned import LinearScorer
 from attribution.selection import Selection
+from unlearn.collapse import CollapseGuard
 from unlearn.config import RunConfig
 from unlearn.corpus import Corpus
 from unlearn.diagnostics import Diagnostics, StepDiagnostics
@@ -85,6 +86,7 @@ class Run:
         seconds: training time so far.
         stopped: whether it ended early.
         micro_batch: rows in one forward as it stands; memory that runs out makes it smaller.
+        rolled_back_to: the step whose weights the result has, when the run collapsed and `roll_back` was set.
         notes: sentences for a person about what happened on the way.
         observer: watches every step, where one is set (`unlearn.diagnostics.Diagnostics`).
     """
@@ -109,6 +111,7 @@ class Run:
         self.seconds = 0.0
         self.stopped = False
         self.micro_batch = config.micro_batch
+        self.rolled_back_to: int | None = None
         self.notes: list[str] = []
         self.observer: Diagnostics | None = None
         self._stop = False
@@ -180,6 +183,9 @@ class Run:
         config = self.config
         parameters = [p for p in self.model.model.parameters() if p.requires_grad]
         optimiser = _optimiser(config, parameters)
+        guard = None
+        if config.roll_back and self._prober:
+            guard = CollapseGuard(parameters, self._read(partial(self._prober, self.model)))
         forget_order = draws(len(self.targets), config.forget_batch, config.seed)
         retain_order = draws(len(self.corpus.retain), config.retain_batch, config.seed + 1)
         # As many refusals as rows; where there are fewer refusals than rows, they come round again.
@@ -214,7 +220,7 @@ class Run:
                     f"({config.learning_rate:g}) or choose a bounded objective such as wga."
                 )
             self.steps.append(step)
-            self._stop = self._stop or self._reached(step)
+            self._stop = self._stop or self._reached(step) or self._collapsed(step, guard)
             ended = self._stop or number == config.steps
             if ended:
                 self.stopped = number < config.steps
@@ -263,6 +269,18 @@ class Run:
             return False
         self.notes.append(f"Stopped after step {step.number}: the probe's forget recall is {recall:.2f}.")
         log.info(self.notes[-1])
+        return True
+
+    def _collapsed(self, step: Step, guard: CollapseGuard | None) -> bool:
+        """Whether the run has taken the rest along; the weights are then those of the best sound step again."""
+        if guard is None or step.probe is None or not guard.collapsed(step.number, step.probe):
+            return False
+        self.rolled_back_to = guard.restore()
+        self.notes.append(
+            f"The run collapsed at step {step.number}: what should stay fell below half. The model is that of step "
+            f"{self.rolled_back_to} again. Lower the learning rate, take fewer steps, or raise alpha or beta."
+        )
+        log.warning(self.notes[-1])
         return True
 
     def _forget(self, rows: Sequence[int], drawn: Sequence[int]) -> tuple[float, float]:

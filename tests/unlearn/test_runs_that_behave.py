@@ -11,8 +11,10 @@ import torch
 from attribution import Rule
 from unlearn import RunConfig, evaluate, run
 from unlearn.__main__ import main
+from unlearn.collapse import CollapseGuard
 from unlearn.export import save
 from unlearn.loop import Run
+from unlearn.metrics import Probe, Prober
 from unlearn.trained_copy import merged
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -86,6 +88,35 @@ def test_a_run_ends_where_enough_is_forgotten(knowing, wide_corpus):
     assert "forget recall" in job.notes[0]
 
 
+def test_a_run_that_collapses_goes_back_to_its_best_sound_step(knowing, wide_corpus):
+    """Gradient ascent at a rate far too high, with a probe after every step."""
+    settings = {"objective": "ga", "steps": 30, "probe_every": 1, "learning_rate": 0.02}
+    wild = finished(knowing, wide_corpus, **settings)
+    before = Prober(wide_corpus)(knowing)
+    assert min(wild.steps[-1].probe.structure / before.structure, 1) < 0.5
+    guarded = finished(knowing, wide_corpus, **settings, roll_back=True)
+    assert guarded.stopped and len(guarded.steps) < 30
+    best = guarded.rolled_back_to
+    assert best is not None and best < len(guarded.steps)
+    found = Prober(wide_corpus)(guarded.model)
+    assert found.structure >= 0.9 * before.structure and found.retain_recall >= 0.9 * before.retain_recall
+    if best:
+        assert found == guarded.steps[best - 1].probe
+    assert f"step {best} again" in guarded.notes[-1]
+
+
+def test_the_best_sound_step_has_forgotten_most():
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    guard = CollapseGuard([parameter], Probe(1.0, 1.0, 0.8))
+    for step, probe in enumerate([Probe(0.5, 0.95, 0.8), Probe(0.2, 0.9, 0.79), Probe(0.1, 0.8, 0.8)], start=1):
+        parameter.data.fill_(step)
+        assert not guard.collapsed(step, probe)
+    assert guard.collapsed(4, Probe(0.0, 0.9, 0.39))
+    assert guard.restore() == 2 and parameter.item() == 2
+    # Rows without marked facts say nothing of a collapse.
+    assert not CollapseGuard([parameter], Probe(None, None, None)).collapsed(1, Probe(None, None, None))
+
+
 @pytest.fixture
 def little_memory(monkeypatch):
     """Forwards of more than a row run out of memory."""
@@ -127,6 +158,7 @@ def test_memory_for_not_even_a_row_is_said(tiny, small_corpus, monkeypatch):
         ({"precision": "int8"}, "float32 or bfloat16"),
         ({"until_recall": 2.0, "probe_every": 5}, "0, 1"),
         ({"until_recall": 0.1}, "probe_every"),
+        ({"roll_back": True}, "probe_every"),
     ],
 )
 def test_what_cannot_be_is_named(change, said):

@@ -103,6 +103,9 @@ def add_run_options(parse: argparse.ArgumentParser) -> None:
         "--until-recall", type=float, metavar="R", help="stop once the forget recall of a few probed rows is R or less"
     )
     training.add_argument(
+        "--roll-back", action="store_true", help="when the rest goes too, end, and go back to the best sound step"
+    )
+    training.add_argument(
         "--processes", type=int, metavar="N", help="stop unless the launcher (torchrun, accelerate) started N"
     )
     training.add_argument(
@@ -119,7 +122,10 @@ def config_from(options: argparse.Namespace) -> RunConfig:
     }
     base = base.with_objective(changes.get("objective", base.objective))
     # The shell asks before and after, not on the way.
-    changes["probe_every"] = 0 if options.until_recall is None else base.probe_every
+    if options.roll_back:
+        changes["roll_back"] = True
+    probed = options.until_recall is not None or options.roll_back
+    changes["probe_every"] = base.probe_every if probed else 0
     return dataclasses.replace(base, rule=_rule(options, base.rule), **changes)
 
 

@@ -1,0 +1,64 @@
+"""When a run takes the rest along: notice it, and go back to the best step that was sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unlearn.metrics import Probe
+
+# Shares of what a probe showed before the first step.
+SOUND = 0.9
+COLLAPSED = 0.5
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A step at which what should stay had stayed."""
+
+    step: int
+    forget_recall: float
+    weights: tuple[Tensor, ...]
+
+
+class CollapseGuard:
+    """Keeps a copy of the trained weights at the best sound step so far, and says when a run has collapsed.
+
+    A probe is sound when retain recall and structure are at least 0.9 of what they were before the first step; of the
+    sound steps the best has the lowest forget recall, the later one of two alike. A run has collapsed when either falls
+    below half of what it was. The thresholds are ours. Rows without marked facts have neither figure: nothing is done.
+    """
+
+    def __init__(self, parameters: Sequence[torch.nn.Parameter], before: Probe) -> None:
+        self.best: Sound | None = None
+        self._parameters = parameters
+        self._before = before
+        self._keep(0, before)
+
+    def collapsed(self, step: int, probe: Probe) -> bool:
+        """Whether the run has collapsed at this step; a sound one that is better than the best is kept."""
+        if self._least(probe) >= SOUND:
+            self._keep(step, probe)
+        return self._least(probe) < COLLAPSED
+
+    def restore(self) -> int:
+        """Put the weights of the best sound step back; returns its number, 0 for before the first."""
+        assert self.best is not None
+        with torch.no_grad():
+            for parameter, kept in zip(self._parameters, self.best.weights, strict=True):
+                parameter.copy_(kept)
+        return self.best.step
+
+    def _least(self, probe: Probe) -> float:
+        """The smaller of the two shares of what there was, 1 where nothing was measured."""
+        pairs = ((probe.retain_recall, self._before.retain_recall), (probe.structure, self._before.structure))
+        return min((now / then for now, then in pairs if now is not None and then), default=1.0)
+
+    def _keep(self, step: int, probe: Probe) -> None:
+        recall = 1.0 if probe.forget_recall is None else probe.forget_recall
+        if self.best is None or recall <= self.best.forget_recall:
+            weights = tuple(parameter.detach().clone() for parameter in self._parameters)
+            self.best = Sound(step, recall, weights)
