@@ -18,7 +18,7 @@ from unlearn.arms.figure import html_page
 from unlearn.arms.table import markdown_table
 from unlearn.arms.trial import Measure, point_steps
 from unlearn.diagnostics import update_size
-from unlearn.shell.arms import parse_seeds
+from unlearn.shell.arms import differences, parse_seeds
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = RunConfig(
@@ -259,6 +259,15 @@ def test_a_trial_of_other_settings_is_not_taken_for_this_one(experiment, capsys)
     assert main(arguments) == 0
     assert main([*arguments, "--points", "3"]) == 2
     assert "made with other settings (points)" in capsys.readouterr().err
+
+
+def test_a_setting_that_is_newer_than_a_trial_counts_as_its_default(bench):
+    wanted = bench.setup(Arm("short", "", SHORT), 0)
+    older = {**wanted, "config": {name: value for name, value in wanted["config"].items() if name != "optimiser"}}
+    assert differences(older, wanted) == []
+    changed = {**wanted, "config": {**wanted["config"], "optimiser": "sgd"}}
+    assert differences(older, changed) == ["optimiser"]
+    assert differences({**wanted, "points": 9}, wanted) == ["points"]
 
 
 def test_a_damaged_trial_is_named(experiment, tmp_path):

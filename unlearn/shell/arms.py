@@ -8,12 +8,14 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from attribution.loading import load_model
 from unlearn.arms import Arm, Bench, Trial, compare, parse_arms
 from unlearn.arms.arm import CONTROLS
 from unlearn.arms.figure import html_page
 from unlearn.arms.table import markdown_table, text_table
+from unlearn.config import RunConfig
 from unlearn.metrics import RETAIN_ROWS
 from unlearn.presets import DEFAULT_PRESET
 from unlearn.shell.common import add_corpus_options, add_reference_option, log, read_corpus, reference_for
@@ -89,8 +91,8 @@ def make(bench: Bench, arms: Sequence[Arm], seeds: Sequence[int], folder: Path) 
             path = folder / f"{re.sub(r'[^A-Za-z0-9.=+-]', '_', arm.name)}-seed{seed}.json"
             if path.exists():
                 trial = Trial.load(path)
-                if trial.setup != bench.setup(arm, seed):
-                    differing = [k for k, v in bench.setup(arm, seed).items() if trial.setup.get(k) != v]
+                differing = differences(trial.setup, bench.setup(arm, seed))
+                if differing:
                     raise ValueError(
                         f"The trial {str(path)!r} was made with other settings ({', '.join(differing)}): delete it, or "
                         "name another --out."
@@ -104,6 +106,18 @@ def make(bench: Bench, arms: Sequence[Arm], seeds: Sequence[int], folder: Path) 
             trials[arm.name, seed] = trial
     # Arm by arm, as they were named.
     return [trials[arm.name, seed] for arm in arms for seed in seeds]
+
+
+def differences(made: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Names of the settings in which two setups differ.
+
+    A setting of the run that one of them lacks, since it is newer, counts as its default.
+    """
+    plain = json.loads(json.dumps(RunConfig().to_dict()))
+    setups = [{**setup, **plain, **setup["config"]} for setup in (made, wanted)]
+    for setup in setups:
+        del setup["config"]
+    return sorted(key for key in {*setups[0], *setups[1]} if setups[0].get(key) != setups[1].get(key))
 
 
 def said(trial: Trial) -> str:
