@@ -49,6 +49,10 @@ def run_parser() -> argparse.ArgumentParser:
     parse.add_argument(
         "--save", type=Path, metavar="DIR", help="write the model that has forgotten here, for transformers"
     )
+    parse.add_argument(
+        "--checkpoint", type=Path, metavar="DIR", help="keep the run here, and go on from what is there already"
+    )
+    parse.add_argument("--checkpoint-every", type=int, default=10, metavar="K", help="every K steps [10]")
     parse.add_argument("--save-as", default="merged", help=f"{' or '.join(FORMS)}, for a run with --lora [merged]")
     return parse
 
@@ -119,6 +123,7 @@ def _run(options: argparse.Namespace) -> None:
         logging.getLogger().setLevel(logging.WARNING)
     check_writable(options.json)
     check_writable(options.save, folders=True)
+    check_writable(options.checkpoint, folders=True)
     corpus = read_corpus(options)
     model = load_model(options.model, device=processes.device)
     job = run(model, corpus, config, processes, mask_scope=options.mask_scope)
@@ -128,6 +133,8 @@ def _run(options: argparse.Namespace) -> None:
         if processes.count > 1:
             raise ValueError("--diagnostics reads whole gradients row by row: run it in one process.")
         job.observer = Diagnostics(job)
+    if options.checkpoint:
+        job.keep(options.checkpoint, options.checkpoint_every)
     selected = sum(sum(selection.kept) for selection in job.selections)
     total = sum(len(selection.weights) for selection in job.selections)
     log.info("Selected %d of %d answer tokens in %d rows.", selected, total, len(corpus.forget))

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from attribution.example import Example
 from attribution.language_model import LanguageModel
 from attribution.learned import LinearScorer
 from attribution.selection import Selection
+from unlearn import checkpoints
 from unlearn.collapse import CollapseGuard
 from unlearn.config import RunConfig
 from unlearn.corpus import Corpus
@@ -112,6 +114,8 @@ class Run:
         self.stopped = False
         self.micro_batch = config.micro_batch
         self.rolled_back_to: int | None = None
+        self._checkpoint: Path | None = None
+        self._checkpoint_every = 0
         self.notes: list[str] = []
         self.observer: Diagnostics | None = None
         self._stop = False
@@ -174,6 +178,34 @@ class Run:
         assert scorer is not None
         return scorer
 
+    def keep(self, folder: Path, every: int = 10) -> None:
+        """Keep the run in a folder, every so many steps and in the end, and go on from what is there already.
+
+        The result is that of a run that was never interrupted, bit for bit on the same machine and thread count. To be
+        said before the first step.
+
+        Raises:
+            ValueError: the run is rolled back when it collapses, or its weights are cut in parts: neither is kept; or
+                the folder holds files of something else.
+        """
+        if self.config.roll_back or (self.processes.count > 1 and self.processes.way == "fsdp"):
+            raise ValueError("A run with roll_back, or one that is spread by fsdp, cannot be kept in checkpoints.")
+        if every < 1:
+            raise ValueError(f"A checkpoint is written every so many steps, at least 1, not {every}.")
+        checkpoints.check_ours(folder)
+        self._checkpoint, self._checkpoint_every = folder, every
+
+    def _go_on(self, optimiser: torch.optim.Optimizer, orders: Sequence[Iterator[list[int]]]) -> None:
+        assert self._checkpoint is not None
+        found = checkpoints.find(self._checkpoint)
+        if found is None:
+            return
+        checkpoints.read(self, optimiser, found)
+        for order in orders:
+            for _ in self.steps:
+                next(order)
+        log.info("Went on after step %d, from %s.", len(self.steps), found)
+
     def stop(self) -> None:
         """End after the step that is running."""
         self._stop = True
@@ -190,7 +222,9 @@ class Run:
         retain_order = draws(len(self.corpus.retain), config.retain_batch, config.seed + 1)
         # As many refusals as rows; where there are fewer refusals than rows, they come round again.
         refusal_order = draws(max(1, len(self._refusals)), config.forget_batch, config.seed + 2)
-        for number in range(1, config.steps + 1):
+        if self._checkpoint:
+            self._go_on(optimiser, (forget_order, retain_order, refusal_order))
+        for number in range(len(self.steps) + 1, config.steps + 1):
             started = time.perf_counter()
             for group in optimiser.param_groups:
                 group["lr"] = config.rate_at(number)
@@ -225,6 +259,8 @@ class Run:
             if ended:
                 self.stopped = number < config.steps
                 self._gather()
+            if self._checkpoint and (ended or number % self._checkpoint_every == 0) and not self.processes.rank:
+                checkpoints.write(self, optimiser, self._checkpoint)
             yield step
             if ended or self._stop:
                 self.stopped = number < config.steps

@@ -89,11 +89,13 @@ class ScorerLearner:
 
     Attributes:
         loss: J at the last update; None before the first.
+        updates: how many there were.
     """
 
     def __init__(self, hidden_size: int, settings: ScorerSettings, steps: int) -> None:
         self.settings = settings
         self.loss: float | None = None
+        self.updates = 0
         self._weight = torch.zeros(hidden_size, requires_grad=True)
         self._bias = torch.zeros(1, requires_grad=True)
         self._optimiser = torch.optim.SGD([self._weight, self._bias], lr=settings.scorer_lr, momentum=0.9)
@@ -107,6 +109,27 @@ class ScorerLearner:
         del settings["position"]
         return LinearScorer(self._weight.detach().clone(), float(self._bias.detach()), self.settings.position, settings)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next update depends on beside `updates`: w, b, and their momentum once there is some."""
+        found = {"weight": self._weight, "bias": self._bias}
+        for name, parameter in list(found.items()):
+            if parameter in self._optimiser.state:
+                found[f"{name}.momentum"] = self._optimiser.state[parameter]["momentum_buffer"]
+        return {name: value.detach().clone() for name, value in found.items()}
+
+    def set_tensors(self, tensors: dict[str, Tensor], updates: int, loss: float | None) -> None:
+        """Go on from what `tensors` gave after so many updates."""
+        with torch.no_grad():
+            for name, parameter in (("weight", self._weight), ("bias", self._bias)):
+                parameter.copy_(tensors[name])
+                if f"{name}.momentum" in tensors:
+                    self._optimiser.state[parameter]["momentum_buffer"] = tensors[f"{name}.momentum"].clone()
+        self.loss, self.updates = loss, updates
+        # The schedule is a function of the number of updates.
+        self._decay.last_epoch = updates
+        for group, rate in zip(self._optimiser.param_groups, self._decay.base_lrs, strict=True):
+            group["lr"] = rate * self._decay.lr_lambdas[0](updates)
+
     @torch.enable_grad()
     def update(self, states: list[Tensor], log_probs: list[Tensor]) -> None:
         """One SGD step on J from rows' detached states `[n, d]` and log-probabilities `[n]`, all on the CPU."""
@@ -119,4 +142,5 @@ class ScorerLearner:
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         self._decay.step()
+        self.updates += 1
         self.loss = loss.item()

@@ -35,6 +35,7 @@ class Weighting:
         selections, targets: per forget row, in the order given.
         scores: the numbers they were made from.
         learner: the scorer that is learned during the run, if one is.
+        scored_before: per row, the step before which it was scored last.
     """
 
     def __init__(
@@ -70,19 +71,18 @@ class Weighting:
             weighted_target(row.encoded, selection.weights, selection.trains_end)
             for row, selection in zip(self.scores, self.selections, strict=True)
         ]
-        # The step before which each row was scored last.
-        self._scored = [1] * len(self.scores)
+        self.scored_before = [1] * len(self.scores)
 
     def refresh(self, model: LanguageModel, rows: Sequence[int], number: int) -> None:
         """Make the weights that are due of the rows that step `number` (from 1) draws, with the model as it stands."""
         if self.learner is not None:
             self._learn(model, rows, number)
         elif self.every:
-            due = [row for row in rows if number - self._scored[row] >= self.every]
+            due = [row for row in rows if number - self.scored_before[row] >= self.every]
             if due:
                 again = score(model, [self.scores[row].example for row in due], (self.scorer,), **self.options)
                 for row, scores in zip(due, again, strict=True):
-                    self._take(row, scores, number)
+                    self.take(row, scores, number)
 
     def _learn(self, model: LanguageModel, rows: Sequence[int], number: int) -> None:
         assert self.learner is not None
@@ -99,12 +99,13 @@ class Weighting:
                 columns={self.scorer: tuple(np.asarray(scorer(own_states)).tolist())},
                 probability=tuple(numbers.log_probs.exp().tolist()),
             )
-            self._take(row, scores, number)
+            self.take(row, scores, number)
 
-    def _take(self, row: int, scores: TokenScores, number: int) -> None:
+    def take(self, row: int, scores: TokenScores, number: int) -> None:
+        """Give a row the weights of scores that were made before step `number`."""
         selection: Selection = select(scores, self.rule)
         target: Target = weighted_target(scores.encoded, selection.weights, selection.trains_end)
         self.scores[row] = scores
         self.selections[row] = selection
         self.targets[row] = dataclasses.replace(target, reference=self.targets[row].reference)
-        self._scored[row] = number
+        self.scored_before[row] = number

@@ -217,6 +217,8 @@ def test_an_adapter_of_a_full_run_is_refused_before_it_starts(capsys, tmp_path):
 
 def test_the_shell_trains_and_saves_an_adapter(tmp_path):
     arguments = ["--forget", "forget01", "--steps", "1", "--lora", "2", "--save-as", "adapter"]
+    arguments += ["--checkpoint", str(tmp_path / "kept")]
     assert main([*arguments, "--save", str(tmp_path / "out"), "--json", str(tmp_path / "run.json")]) == 0
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+    assert (tmp_path / "kept" / "state.json").is_file()
     assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["config"]["lora"] == 2
