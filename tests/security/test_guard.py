@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -63,7 +64,9 @@ class Caller:
 
         headers = [] if size is None else [(b"content-length", str(size).encode())]
         scope = {"type": "http", "path": path, "method": method, "headers": headers, "client": (client, 1)}
-        asyncio.run(self.guard(scope, receive, send))
+        # On a thread of its own: a browser that another test left open holds this thread's event loop.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, self.guard(scope, receive, send)).result()
         return sent[0]["status"], sent[1]["body"], dict(sent[0]["headers"])
 
 
