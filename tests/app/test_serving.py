@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Served:
     """`python app.py` on a port, its standard error in a file."""
 
-    def __init__(self, log: Path, port: int) -> None:
+    def __init__(self, log: Path, port: int, **changes: str) -> None:
         self.url, self.log = f"http://127.0.0.1:{port}", log
         settings = {
             **os.environ,
@@ -35,6 +36,7 @@ class Served:
             "NO_PROXY": "127.0.0.1,localhost",
             "GRADIO_SERVER_PORT": str(port),
             "FORGET_LENS_MAX_REQUEST_KB": "64",
+            **changes,
         }
         with log.open("wb") as out:
             self.process = subprocess.Popen(
@@ -102,10 +104,15 @@ def test_a_kill_in_the_middle_of_a_run_leaves_nothing_that_hinders_the_next_star
     served.process.kill()
     served.process.wait()
     port = int(served.url.rpartition(":")[2])
-    again = Served(tmp_path / "again", port)
+    # The same start tells whether a page with accounts keeps strangers out.
+    again = Served(tmp_path / "again", port, FORGET_LENS_AUTH="ada:quell", FORGET_LENS_MCP="0")
     try:
         assert again.get("/health")["visits"] == 0
         assert committed() == before, "a run writes nothing into the embedded world"
+        for closed, status in (("/config", 401), ("/gradio_api/info", 401), ("/gradio_api/mcp/", 404)):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                again.get(closed)
+            assert refused.value.code == status, closed
     finally:
         again.process.kill()
         again.process.wait()
