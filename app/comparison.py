@@ -11,10 +11,11 @@ from typing import Any
 import gradio as gr
 
 from app.export import answers_csv, run_json
+from app.kept_run import KeptRun
 from app.markup import alert, block, count, differences, escape, explained, refused, with_facts
-from app.session import KeptRun, Visit, Visits
+from app.run_words import describe
+from app.session import Visit, Visits
 from app.studio import Studio
-from app.unlearning import describe
 from unlearn import Evaluation, evaluate
 from unlearn.metrics import Answer
 

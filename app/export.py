@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.session import KeptRun
+from app.kept_run import KeptRun
 from attribution import TokenScores
 from attribution.cells import QUOTING, safe_cell
 from attribution.version import VERSION, commit, stamp

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.comparison import known
-from app.session import KeptRun, Visit
+from app.kept_run import KeptRun
+from app.session import Visit
 from app.studio import Studio
 from attribution.alignment import align
 from attribution.registry import DEFAULT_SCORERS, scorer_info

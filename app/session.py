@@ -13,44 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from app.data import Browser, Reading, Sheet
+from app.kept_run import KeptRun, Sample
 from app.models import Loading
 from app.settings import Settings
 from app.studio import Studio
-from attribution import LanguageModel, Selection, TokenScores
-from unlearn import Evaluation, Run, RunConfig, Step
+from attribution import TokenScores
+from unlearn import Run
 
 LONGEST_SESSION = 100
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What the model being trained answers to one question, after a step."""
-
-    step: int
-    answer: str
-
-
-@dataclass
-class KeptRun:
-    """A finished or stopped run, as a visit keeps it.
-
-    Attributes:
-        number: the visit's first run is 1; numbers are not used twice.
-        row: the forget row whose answer was sampled.
-        selections: the weights every forget row was trained with, in the order of the corpus.
-        evaluation: its answers and figures, once asked for.
-    """
-
-    number: int
-    row: int
-    config: RunConfig
-    model: LanguageModel
-    selections: tuple[Selection, ...]
-    steps: tuple[Step, ...]
-    samples: tuple[Sample, ...]
-    seconds: float
-    stopped: bool
-    evaluation: Evaluation | None = None
+LONGEST_NAME = 60
 
 
 @dataclass
@@ -72,7 +43,8 @@ class Visit:
         scores: the row in view; None before one was scored in this visit.
         split, row: where it comes from; `own` and None for typed text.
         mask_scope: how masking scored it.
-        runs: the undo stack, latest last.
+        runs: the kept runs in the order they were made, latest last.
+        current: the number of the run that is shown, undone and compared; see `last`.
         job: the run that is training.
         run_count: runs started and kept so far, dropped ones included.
         loading: the model that is being loaded for it.
@@ -87,6 +59,7 @@ class Visit:
     row: int | None = None
     mask_scope: str = "subject"
     runs: list[KeptRun] = field(default_factory=list)
+    current: int | None = None
     job: Run | None = None
     run_count: int = 0
     stopping: bool = False
@@ -114,11 +87,12 @@ class Visit:
             run.stop()
         return run
 
-    def keep(self, run: Run, row: int, samples: tuple[Sample, ...], max_runs: int) -> KeptRun:
-        """Put a run on the undo stack; the oldest leaves when there are too many."""
+    def keep(self, run: Run, row: int, samples: tuple[Sample, ...], max_runs: int, preset: str = "") -> KeptRun:
+        """Keep a run and make it the current one; the oldest leaves when there are too many."""
         self.run_count += 1
         kept = KeptRun(
             number=self.run_count,
+            name=self._free_name(f"Run {self.run_count}"),
             row=row,
             config=run.config,
             model=run.model,
@@ -127,22 +101,100 @@ class Visit:
             samples=samples,
             seconds=run.seconds,
             stopped=run.stopped,
+            preset=preset,
+            rolled_back_to=run.rolled_back_to,
+            notes=tuple(run.notes),
+            guard=run.guard,
         )
+        for earlier in self.runs:
+            # A second copy of the weights: of the latest run alone.
+            earlier.guard = None
         self.runs.append(kept)
         del self.runs[:-max_runs]
+        self.current = kept.number
+        return kept
+
+    @property
+    def last(self) -> KeptRun | None:
+        """The current run, the one that Unlearn and Compare show: the latest, or the one that was picked since."""
+        if not self.runs:
+            return None
+        return next((kept for kept in self.runs if kept.number == self.current), self.runs[-1])
+
+    def find(self, number: int) -> KeptRun:
+        """The kept run of that number. ValueError names those that are kept."""
+        for kept in self.runs:
+            if kept.number == number:
+                return kept
+        names = ", ".join(f"{kept.name} ({kept.number})" for kept in self.runs)
+        raise ValueError(f"There is no kept run {number}: {f'choose from {names}' if names else 'start one first'}.")
+
+    def pick(self, number: int) -> KeptRun:
+        """Make a kept run the current one."""
+        kept = self.find(number)
+        self._check_idle("choose another")
+        self.current = number
+        return kept
+
+    def rename(self, number: int, name: str) -> KeptRun:
+        """Call a kept run otherwise. ValueError for no name, a long one, or another run's."""
+        kept, name = self.find(number), " ".join(str(name or "").split())
+        if not name:
+            raise ValueError("The name is empty: type one.")
+        if len(name) > LONGEST_NAME:
+            raise ValueError(f"The name has {len(name)} characters: at most {LONGEST_NAME} are taken.")
+        if any(other.name == name for other in self.runs if other is not kept):
+            raise ValueError(f"Another run is called {name!r}: choose another name.")
+        kept.name = name
         return kept
 
     def undo(self) -> KeptRun:
-        """Drop the last run and return it.
+        """Drop the current run and return it; the one before it is then the current one.
 
         Raises:
             ValueError: there is none, or one is training.
         """
-        if self.busy.locked():
-            raise ValueError("A run is still training: stop it first, then undo it.")
-        if not self.runs:
+        self._check_idle("undo")
+        dropped = self.last
+        if dropped is None:
             raise ValueError("There is no run to undo: the model is the original one.")
-        return self.runs.pop()
+        place = next(k for k, kept in enumerate(self.runs) if kept is dropped)
+        del self.runs[place]
+        self.current = self.runs[max(place - 1, 0)].number if self.runs else None
+        return dropped
+
+    def undo_to(self, number: int) -> list[KeptRun]:
+        """Drop every run that was made after this one, which is then the current one; returns the dropped."""
+        kept = self.find(number)
+        self._check_idle("undo")
+        place = next(k for k, each in enumerate(self.runs) if each is kept)
+        dropped, self.runs[place + 1 :] = self.runs[place + 1 :], []
+        self.current = number
+        return dropped
+
+    def go_back(self) -> KeptRun:
+        """Give the current run's model the weights of its best sound step.
+
+        Raises:
+            ValueError: the run kept none, or one is training.
+        """
+        self._check_idle("go back")
+        kept = self.last
+        if kept is None or kept.guard is None:
+            raise ValueError(
+                "This run has kept no earlier step to go back to: run it again with 'Keep the best sound step' on."
+            )
+        kept.rolled_back_to = kept.guard.restore()
+        kept.evaluation = None
+        return kept
+
+    def _check_idle(self, what: str) -> None:
+        if self.busy.locked():
+            raise ValueError(f"A run of yours is still training: stop it first, then {what}.")
+
+    def _free_name(self, wanted: str) -> str:
+        taken = {kept.name for kept in self.runs}
+        return f"{wanted} (new)" if wanted in taken else wanted
 
     def take(self, studio: Studio | None) -> None:
         """Work with another model or other rows from now on; the row in view and the runs belong to the old ones.
@@ -152,17 +204,10 @@ class Visit:
         """
         if studio is self.studio:
             return
-        if self.busy.locked():
-            raise ValueError(
-                "A run of yours is still training: stop it first, then choose another model or other rows."
-            )
+        self._check_idle("choose another model or other rows")
         self.studio, self.scores, self.split, self.row = studio, None, "forget", None
         self.runs.clear()
-
-    @property
-    def last(self) -> KeptRun | None:
-        """The run that Compare shows."""
-        return self.runs[-1] if self.runs else None
+        self.current = None
 
     def stop(self) -> None:
         """Ask the run that is training, or about to, to end after its step."""

@@ -12,8 +12,9 @@ from typing import Any
 
 import gradio as gr
 
+from app.kept_run import Sample
 from app.markup import refused
-from app.session import Sample, Visit, Visits
+from app.session import Visit, Visits
 from app.settings import Settings
 from app.studio import Studio
 from attribution import Rule, Selection

@@ -24,6 +24,16 @@ class Sound:
     weights: tuple[Tensor, ...]
 
 
+def share_left(before: Probe, now: Probe) -> float:
+    """What is left of what should stay: the smaller share of retain recall and of structure, 1 where there is neither.
+
+    >>> share_left(Probe(0.9, 0.8, 1.0), Probe(0.0, 0.4, 0.75))
+    0.5
+    """
+    pairs = ((now.retain_recall, before.retain_recall), (now.structure, before.structure))
+    return min((later / earlier for later, earlier in pairs if later is not None and earlier), default=1.0)
+
+
 class CollapseGuard:
     """Keeps a copy of the trained weights at the best sound step so far, and says when a run has collapsed.
 
@@ -40,9 +50,10 @@ class CollapseGuard:
 
     def collapsed(self, step: int, probe: Probe) -> bool:
         """Whether the run has collapsed at this step; a sound one that is better than the best is kept."""
-        if self._least(probe) >= SOUND:
+        left = share_left(self._before, probe)
+        if left >= SOUND:
             self._keep(step, probe)
-        return self._least(probe) < COLLAPSED
+        return left < COLLAPSED
 
     def restore(self) -> int:
         """Put the weights of the best sound step back; returns its number, 0 for before the first."""
@@ -51,11 +62,6 @@ class CollapseGuard:
             for parameter, kept in zip(self._parameters, self.best.weights, strict=True):
                 parameter.copy_(kept)
         return self.best.step
-
-    def _least(self, probe: Probe) -> float:
-        """The smaller of the two shares of what there was, 1 where nothing was measured."""
-        pairs = ((probe.retain_recall, self._before.retain_recall), (probe.structure, self._before.structure))
-        return min((now / then for now, then in pairs if now is not None and then), default=1.0)
 
     def _keep(self, step: int, probe: Probe) -> None:
         recall = 1.0 if probe.forget_recall is None else probe.forget_recall

@@ -88,6 +88,7 @@ class Run:
         seconds: training time so far.
         stopped: whether it ended early.
         micro_batch: rows in one forward as it stands; memory that runs out makes it smaller.
+        guard: where `roll_back` is set, holds the weights of the best sound step, to `restore` after the run, too.
         rolled_back_to: the step whose weights the result has, when the run collapsed and `roll_back` was set.
         notes: sentences for a person about what happened on the way.
         observer: watches every step, where one is set (`unlearn.diagnostics.Diagnostics`).
@@ -113,6 +114,7 @@ class Run:
         self.seconds = 0.0
         self.stopped = False
         self.micro_batch = config.micro_batch
+        self.guard: CollapseGuard | None = None
         self.rolled_back_to: int | None = None
         self._checkpoint: Path | None = None
         self._checkpoint_every = 0
@@ -215,9 +217,8 @@ class Run:
         config = self.config
         parameters = [p for p in self.model.model.parameters() if p.requires_grad]
         optimiser = _optimiser(config, parameters)
-        guard = None
         if config.roll_back and self._prober:
-            guard = CollapseGuard(parameters, self._read(partial(self._prober, self.model)))
+            self.guard = CollapseGuard(parameters, self._read(partial(self._prober, self.model)))
         forget_order = draws(len(self.targets), config.forget_batch, config.seed)
         retain_order = draws(len(self.corpus.retain), config.retain_batch, config.seed + 1)
         # As many refusals as rows; where there are fewer refusals than rows, they come round again.
@@ -254,7 +255,7 @@ class Run:
                     f"({config.learning_rate:g}) or choose a bounded objective such as wga."
                 )
             self.steps.append(step)
-            self._stop = self._stop or self._reached(step) or self._collapsed(step, guard)
+            self._stop = self._stop or self._reached(step) or self._collapsed(step)
             ended = self._stop or number == config.steps
             if ended:
                 self.stopped = number < config.steps
@@ -307,8 +308,9 @@ class Run:
         log.info(self.notes[-1])
         return True
 
-    def _collapsed(self, step: Step, guard: CollapseGuard | None) -> bool:
+    def _collapsed(self, step: Step) -> bool:
         """Whether the run has taken the rest along; the weights are then those of the best sound step again."""
+        guard = self.guard
         if guard is None or step.probe is None or not guard.collapsed(step.number, step.probe):
             return False
         self.rolled_back_to = guard.restore()

@@ -11,7 +11,7 @@ import pytest
 
 from app.comparison import LONGEST, METRICS, cards_html, side_by_side, table_html
 from app.export import answers_csv, run_json
-from app.unlearning import advice, describe
+from app.run_words import advice, describe
 from attribution import Rule, Selection
 from unlearn import Evaluation, RunConfig, Step
 from unlearn.metrics import Answer, Probe

@@ -13,6 +13,8 @@ from app.settings import Settings
 class FakeRun(SimpleNamespace):
     def __init__(self) -> None:
         super().__init__(config=None, model=None, selections=[], steps=[], seconds=0.0, stopped=False, stops=0)
+        self.notes: list[str] = []
+        self.rolled_back_to = self.guard = None
 
     def stop(self) -> None:
         self.stops += 1
@@ -97,3 +99,55 @@ def test_the_undo_stack_is_bounded_and_numbers_go_on() -> None:
     visit.undo()
     with pytest.raises(ValueError, match="no run to undo"):
         visit.undo()
+
+
+def kept_runs(number: int, guard: object = None) -> Visit:
+    visit = Visit()
+    for _ in range(number):
+        run = FakeRun()
+        run.guard = guard
+        visit.keep(run, 0, (), max_runs=5)
+    return visit
+
+
+def test_any_kept_run_can_be_the_current_one() -> None:
+    visit = kept_runs(3)
+    assert visit.last is not None and visit.last.name == "Run 3"
+    assert visit.pick(1) is visit.last is visit.find(1)
+    assert visit.undo().number == 1 and visit.last is not None and visit.last.number == 2
+    visit.keep(FakeRun(), 0, (), max_runs=5)
+    assert visit.last.number == 4, "a new run is the current one"
+    with pytest.raises(ValueError, match=r"no kept run 1: choose from Run 2 \(2\), Run 3 \(3\), Run 4"):
+        visit.find(1)
+    with visit.training(), pytest.raises(ValueError, match="still training"):
+        visit.pick(2)
+
+
+def test_undo_to_an_earlier_run_drops_what_came_after() -> None:
+    visit = kept_runs(4)
+    assert [kept.number for kept in visit.undo_to(2)] == [3, 4]
+    assert [kept.number for kept in visit.runs] == [1, 2] and visit.last is visit.find(2)
+    assert visit.undo_to(2) == []
+
+
+@pytest.mark.parametrize(("name", "said"), [("  ", "is empty"), ("x" * 61, "at most 60"), ("Run 1", "another name")])
+def test_names_are_of_use(name: str, said: str) -> None:
+    visit = kept_runs(2)
+    assert visit.rename(2, "  whole\n<b>sequence</b> ").name == "whole <b>sequence</b>"
+    with pytest.raises(ValueError, match=said):
+        visit.rename(2, name)
+    assert visit.find(2).name == "whole <b>sequence</b>" and visit.rename(2, visit.find(2).name)
+    visit.rename(2, "Run 3")
+    assert visit.keep(FakeRun(), 0, (), max_runs=5).name == "Run 3 (new)"
+
+
+def test_the_latest_run_alone_can_go_back_to_its_sound_step() -> None:
+    guard = SimpleNamespace(best=SimpleNamespace(step=5), restore=lambda: 5)
+    visit = kept_runs(2, guard)
+    assert [kept.way_back for kept in visit.runs] == [None, 5], "two copies of the weights, of the latest run alone"
+    visit.find(2).evaluation = object()  # type: ignore[assignment]
+    kept = visit.go_back()
+    assert (kept.rolled_back_to, kept.evaluation, kept.way_back, kept.stands_at) == (5, None, None, 5)
+    visit.pick(1)
+    with pytest.raises(ValueError, match="no earlier step"):
+        visit.go_back()
