@@ -17,6 +17,7 @@ from attribution.loading import load_model
 from unlearn.atwu import AtwuConfig, Fit
 from unlearn.corpus import Corpus
 from unlearn.diagnostics import Diagnostics
+from unlearn.estimate import estimate
 from unlearn.export import FORMS, check_form, save
 from unlearn.loop import Run, run
 from unlearn.metrics import SPLITS, Evaluation, evaluate
@@ -127,6 +128,13 @@ def _run(options: argparse.Namespace) -> None:
     corpus = read_corpus(options)
     model = load_model(options.model, device=processes.device)
     job = run(model, corpus, config, processes, mask_scope=options.mask_scope)
+    expected = estimate(job)
+    log.info(
+        "About %.0f s of training, and %.0f MB beside the model%s.",
+        expected.seconds,
+        expected.megabytes,
+        "" if expected.of_activations else " and what a forward keeps",
+    )
     if processes.count > 1:
         log.info("%d processes share every step (%s).", processes.count, processes.way)
     if options.diagnostics:

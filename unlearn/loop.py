@@ -30,6 +30,7 @@ from unlearn.collapse import CollapseGuard
 from unlearn.config import RunConfig
 from unlearn.corpus import Corpus
 from unlearn.diagnostics import Diagnostics, StepDiagnostics
+from unlearn.gradient_checkpointing import checkpointed_layers, checkpointing
 from unlearn.labels import LabelBatch, Reading, Target, Totals, label_batch, totals, uniform_target, with_reference
 from unlearn.metrics import Probe, Prober
 from unlearn.objectives import objective, retention
@@ -54,7 +55,8 @@ class Step:
             an ascent objective is negative: lower is more forgotten.
         forget_nll: mean -log p of the selected tokens in nats, weighted as they are trained; it rises as they go.
         seconds: training time so far, probes left out.
-        seconds_left: estimate for the steps to come.
+        seconds_left: estimate for the steps to come, from the mean of those so far; from the second step on without
+            the first, which pays for memory that later ones find ready.
         probe: recall and structure on a few fixed rows, every `probe_every` steps and after the last.
         scorer_loss: J of the scorer that the run learns (ATWU); None where it learns none.
         diagnostics: gradients, update size and signal to noise, where the run is observed.
@@ -152,6 +154,7 @@ class Run:
         self._half = partial(
             torch.autocast, model.device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16"
         )
+        self._checkpointed = checkpointed_layers(self.model.model) if config.gradient_checkpointing else []
         self._prober = Prober(corpus) if config.probe_every else None
 
     @property
@@ -244,7 +247,7 @@ class Run:
                 retain_loss=retain_loss,
                 forget_nll=forget_nll,
                 seconds=self.seconds,
-                seconds_left=self.seconds / number * (config.steps - number),
+                seconds_left=self._pace(number) * (config.steps - number),
                 probe=self._probe(number),
                 scorer_loss=learner.loss if learner else None,
                 diagnostics=self.observer.stepped() if self.observer else None,
@@ -266,6 +269,18 @@ class Run:
             if ended or self._stop:
                 self.stopped = number < config.steps
                 return
+
+    def _pace(self, number: int) -> float:
+        """Seconds a step, after `number` of them."""
+        return self.seconds if number == 1 else (self.seconds - self.steps[0].seconds) / (number - 1)
+
+    def gradients_of_first_rows(self) -> None:
+        """Add up the gradients of a step on the first rows, the work of a step without its update."""
+        config = self.config
+        rows = [i % len(self.targets) for i in range(config.forget_batch)]
+        retained = [i % len(self.corpus.retain) for i in range(config.retain_batch)]
+        refusals = [i % max(1, len(self._refusals)) for i in range(config.forget_batch)]
+        self._gradients(rows, refusals, retained)
 
     def _gradients(
         self, rows: Sequence[int], drawn: Sequence[int], retained: Sequence[int]
@@ -340,7 +355,7 @@ class Run:
 
         loss = nll = 0.0
         for part in self._parts(len(targets)):
-            with self._half():
+            with self._half(), checkpointing(self._checkpointed):
                 term, part_nll = self._together(partial(term_and_nll, part))
             if term.requires_grad:
                 (gamma * term).backward()
@@ -362,7 +377,7 @@ class Run:
         loss = 0.0
         with torch.set_grad_enabled(alpha > 0):
             for part in self._parts(len(targets)):
-                with self._half():
+                with self._half(), checkpointing(self._checkpointed):
                     term = self._together(partial(term_of, part))
                 if alpha > 0:
                     (alpha * term).backward()

@@ -100,6 +100,9 @@ def add_run_options(parse: argparse.ArgumentParser) -> None:
     training.add_argument("--lora", type=int, metavar="RANK", help="train adapters of this rank instead of all weights")
     training.add_argument("--precision", help=f"what forwards compute in: float32 or bfloat16 [{ours.precision}]")
     training.add_argument(
+        "--gradient-checkpointing", action="store_true", help="less memory for about a third more time"
+    )
+    training.add_argument(
         "--until-recall", type=float, metavar="R", help="stop once the forget recall of a few probed rows is R or less"
     )
     training.add_argument(
@@ -121,9 +124,8 @@ def config_from(options: argparse.Namespace) -> RunConfig:
         field: getattr(options, flag) for flag, field in FIELDS.items() if getattr(options, flag) is not None
     }
     base = base.with_objective(changes.get("objective", base.objective))
+    changes |= {name: True for name in ("roll_back", "gradient_checkpointing") if getattr(options, name)}
     # The shell asks before and after, not on the way.
-    if options.roll_back:
-        changes["roll_back"] = True
     probed = options.until_recall is not None or options.roll_back
     changes["probe_every"] = base.probe_every if probed else 0
     return dataclasses.replace(base, rule=_rule(options, base.rule), **changes)
