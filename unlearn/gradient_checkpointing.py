@@ -36,7 +36,7 @@ def checkpointing(layers: list[GradientCheckpointingLayer]) -> Iterator[None]:
     """
     for layer in layers:
         layer.gradient_checkpointing = layer.training = True
-        layer._gradient_checkpointing_func = _checkpoint  # type: ignore[assignment]
+        layer._gradient_checkpointing_func = _checkpoint
     try:
         yield
     finally:
