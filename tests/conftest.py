@@ -38,3 +38,14 @@ def model():
     from attribution import load_model
 
     return load_model("embedded")
+
+
+@pytest.fixture
+def one_thread():
+    """Tiny tensors gain nothing from more threads, and lose much where other programs want the cores."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

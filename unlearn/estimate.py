@@ -38,7 +38,8 @@ def estimate(job: Run) -> Estimate:
         seconds = steps * t(gradients of one step)
         megabytes = weights + moments + peak of that step
 
-    The optimiser's own step is not in it: it is under a tenth of the gradients' time. Nothing of the run changes but
+    The optimiser's own step is not in it, nor is scoring during the run (`score_every`, `learn`): both show from the
+    first steps' `Step.seconds_left`. Nothing of the run changes but
     `micro_batch`, which is halved here already where memory runs out. Every process of a run must call this.
     """
     model = job.model.model

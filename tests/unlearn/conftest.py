@@ -14,15 +14,6 @@ from unlearn.objectives.retention import retain_nll
 
 
 @pytest.fixture
-def one_thread():
-    """Tiny tensors gain nothing from more threads, and lose much where other programs want the cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
 def tiny(model: LanguageModel) -> LanguageModel:
     return random_model(model)
 
