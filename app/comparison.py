@@ -2,56 +2,34 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from app.answers import (
+    REFERENCE,
+    REFERENCE_TITLE,
+    SPLIT_TITLES,
+    cards_html,
+    known,
+    other,
+    other_run,
+    others,
+    side_by_side,
+    table_html,
+    waiting,
+)
 from app.export import answers_csv, run_json
 from app.kept_run import KeptRun
-from app.markup import alert, block, count, differences, escape, explained, refused, with_facts
+from app.markup import alert, block, escape, explained, refused
+from app.report import make_report
 from app.run_words import describe
 from app.session import Visit, Visits
 from app.studio import Studio
-from unlearn import Evaluation, evaluate
-from unlearn.metrics import Answer
 
-SPLIT_TITLES = {"forget": "Forget", "paraphrase": "Paraphrase", "retain": "Retain", "world": "World"}
-ALL, CHANGED = "all", "changed"
+ALL = "all"
 PAGE_SIZES = (10, 25, 50, 100)
-# A model that has lost its speech repeats itself for ever; the CSV has every character.
-LONGEST = 200
-WAIT_SECONDS = 0.4
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A figure on a card: its name in `Evaluation.metrics`, its title, the good direction, and a plain sentence."""
-
-    name: str
-    title: str
-    higher_is_better: bool
-    noun: str
-    sentence: str
-
-
-METRICS = (
-    Metric(
-        "forget_recall", "Facts to forget", False, "fact", "Share of the facts to forget that answers still contain."
-    ),
-    Metric(
-        "paraphrase_recall", "The same, asked otherwise", False, "fact", "Those facts asked in words never trained."
-    ),
-    Metric("retain_recall", "Facts to keep", True, "fact", "Share of facts about everybody else still in the answers."),
-    Metric("world_recall", "World knowledge", True, "fact", "Share of general knowledge still in the answers."),
-    Metric(
-        "structure", "Structure", True, "token", "Mean probability of words that carry no fact: does it still speak?"
-    ),
-    Metric("subject", "Subject", True, "token", "Mean probability of the name asked about: is it the right person?"),
-)
 
 
 class CompareRoom:
@@ -64,7 +42,17 @@ class CompareRoom:
     def build(self) -> None:
         """Lay the room out."""
         self.notice = block(elem_classes="pg-notice", elem_id="compare-notice")
-        self.head = block(EMPTY, elem_id="compare-head")
+        with gr.Row(elem_classes="pg-line"):
+            self.head = block(EMPTY, elem_id="compare-head")
+            self.against = gr.Dropdown(
+                [(REFERENCE_TITLE, REFERENCE)],
+                value=REFERENCE,
+                label="Held against",
+                visible=False,
+                elem_id="against",
+                scale=0,
+                min_width=260,
+            )
         self.begin = gr.Button("Go to Unlearn", variant="primary", elem_id="to-unlearn", elem_classes="pg-begin")
         self.cards = block(elem_id="cards")
         with gr.Column(elem_classes="pg-card", visible=False) as self.answers:
@@ -94,7 +82,10 @@ class CompareRoom:
                 self.next = gr.Button("Next", size="sm", elem_id="next", scale=0, min_width=100)
                 self.save_json = gr.Button("Run as JSON", size="sm", elem_id="run-json", scale=0, min_width=110)
                 self.save_csv = gr.Button("Answers as CSV", size="sm", elem_id="answers-csv", scale=0, min_width=130)
+                self.save_report = gr.Button("Report as HTML", size="sm", elem_id="report", scale=0, min_width=130)
         self.page = gr.State(0)
+        # The view of the lanes, which the browser fills in when the report is asked for.
+        self.lanes_state = gr.JSON(visible="hidden")
         self.file = gr.JSON(visible="hidden")
 
     @property
@@ -103,6 +94,7 @@ class CompareRoom:
         return [
             self.notice,
             self.head,
+            self.against,
             self.begin,
             self.cards,
             self.answers,
@@ -116,75 +108,92 @@ class CompareRoom:
     @property
     def view(self) -> list[Any]:
         """What decides which answers are shown."""
-        return [self.split, self.changed, self.size]
+        return [self.split, self.changed, self.size, self.against]
 
     # What the widgets do ---------------------------------------------------------------------------------------------
 
-    def compare(self, split: str, changed: bool, size: int, request: gr.Request) -> Iterator[dict[Any, Any]]:
+    def compare(
+        self, split: str, changed: bool, size: int, against: str | None, request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
         """Ask the last run's model every question, saying how far it is, and show the answers side by side."""
         visit = self.visits.of(request.session_hash)
         kept = visit.last
         try:
             if kept is not None:
-                for sentence in waiting(visit.studio or self.studio, kept):
+                for sentence in waiting(visit.studio or self.studio, kept, other_run(visit, against)):
                     yield {self.notice: "", self.head: busy_html(kept, sentence), self.begin: gr.update(visible=False)}
-            yield self.shown(visit, split, changed, size, 0)
+            yield self.shown(visit, split, changed, size, against, 0)
         except ValueError as error:
             yield {self.notice: alert(str(error))}
 
     @explained
-    def filtered(self, split: str, changed: bool, size: int, request: gr.Request) -> dict[Any, Any]:
+    def filtered(
+        self, split: str, changed: bool, size: int, against: str | None, request: gr.Request
+    ) -> dict[Any, Any]:
         """Other questions, or another page size: from the first page on. Nothing is computed anew."""
-        return self.shown(self.visits.of(request.session_hash), split, changed, size, 0)
+        return self.shown(self.visits.of(request.session_hash), split, changed, size, against, 0)
 
     @explained
-    def back(self, split: str, changed: bool, size: int, page: int, request: gr.Request) -> dict[Any, Any]:
+    def back(
+        self, split: str, changed: bool, size: int, against: str | None, page: int, request: gr.Request
+    ) -> dict[Any, Any]:
         """The page before."""
-        return self.shown(self.visits.of(request.session_hash), split, changed, size, page - 1)
+        return self.shown(self.visits.of(request.session_hash), split, changed, size, against, page - 1)
 
     @explained
-    def forward(self, split: str, changed: bool, size: int, page: int, request: gr.Request) -> dict[Any, Any]:
+    def forward(
+        self, split: str, changed: bool, size: int, against: str | None, page: int, request: gr.Request
+    ) -> dict[Any, Any]:
         """The page after."""
-        return self.shown(self.visits.of(request.session_hash), split, changed, size, page + 1)
+        return self.shown(self.visits.of(request.session_hash), split, changed, size, against, page + 1)
 
     @explained
     def as_json(self, request: gr.Request) -> dict[Any, Any]:
         """The run in view, to be saved by the browser."""
-        kept, studio = self._kept(request)
+        _, kept, studio = self._kept(request)
         before, reference = known(studio.before()), known(studio.reference())
         return {self.file: run_json(kept, studio.corpus, before, reference).to_dict()}
 
     @explained
-    def as_csv(self, request: gr.Request) -> dict[Any, Any]:
+    def as_csv(self, against: str | None, request: gr.Request) -> dict[Any, Any]:
         """Every answer, to be saved by the browser."""
-        kept, studio = self._kept(request)
+        visit, kept, studio = self._kept(request)
         if kept.evaluation is None:
             raise ValueError("The answers are not there yet: wait until they are shown.")
-        rows = side_by_side(known(studio.before()), kept.evaluation, known(studio.reference()))
+        rows = side_by_side(known(studio.before()), kept.evaluation, other(studio, visit, against).evaluation)
         return {self.file: answers_csv(kept.number, rows).to_dict()}
 
-    def _kept(self, request: gr.Request) -> tuple[KeptRun, Studio]:
+    @explained
+    def as_report(self, against: str | None, state: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
+        """Lanes, run, curves, figures and answers as one HTML file, to be saved by the browser."""
+        visit, _, studio = self._kept(request)
+        return {self.file: make_report(studio, visit, against, state).to_dict()}
+
+    def _kept(self, request: gr.Request) -> tuple[Visit, KeptRun, Studio]:
         visit = self.visits.of(request.session_hash)
         if visit.last is None:
             raise ValueError("There is no run to save: start one in Unlearn.")
-        return visit.last, visit.studio or self.studio
+        return visit, visit.last, visit.studio or self.studio
 
-    def shown(self, visit: Visit, split: str, changed: bool, size: int, page: int) -> dict[Any, Any]:
-        """The room for a visit's last run once its answers are known, or the invitation to start one."""
+    def shown(
+        self, visit: Visit, split: str, changed: bool, size: int, against: str | None, page: int
+    ) -> dict[Any, Any]:
+        """The room for a visit's run once its answers are known, or the invitation to start one."""
         kept, studio = visit.last, visit.studio or self.studio
         if kept is None or kept.evaluation is None:
             return {
                 self.notice: "",
                 self.head: EMPTY,
+                self.against: gr.update(visible=False),
                 self.begin: gr.update(visible=True),
                 self.cards: "",
                 self.answers: gr.update(visible=False),
                 self.page: 0,
             }
-        before, reference = known(studio.before()), known(studio.reference())
+        before, beside = known(studio.before()), other(studio, visit, against)
         rows = [
             answers
-            for answers in side_by_side(before, kept.evaluation, reference)
+            for answers in side_by_side(before, kept.evaluation, beside.evaluation)
             if split in (ALL, answers[0].split) and not (changed and answers[0].answer == answers[1].answer)
         ]
         pages = max(1, -(-len(rows) // size))
@@ -193,16 +202,24 @@ class CompareRoom:
         place = f"{page * size + 1} to {page * size + len(part)} of {len(rows)}" if rows else "None"
         return {
             self.notice: "",
-            self.head: f'<p class="pg-lead">Run {kept.number}: {escape(describe(kept.config))}</p>',
+            self.head: f'<p class="pg-lead">{escape(kept.name)}: {escape(describe(kept.config))}</p>',
+            self.against: self._choice(visit, studio, against),
             self.begin: gr.update(visible=False),
-            self.cards: cards_html(before, kept.evaluation, reference),
+            self.cards: cards_html(before, kept.evaluation, beside),
             self.answers: gr.update(visible=True),
-            self.table: table_html(part),
+            self.table: table_html(part, beside.title),
             self.place: f'<p class="pg-soft">{place}</p>',
             self.page: page,
             self.previous: gr.update(interactive=page > 0),
             self.next: gr.update(interactive=page < pages - 1),
         }
+
+    def _choice(self, visit: Visit, studio: Studio, against: str | None) -> Any:
+        """The dropdown of what the run can be held against; hidden where there is no choice."""
+        choices = others(studio, visit)
+        gone = against not in [value for _, value in choices]
+        value = (REFERENCE if studio.reference() is not None else None) if gone else against
+        return gr.update(choices=choices, value=value, visible=len(choices) > 1)
 
 
 EMPTY = (
@@ -212,106 +229,12 @@ EMPTY = (
 )
 
 
-# Answers -------------------------------------------------------------------------------------------------------------
-
-
-def waiting(studio: Studio, kept: KeptRun) -> Iterator[str]:
-    """Compute what a comparison needs and is not there yet; yields what is being done, some times a second."""
-    futures = [(studio.before(), "the original model"), (studio.reference(), "the retrained reference")]
-    total = 1 + sum(future is not None for future, _ in futures)
-    if kept.evaluation is None:
-        yield f"Asking the model that has forgotten (1 of {total})"
-        kept.evaluation = evaluate(kept.model, studio.corpus)
-    for number, (future, who) in enumerate(futures, start=2):
-        while future is not None and not future.done():
-            yield f"Asking {who} ({number} of {total})"
-            time.sleep(WAIT_SECONDS)
-        if future is not None:
-            future.result()
-
-
-def known(future: Future[Evaluation] | None) -> Evaluation | None:
-    """The evaluation, if it is there; None while it is computed."""
-    return future.result() if future is not None and future.done() else None
-
-
-def side_by_side(
-    before: Evaluation | None, after: Evaluation, reference: Evaluation | None
-) -> list[tuple[Answer, Answer, Answer | None]]:
-    """(before, after, reference) for every question, in the order they were asked."""
-    if before is None:
-        raise ValueError("The original model's answers are not there yet: try again in a few seconds.")
-    references = reference.answers if reference is not None else (None,) * len(after.answers)
-    return list(zip(before.answers, after.answers, references, strict=True))
-
-
-# In HTML -------------------------------------------------------------------------------------------------------------
-
-
 def busy_html(kept: KeptRun, sentence: str) -> str:
     """The head of the room while answers are computed."""
     return (
-        f'<p class="pg-lead">Run {kept.number}: {escape(describe(kept.config))}</p>'
+        f'<p class="pg-lead">{escape(kept.name)}: {escape(describe(kept.config))}</p>'
         f'<p class="pg-busy" role="status">{escape(sentence)}</p>'
     )
-
-
-def cards_html(before: Evaluation | None, after: Evaluation, reference: Evaluation | None) -> str:
-    """A card per figure: before and after, the good direction, the reference, n, and one sentence."""
-    cards = [_card(metric, before, after, reference) for metric in METRICS if metric.name in after.metrics]
-    return f'<div class="pg-cards">{"".join(cards)}</div>'
-
-
-def _card(metric: Metric, before: Evaluation | None, after: Evaluation, reference: Evaluation | None) -> str:
-    now = after.metrics[metric.name]
-    was = before.metrics.get(metric.name) if before else None
-    target = reference.metrics.get(metric.name) if reference else None
-    arrow, direction = ("↑", "higher is better") if metric.higher_is_better else ("↓", "lower is better")
-    n = count(after.counts[metric.name], metric.noun)
-    marks = "".join(
-        f'<i class="pg-{kind}" style="left:{100 * value:.1f}%"></i>'
-        for kind, value in (("was", was), ("target", target), ("now", now))
-        if value is not None
-    )
-    return (
-        f'<section class="pg-metric" data-metric="{metric.name}"><h4>{metric.title}</h4>'
-        f'<p class="pg-figure">{_number(was)} <span aria-label="to">→</span> <b>{now:.2f}</b></p>'
-        f'<div class="pg-scale" aria-hidden="true">{marks}</div>'
-        f'<p class="pg-direction">{arrow} {direction}; reference {_number(target)}</p>'
-        f'<p class="pg-soft">{metric.sentence} <span class="pg-n">n = {n}</span></p></section>'
-    )
-
-
-def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2f}"
-
-
-def table_html(rows: list[tuple[Answer, Answer, Answer | None]]) -> str:
-    """Question, before, after, reference; facts underlined, changed words marked."""
-    if not rows:
-        return '<p class="pg-empty">No answer of this kind: choose other questions above.</p>'
-    body = "".join(
-        f'<tr data-split="{before.split}"><td data-title="Question"><span class="pg-chip">{SPLIT_TITLES[before.split]}'
-        f"</span> {escape(before.question)}</td>"
-        f'<td data-title="Before">{with_facts(before.answer, before.facts)}</td>'
-        f'<td data-title="After">{_changed(before, after)}</td>'
-        f'<td data-title="Retrained">{_changed(before, reference) if reference else ""}</td></tr>'
-        for before, after, reference in rows
-    )
-    return (
-        '<table class="pg-answers"><thead><tr><th>Question</th><th>Before</th><th>After this run</th>'
-        f"<th>Never taught (reference)</th></tr></thead><tbody>{body}</tbody></table>"
-    )
-
-
-def _changed(before: Answer, other: Answer) -> str:
-    if other.answer == before.answer:
-        return '<span class="pg-soft">unchanged</span>'
-    if not other.answer:
-        return '<span class="pg-soft">(no answer)</span>'
-    shown = differences(before.answer, other.answer[:LONGEST])
-    rest = len(other.answer) - LONGEST
-    return shown if rest <= 0 else f'{shown} <span class="pg-soft">… and {count(rest, "more character")}</span>'
 
 
 # The API -------------------------------------------------------------------------------------------------------------

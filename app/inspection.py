@@ -90,6 +90,7 @@ class InspectRoom:
             self.cut = block(cut_html(self.studio.opening, Rule(**initial_rule(opening))), elem_id=RULE_LINE_ID)
             self.save_json = gr.Button("JSON", size="sm", elem_id="scores-json", scale=0, min_width=72)
             self.save_csv = gr.Button("CSV", size="sm", elem_id="scores-csv", scale=0, min_width=72)
+            self.save_png = gr.Button("PNG", size="sm", elem_id="lanes-png", scale=0, min_width=72)
             self.file = gr.JSON(visible="hidden")
             self.onward = gr.Button(say("onward"), variant="primary", elem_id="onward", scale=0, min_width=180)
 

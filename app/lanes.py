@@ -52,7 +52,7 @@ import gradio as gr
 
 from attribution.lanes import DEFAULT_SHARE, lanes_props, script, stylesheet
 
-__all__ = ["initial_rule", "lanes_props", "make_lanes", "read_rule", "rule_of"]
+__all__ = ["initial_rule", "lanes_props", "make_lanes", "read_rule", "read_state", "rule_of"]
 
 RULE_FIELDS = ("scorer", "kind", "cut", "keep_given")
 # The script itself travels in the document's head, once for all lanes of the page. Gradio finds the names of a
@@ -105,3 +105,9 @@ def read_rule(elem_id: str) -> str:
     """JavaScript for a listener's `js`: replaces its first input by the rule of the lanes with this element id."""
     lanes = f"document.querySelector('#{elem_id} .fl-lanes')?.forgetLens"
     return f"(first, ...rest) => [{lanes}?.rule() ?? first, ...rest]"
+
+
+def read_state(elem_id: str) -> str:
+    """JavaScript for a listener's `js`: replaces its last input by how the lanes are shown, as `view` sends it."""
+    lanes = f"document.querySelector('#{elem_id} .fl-lanes')?.forgetLens"
+    return f"(...inputs) => [...inputs.slice(0, -1), {lanes}?.state() ?? null]"

@@ -88,5 +88,57 @@ const ForgetLensPage = (() => {
       card?.querySelector("input[type=radio]")?.focus({ preventScroll: true });
     }, 100);
   }
-  return { describeCut, writeAddress, toQuestion };
+
+  /** The lanes as a picture, 2 dots to a pixel: a copy of their elements inside an SVG, with the page's own rules. */
+  async function savePicture() {
+    const root = document.querySelector("#lanes");
+    const { top, width } = root.getBoundingClientRect();
+    const height = root.querySelector(".fl-answer").getBoundingClientRect().bottom - top + 48;
+    const copy = root.cloneNode(true);
+    for (const part of copy.querySelectorAll(".fl-switches, .fl-cuts, .fl-hidden, .fl-tip, .fl-offer")) part.remove();
+    copy.style.width = `${width}px`;
+    // What the rules ask of the ancestors holds in the copy, too; none of them takes room.
+    let framed = copy;
+    for (let outer = root.parentElement; outer; outer = outer.parentElement) {
+      const frame = document.createElement("div");
+      frame.id = outer.id;
+      frame.className = outer.className;
+      frame.style.display = "contents";
+      frame.append(framed);
+      framed = frame;
+    }
+    const sheet = document.createElement("div");
+    const paper = getComputedStyle(document.body).backgroundColor;
+    sheet.style.cssText = `box-sizing: border-box; height: 100%; padding: 24px; background: ${paper};`;
+    sheet.append(pageRules(), framed);
+    const body = new XMLSerializer().serializeToString(sheet);
+    const [w, h] = [Math.ceil(width + 48), Math.ceil(height)];
+    const source =
+      `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}">` +
+      `<foreignObject width="100%" height="100%">${body}</foreignObject></svg>`;
+    const picture = new Image();
+    picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(source)}`;
+    await picture.decode();
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [2 * w, 2 * h];
+    const pen = canvas.getContext("2d");
+    pen.scale(2, 2);
+    pen.drawImage(picture, 0, 0);
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = "forget-lens-lanes.png";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  function pageRules() {
+    const style = document.createElement("style");
+    style.textContent = [...document.styleSheets]
+      .flatMap((sheet) => [...sheet.cssRules])
+      .map((rule) => rule.cssText)
+      .join("\n");
+    return style;
+  }
+  return { describeCut, writeAddress, toQuestion, savePicture };
 })();

@@ -11,11 +11,12 @@ from app.address import ROOMS, follow_view, open_address
 from app.comparison import CompareRoom, compare_endpoint
 from app.export import SAVE
 from app.inspection import LANES_ID, InspectRoom, score_endpoint
-from app.lanes import read_rule
+from app.lanes import read_rule, read_state
 from app.lessons import STEPS, LearnRoom
 from app.markup import block
 from app.models import Shelf
 from app.own import OwnRoom
+from app.report import report_endpoint
 from app.session import Visits
 from app.studio import Studio
 from app.texts import say
@@ -112,6 +113,7 @@ def _wire_inspect(room: InspectRoom, studio: Studio, follow: dict[str, Any]) -> 
     room.lanes.view(**follow)
     for button, handler in ((room.save_json, room.as_json), (room.save_csv, room.as_csv)):
         button.click(handler, None, room.file, **QUIET).then(None, room.file, js=SAVE, **PRIVATE)
+    room.save_png.click(None, js="() => ForgetLensPage.savePicture()", **PRIVATE)
 
 
 def _wire_unlearn(
@@ -157,10 +159,17 @@ def _wire_compare(room: CompareRoom) -> None:
         **QUIET,
         **LATEST,
     )
+    # Another run may have to be asked first.
+    room.against.input(room.compare, room.view, room.outputs, **QUIET, **TRAINING, **LATEST)
     room.previous.click(room.back, [*room.view, room.page], room.outputs, **QUIET)
     room.next.click(room.forward, [*room.view, room.page], room.outputs, **QUIET)
-    for button, handler in ((room.save_json, room.as_json), (room.save_csv, room.as_csv)):
-        button.click(handler, None, [room.notice, room.file], **QUIET).then(None, room.file, js=SAVE, **PRIVATE)
+    kept: dict[str, Any] = {"outputs": [room.notice, room.file], **QUIET}
+    for saved in (
+        room.save_json.click(room.as_json, None, **kept),
+        room.save_csv.click(room.as_csv, room.against, **kept),
+        room.save_report.click(room.as_report, [room.against, room.lanes_state], js=read_state(LANES_ID), **kept),
+    ):
+        saved.then(None, room.file, js=SAVE, **PRIVATE)
 
 
 def _wire_own(room: OwnRoom, tabs: gr.Tabs) -> None:
@@ -287,3 +296,4 @@ def _publish(studio: Studio, visits: Visits) -> None:
         **TRAINING,
     )
     gr.api(compare_endpoint(studio, visits), api_name="compare", **TRAINING)
+    gr.api(report_endpoint(studio, visits), api_name="report", **TRAINING)

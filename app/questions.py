@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.comparison import known
+from app.answers import known
 from app.kept_run import KeptRun
 from app.session import Visit
 from app.studio import Studio

@@ -75,19 +75,28 @@ def lanes_props(scores: TokenScores, state: Mapping[str, Any] | None = None) -> 
     }
 
 
-def lanes_html(props: Mapping[str, Any] | Sequence[Mapping[str, Any]], title: str = "Forget Lens") -> str:
+def lanes_html(
+    props: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    title: str = "Forget Lens",
+    above: str = "",
+    below: str = "",
+    style: str = "",
+) -> str:
     """One self-contained HTML file that shows one or several rows: same script, same style, no network.
 
     Args:
         props: what `lanes_props` returned, or several of them.
         title: the document's title and heading.
+        above, below: HTML around the lanes, taken as it is: whoever writes it escapes what is in it.
+        style: CSS for these.
     """
     rows = [props] if isinstance(props, Mapping) else list(props)
     data = json.dumps(rows, ensure_ascii=False, allow_nan=False)
     # "</script>" or "<!--" inside the JSON would end or derail the element that carries it.
     data = data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     heading = html.escape(title)
-    return _PAGE.format(title=heading, style=f".fl-root {{\n{stylesheet()}\n}}", script=script(), data=data)
+    styles = f".fl-root {{\n{stylesheet()}\n}}\n{style}"
+    return _PAGE.format(title=heading, style=styles, script=script(), data=data, above=above, below=below)
 
 
 @cache
@@ -203,14 +212,15 @@ body {{ margin: 0; }}
 </style>
 </head>
 <body>
-<main class="fl-root fl-page"><h1>{title}</h1></main>
+<main class="fl-root fl-page"><h1>{title}</h1>{above}<i id="fl-rows" hidden></i>{below}</main>
 <script type="application/json" id="fl-data">{data}</script>
 <script>
 {script}
 if (matchMedia("(prefers-color-scheme: dark)").matches) document.documentElement.classList.add("dark");
 for (const row of JSON.parse(document.getElementById("fl-data").textContent)) {{
-  const section = document.querySelector("main").appendChild(document.createElement("section"));
+  const section = document.createElement("section");
   section.className = "fl-lanes";
+  document.getElementById("fl-rows").before(section);
   ForgetLens.mount(section, () => {{}}).show(row);
 }}
 </script>

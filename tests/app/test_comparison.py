@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.comparison import LONGEST, METRICS, cards_html, side_by_side, table_html
+from app.answers import LONGEST, METRICS, Other, cards_html, side_by_side, table_html
 from app.export import answers_csv, run_json
 from app.run_words import advice, describe
 from attribution import Rule, Selection
@@ -27,7 +27,7 @@ def evaluation(value: float, *answers: str) -> Evaluation:
 
 
 def test_cards_say_value_direction_reference_and_n() -> None:
-    cards = cards_html(evaluation(1.0), evaluation(0.25), evaluation(0.02))
+    cards = cards_html(evaluation(1.0), evaluation(0.25), Other("Never taught", "reference", evaluation(0.02)))
     assert cards.count("<section") == 6
     assert cards.count("↓ lower is better") == 2 and cards.count("↑ higher is better") == 4
     assert "1.00" in cards and "<b>0.25</b>" in cards and "reference 0.02" in cards and "n = 490 facts" in cards
@@ -35,8 +35,9 @@ def test_cards_say_value_direction_reference_and_n() -> None:
 
 def test_a_figure_without_rows_has_no_card() -> None:
     after = Evaluation({"forget_recall": 0.0}, {"forget_recall": 1}, ())
-    assert cards_html(None, after, None).count("<section") == 1
-    assert "unknown" in cards_html(None, after, None)
+    cards = cards_html(None, after, Other("<b>mine</b>", "<b>mine</b>", None))
+    assert cards.count("<section") == 1
+    assert "unknown" in cards and "&lt;b&gt;mine" in cards
 
 
 def test_the_table_marks_changes_and_escapes() -> None:

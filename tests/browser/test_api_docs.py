@@ -22,11 +22,12 @@ def example(language: str, mark: str) -> str:
     return next(block for block in blocks if mark in block)
 
 
-def run(command: list[str], code: str, url: str) -> str:
+def run(command: list[str], code: str, url: str, folder: Path | None = None) -> str:
     local = {"no_proxy": "127.0.0.1,localhost", "NO_PROXY": "127.0.0.1,localhost"}
     done = subprocess.run(
         [*command, code.replace("http://127.0.0.1:7860", url)],
         env={**os.environ, **local},
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
@@ -46,8 +47,10 @@ def test_every_endpoint_is_documented_typed_and_described(url: str) -> None:
             assert parameter["python_type"]["type"] not in ("Any", ""), f"{name}: {parameter['parameter_name']}"
 
 
-def test_the_python_examples_run(url: str) -> None:
-    printed = run([sys.executable, "-c"], example("python", "/score") + example("python", "/unlearn"), url)
+def test_the_python_examples_run(url: str, tmp_path: Path) -> None:
+    examples = [example("python", name) for name in ("/score", "/unlearn", "/report")]
+    printed = run([sys.executable, "-c"], "".join(examples), url, tmp_path)
+    assert "ForgetLens.mount" in (tmp_path / "forget-lens-report.html").read_text(encoding="utf-8")
     assert len(re.findall(r"^'.+' +\d+\.\d{3} nats$", printed, re.MULTILINE)) > 5
     assert re.search(r"^step 3 of 3: \d", printed, re.MULTILINE)
     assert len(re.findall(r"^.+ \| .+ \| ", printed, re.MULTILINE)) == 3

@@ -20,7 +20,7 @@ def client(url: str) -> Iterator[Client]:
 
 def test_only_what_computes_is_public_and_it_is_described(client: Client) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/score", "/unlearn", "/compare"}
+    assert set(endpoints) == {"/score", "/unlearn", "/compare", "/report"}
     for name, facts in endpoints.items():
         assert facts["description"], f"{name} says nothing about itself"
 
@@ -85,6 +85,7 @@ def test_unlearn_then_compare(client: Client) -> None:
         ("/unlearn", {"threshold": 2.0, "steps": 2}, "selects no token"),
         ("/compare", {"split": "forgotten"}, "'forgotten' is unknown"),
         ("/compare", {"limit": -1}, "at least 0"),
+        ("/report", {"against": "9"}, "no other run '9'"),
     ],
 )
 def test_bad_wishes_are_one_sentence(client: Client, endpoint: str, arguments: dict, said: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.lanes_page import settle, shown_as_kept
@@ -17,7 +19,7 @@ def trained_weights(page: Page) -> list[float]:
     return page.locator("#proof .pg-token").evaluate_all("tokens => tokens.map(token => Number(token.dataset.weight))")
 
 
-def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, url: str) -> None:
+def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, url: str, tmp_path: Path) -> None:
     lanes = open_page(page, url)
     card = lanes.locator("section.fl-card").nth(ENTROPY)
     card.get_by_role("radio").first.check(force=True)
@@ -56,6 +58,39 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
         page.locator("#answers-csv").click()
     head = saved.value.path().read_text(encoding="utf-8").splitlines()[0]
     assert head == '"split","question","truth","facts","before","after","reference"'
+
+    with page.expect_download() as saved:
+        page.locator("#report").click()
+    assert saved.value.suggested_filename == "forget-lens-report-1.html"
+    opens_from_disk(page, saved.value.path(), tmp_path / "report.html", sum(underlined))
+    go_to(page, "Inspect")
+    with page.expect_download() as saved:
+        page.locator("#lanes-png").click()
+    assert saved.value.suggested_filename == "forget-lens-lanes.png"
+    assert is_drawn(saved.value.path())
+
+
+def opens_from_disk(page: Page, saved: Path, place: Path, underlined: int) -> None:
+    """The report as a file: nothing is fetched, the lanes stand as they were cut, figures and answers are there."""
+    place.write_bytes(saved.read_bytes())
+    tab = page.context.new_page()
+    fetched: list[str] = []
+    tab.on("request", lambda request: fetched.append(request.url))
+    tab.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
+    tab.goto(place.as_uri())
+    tab.locator(".fl-lanes .fl-tok").first.wait_for()
+    assert fetched == [place.as_uri()]
+    assert sum(shown_as_kept(tab.locator(".fl-lanes"), ENTROPY)) == underlined
+    assert tab.locator(".pg-metric").count() == 6 and tab.locator("svg.pg-chart").count() == 4
+    assert tab.locator(".pg-answers tbody tr").count() == 390 + 150 + 240 + 282
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.close()
+
+
+def is_drawn(path: Path) -> bool:
+    """Whether a PNG is wide and holds many colours: a canvas that took nothing in is one flat colour."""
+    with Image.open(path) as picture:
+        return picture.format == "PNG" and picture.width > 1200 and len(picture.convert("RGB").getcolors(1 << 24)) > 50
 
 
 def test_stop_keeps_what_there_is_and_undo_takes_it_back(page: Page, url: str) -> None:

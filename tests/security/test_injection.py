@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app import markup
-from app.comparison import side_by_side, table_html
+from app.answers import side_by_side, table_html
 from app.export import answers_csv, scores_csv, scores_json
 from app.run_words import progress_html, tokens_html
 from attribution import Example, score, select
