@@ -47,7 +47,7 @@ def write(job: Run, optimiser: torch.optim.Optimizer, folder: Path) -> None:
         "rows": [len(job.corpus.forget), len(job.corpus.retain)],
         "steps": [step.to_dict() for step in job.steps],
         "seconds": job.seconds,
-        "micro_batch": job.micro_batch,
+        "micro_batch": job.gradients.micro_batch,
         "notes": job.notes,
         "scored": job.weighting.scored_before,
         "learner": None if learner is None else {"loss": learner.loss, "updates": learner.updates},
@@ -96,7 +96,7 @@ def read(job: Run, optimiser: torch.optim.Optimizer, folder: Path) -> None:
     _set_moments(job, optimiser, tensors)
     _set_weighting(job, tensors, state)
     job.steps[:] = [_step(record) for record in state["steps"]]
-    job.seconds, job.micro_batch = state["seconds"], state["micro_batch"]
+    job.seconds, job.gradients.micro_batch = state["seconds"], state["micro_batch"]
     job.notes[:] = state["notes"]
 
 

@@ -40,7 +40,7 @@ def estimate(job: Run) -> Estimate:
 
     The optimiser's own step is not in it, nor is scoring during the run (`score_every`, `learn`): both show from the
     first steps' `Step.seconds_left`. Nothing of the run changes but
-    `micro_batch`, which is halved here already where memory runs out. Every process of a run must call this.
+    `gradients.micro_batch`, which is halved here already where memory runs out. Every process of a run must call this.
     """
     model = job.model.model
     on_gpu = job.model.device.type == "cuda"
@@ -54,7 +54,7 @@ def estimate(job: Run) -> Estimate:
             torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated() if on_gpu else 0
         started = time.perf_counter()
-        job.gradients_of_first_rows()
+        job.gradients.add_first_rows()
         if on_gpu:
             torch.cuda.synchronize()
         seconds = time.perf_counter() - started

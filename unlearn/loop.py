@@ -12,16 +12,14 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from attribution.example import Example
 from attribution.language_model import LanguageModel
 from attribution.learned import LinearScorer
 from attribution.selection import Selection
@@ -30,14 +28,11 @@ from unlearn.collapse import CollapseGuard
 from unlearn.config import RunConfig
 from unlearn.corpus import Corpus
 from unlearn.diagnostics import Diagnostics, StepDiagnostics
-from unlearn.gradient_checkpointing import checkpointed_layers, checkpointing
-from unlearn.labels import LabelBatch, Reading, Target, Totals, label_batch, totals, uniform_target, with_reference
+from unlearn.gradients import Gradients
+from unlearn.labels import Target
 from unlearn.metrics import Probe, Prober
-from unlearn.objectives import objective, retention
-from unlearn.objectives.representation import steered_layer
 from unlearn.parallel import Processes
 from unlearn.presets import DEFAULT_PRESET, preset
-from unlearn.refusals import load_refusals
 from unlearn.scorer_learning import ScorerLearner
 from unlearn.trained_copy import trainable_copy
 from unlearn.weighting import Weighting
@@ -86,10 +81,10 @@ class Run:
         config: what was asked for.
         model: the copy that is being trained; after the last step, the result.
         weighting: the weights of every forget row, and the scores they come from.
+        gradients: how a step's gradients are made.
         steps: the steps so far.
         seconds: training time so far.
         stopped: whether it ended early.
-        micro_batch: rows in one forward as it stands; memory that runs out makes it smaller.
         guard: where `roll_back` is set, holds the weights of the best sound step, to `restore` after the run, too.
         rolled_back_to: the step whose weights the result has, when the run collapsed and `roll_back` was set.
         notes: sentences for a person about what happened on the way.
@@ -115,7 +110,6 @@ class Run:
         self.steps: list[Step] = []
         self.seconds = 0.0
         self.stopped = False
-        self.micro_batch = config.micro_batch
         self.guard: CollapseGuard | None = None
         self.rolled_back_to: int | None = None
         self._checkpoint: Path | None = None
@@ -140,21 +134,8 @@ class Run:
             raise ValueError(
                 f"The cut {config.rule.cut:g} on {config.rule.scorer!r} selects no token of the forget set: lower it."
             )
-        needs = {*objective(config.objective).needs, *retention(config.resolved["retain"]).needs}
-        if "reference" in needs:
-            self.weighting.targets = with_reference(model, self.targets)
-        self._layer = None
-        if "layer" in needs:
-            predicting = config.layer_position == "predicting"
-            self._layer = steered_layer(model, self.targets, config.layer, predicting, config.seed)
-        self._refusals = load_refusals() if "refusals" in needs else ()
         self.model = trainable_copy(model, config.lora, config.seed)
-        # Whatever the trained model computes goes through here, so that several processes compute it together.
-        self._together = self.processes.spread(self.model.model, reaches_all="layer" not in needs)
-        self._half = partial(
-            torch.autocast, model.device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16"
-        )
-        self._checkpointed = checkpointed_layers(self.model.model) if config.gradient_checkpointing else []
+        self.gradients = Gradients(self.model, model, corpus, config, self.weighting, self.processes, self.notes)
         self._prober = Prober(corpus) if config.probe_every else None
 
     @property
@@ -221,11 +202,11 @@ class Run:
         parameters = [p for p in self.model.model.parameters() if p.requires_grad]
         optimiser = _optimiser(config, parameters)
         if config.roll_back and self._prober:
-            self.guard = CollapseGuard(parameters, self._read(partial(self._prober, self.model)))
+            self.guard = CollapseGuard(parameters, self.gradients.read(partial(self._prober, self.model)))
         forget_order = draws(len(self.targets), config.forget_batch, config.seed)
         retain_order = draws(len(self.corpus.retain), config.retain_batch, config.seed + 1)
         # As many refusals as rows; where there are fewer refusals than rows, they come round again.
-        refusal_order = draws(max(1, len(self._refusals)), config.forget_batch, config.seed + 2)
+        refusal_order = draws(max(1, len(self.gradients.refusals)), config.forget_batch, config.seed + 2)
         if self._checkpoint:
             self._go_on(optimiser, (forget_order, retain_order, refusal_order))
         for number in range(len(self.steps) + 1, config.steps + 1):
@@ -233,8 +214,10 @@ class Run:
             for group in optimiser.param_groups:
                 group["lr"] = config.rate_at(number)
             rows = next(forget_order)
-            self._read(partial(self.weighting.refresh, self.model, rows, number))
-            forget_loss, forget_nll, retain_loss = self._gradients(rows, next(refusal_order), next(retain_order))
+            self.gradients.read(partial(self.weighting.refresh, self.model, rows, number))
+            forget_loss, forget_nll, retain_loss = self.gradients.add(
+                rows, next(refusal_order), next(retain_order), self.observer
+            )
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -274,45 +257,6 @@ class Run:
         """Seconds a step, after `number` of them."""
         return self.seconds if number == 1 else (self.seconds - self.steps[0].seconds) / (number - 1)
 
-    def gradients_of_first_rows(self) -> None:
-        """Add up the gradients of a step on the first rows, the work of a step without its update."""
-        config = self.config
-        rows = [i % len(self.targets) for i in range(config.forget_batch)]
-        retained = [i % len(self.corpus.retain) for i in range(config.retain_batch)]
-        refusals = [i % max(1, len(self._refusals)) for i in range(config.forget_batch)]
-        self._gradients(rows, refusals, retained)
-
-    def _gradients(
-        self, rows: Sequence[int], drawn: Sequence[int], retained: Sequence[int]
-    ) -> tuple[float, float, float]:
-        """Both terms' gradients, in smaller parts where memory runs out: the same sum in more time."""
-        while True:
-            try:
-                forget_loss, forget_nll = self._forget(rows, drawn)
-                if self.observer:
-                    self.observer.forgot(rows)
-                retain_loss = self._retain(retained)
-                if self.observer:
-                    self.observer.kept()
-                return forget_loss, forget_nll, retain_loss
-            except torch.OutOfMemoryError as error:
-                self._take_smaller_parts(error)
-
-    def _take_smaller_parts(self, error: BaseException) -> None:
-        if self.processes.count > 1:
-            raise ValueError("Memory ran out in one of several processes: set a smaller micro-batch.") from error
-        rows = self.micro_batch or max(self.config.forget_batch, self.config.retain_batch)
-        if rows == 1:
-            raise ValueError(
-                "Memory ran out with one row in a forward: train adapters (lora), take shorter rows or a smaller model."
-            ) from error
-        self.micro_batch = rows // 2
-        self.notes.append(f"Memory ran out with {rows} rows in a forward: went on with {self.micro_batch}.")
-        log.warning(self.notes[-1])
-        self.model.model.zero_grad(set_to_none=True)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
     def _reached(self, step: Step) -> bool:
         """Whether the probe has forgotten enough to stop."""
         target = self.config.until_recall
@@ -336,86 +280,17 @@ class Run:
         log.warning(self.notes[-1])
         return True
 
-    def _forget(self, rows: Sequence[int], drawn: Sequence[int]) -> tuple[float, float]:
-        """Add gamma times the forget term's gradient, a micro-batch at a time; returns the term and the NLL in nats."""
-        config, chosen, constants = self.config, objective(self.config.objective), self.config.constants
-        everyones = [self.targets[row] for row in rows]
-        over, gamma = totals(everyones), config.resolved["gamma"]
-        targets = self.processes.share(everyones)
-        refusing = "refusals" in chosen.needs
-        instead = self.processes.share(self._refusal_targets(rows, drawn)) if refusing else []
-        reading = self._reading(chosen.needs, chosen.head_with(constants))
-
-        def term_and_nll(part: slice) -> tuple[Tensor, Tensor]:
-            batch = label_batch(self.model, targets[part], reading, over)
-            if instead:
-                against = Reading(frozen=self.base, reference=True)
-                batch = dataclasses.replace(batch, refusals=label_batch(self.model, instead[part], against))
-            return chosen.forget(batch, constants), _weighted_nll(batch, over)
-
-        loss = nll = 0.0
-        for part in self._parts(len(targets)):
-            with self._half(), checkpointing(self._checkpointed):
-                term, part_nll = self._together(partial(term_and_nll, part))
-            if term.requires_grad:
-                (gamma * term).backward()
-            loss += term.item()
-            nll += part_nll.item()
-        loss, nll = self.processes.total(loss, nll)
-        return loss, nll
-
-    def _retain(self, rows: Sequence[int]) -> float:
-        """Add alpha times the retain term's gradient; alpha 0 only measures the term, which is returned."""
-        chosen, alpha = retention(self.config.resolved["retain"]), self.config.resolved["alpha"]
-        everyones = [uniform_target(self.model.encode(self.corpus.retain[row].example)) for row in rows]
-        over, reading = totals(everyones), self._reading(chosen.needs, chosen.head)
-        targets = self.processes.share(everyones)
-
-        def term_of(part: slice) -> Tensor:
-            return chosen.loss(label_batch(self.model, targets[part], reading, over))
-
-        loss = 0.0
-        with torch.set_grad_enabled(alpha > 0):
-            for part in self._parts(len(targets)):
-                with self._half(), checkpointing(self._checkpointed):
-                    term = self._together(partial(term_of, part))
-                if alpha > 0:
-                    (alpha * term).backward()
-                loss += term.item()
-        return self.processes.total(loss)[0]
-
-    def _read(self, work: Callable[[], Any]) -> Any:
-        """What the trained model says, without a gradient."""
-        with torch.no_grad():
-            return self._together(work)
-
     def _gather(self) -> None:
         """Put the weights together again, on every process, when the run ends."""
         whole = self.processes.whole(self.model.model)
         if whole is not self.model.model:
             self.model = LanguageModel(whole, self.model.tokenizer, name=self.model.name, template=self.model.template)
 
-    def _reading(self, needs: Sequence[str], head: Any) -> Reading:
-        layer = self._layer if "layer" in needs else None
-        return Reading(frozen=self.base if head or layer else None, head=head, layer=layer)
-
-    def _parts(self, rows: int) -> list[slice]:
-        size = self.micro_batch or rows
-        return [slice(start, start + size) for start in range(0, rows, size)]
-
-    def _refusal_targets(self, rows: Sequence[int], drawn: Sequence[int]) -> list[Target]:
-        """A refusal to each row's prompt, every label with weight 1, the end token included."""
-        texts = [self._refusals[drawn[i % len(drawn)]] for i in range(len(rows))]
-        return [
-            uniform_target(self.model.encode(Example(self.corpus.forget[row].example.prompt, text)))
-            for row, text in zip(rows, texts, strict=True)
-        ]
-
     def _probe(self, number: int) -> Probe | None:
         due = self._prober is not None and (
             number % self.config.probe_every == 0 or number in (1, self.config.steps) or self._stop
         )
-        return self._read(partial(self._prober, self.model)) if due and self._prober else None
+        return self.gradients.read(partial(self._prober, self.model)) if due and self._prober else None
 
 
 def run(
@@ -453,8 +328,3 @@ def _optimiser(config: RunConfig, parameters: list[torch.nn.Parameter]) -> torch
     if config.optimiser == "sgd":
         return torch.optim.SGD(parameters, lr=config.learning_rate)
     return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0)
-
-
-def _weighted_nll(batch: LabelBatch, over: Totals) -> Tensor:
-    total = -(batch.log_probs.detach() * batch.weights).sum()
-    return total / over.weight if over.weight else torch.zeros_like(total)

@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.studio import Studio
 from app.training import make_config, make_rule, train
 from attribution.__main__ import main as score_shell
-from unlearn import Run
+from unlearn.gradients import Gradients
 
 RULE = make_rule({"scorer": "random", "kind": "top", "cut": 0.3}, "hard", 1.0)
 
@@ -54,7 +54,7 @@ def still_fine(studio: Studio, visit: Visit) -> None:
 
 
 def test_a_loss_that_is_no_number(studio: Studio, visit: Visit, monkeypatch: Any) -> None:
-    monkeypatch.setattr(Run, "_forget", lambda self, *_: (float("nan"), 0.0))
+    monkeypatch.setattr(Gradients, "_forget", lambda self, *_: (float("nan"), 0.0))
     with pytest.raises(ValueError, match="no longer a number at step 1: lower the learning rate"):
         list(train(studio, visit, config(studio)))
     monkeypatch.undo()
@@ -70,7 +70,7 @@ def test_out_of_memory(studio: Studio, visit: Visit, monkeypatch: Any, error: Ex
     if place == "prepared":
         monkeypatch.setattr(app.training, "run", fails)
     else:
-        monkeypatch.setattr(Run, "_forget", fails)
+        monkeypatch.setattr(Gradients, "_forget", fails)
     with pytest.raises(ValueError, match="not enough memory for this run"):
         list(train(studio, visit, config(studio)))
     monkeypatch.undo()
@@ -81,7 +81,7 @@ def test_a_fault_of_ours_is_not_called_memory(studio: Studio, visit: Visit, monk
     def fails(*_: Any, **__: Any) -> Any:
         raise RuntimeError("shapes differ")
 
-    monkeypatch.setattr(Run, "_forget", fails)
+    monkeypatch.setattr(Gradients, "_forget", fails)
     with pytest.raises(RuntimeError, match="shapes differ"):
         list(train(studio, visit, config(studio)))
     monkeypatch.undo()

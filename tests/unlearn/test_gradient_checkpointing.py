@@ -30,7 +30,7 @@ def test_the_same_gradients_with_dropout_off(family, small_corpus):
     found = []
     for on in (False, True):
         job = run(model, small_corpus, replace(CONFIG, gradient_checkpointing=on))
-        job.gradients_of_first_rows()
+        job.gradients.add_first_rows()
         found.append([p.grad for p in job.model.model.parameters() if p.grad is not None])
         assert not any(module.training for module in job.model.model.modules())
     assert len(found[0]) == len(found[1]) > 10
@@ -48,7 +48,7 @@ def test_less_is_kept_for_the_backward_pass(tiny, small_corpus):
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            job.gradients_of_first_rows()
+            job.gradients.add_first_rows()
         kept[on] = sum(sizes)
     assert kept[True] < 0.8 * kept[False]
 

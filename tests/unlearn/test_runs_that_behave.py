@@ -120,23 +120,23 @@ def test_the_best_sound_step_has_forgotten_most():
 @pytest.fixture
 def little_memory(monkeypatch):
     """Forwards of more than a row run out of memory."""
-    from unlearn import loop
+    from unlearn import gradients
 
-    real = loop.label_batch
+    real = gradients.label_batch
 
     def limited(model, targets, *rest, **options):
         if len(targets) > 1:
             raise torch.OutOfMemoryError("pretended")
         return real(model, targets, *rest, **options)
 
-    monkeypatch.setattr(loop, "label_batch", limited)
+    monkeypatch.setattr(gradients, "label_batch", limited)
 
 
 def test_memory_that_runs_out_makes_parts_smaller_and_changes_nothing_else(tiny, small_corpus, request):
     plenty = finished(tiny, small_corpus)
     request.getfixturevalue("little_memory")
     scarce = finished(tiny, small_corpus)
-    assert scarce.micro_batch == 1
+    assert scarce.gradients.micro_batch == 1
     assert [note for note in scarce.notes if "went on with 1" in note]
     for name, value in weights(plenty.model).items():
         torch.testing.assert_close(value, weights(scarce.model)[name], atol=2e-4, rtol=1e-3)
@@ -146,7 +146,7 @@ def test_memory_for_not_even_a_row_is_said(tiny, small_corpus, monkeypatch):
     def nothing(*_, **__):
         raise torch.OutOfMemoryError("pretended")
 
-    monkeypatch.setattr("unlearn.loop.label_batch", nothing)
+    monkeypatch.setattr("unlearn.gradients.label_batch", nothing)
     with pytest.raises(ValueError, match="one row"):
         finished(tiny, small_corpus)
 
