@@ -5,7 +5,8 @@ keeps nothing, so that a link outlives it. `read_address` is the way back:
 
     ?room=unlearn&row=forget:12&scorers=masking,learned&lane=masking&cuts=masking:top:0.2&objective=npo&steps=40
 
-`row` is `split:number`, or `own` with `prompt` and `answer`. Names that are not in `DEFAULTS` are nobody's and ignored.
+`row` is `split:number`, or `own` with `prompt` and `answer`. A preset stands for all of the form that the address
+leaves out. Names that are not in `defaults` are nobody's and ignored.
 """
 
 from __future__ import annotations
@@ -20,22 +21,20 @@ import gradio as gr
 
 from app.inspection import SCOPES, InspectRoom
 from app.markup import alert
+from app.run_config import ITS_OWN, MOST_RANK, MOST_SEED, OWN_CUT, PRESET_NAMES, STRATEGIES, form_values
 from app.studio import OWN
-from app.training import DEFAULTS as RUN
-from app.training import STRATEGIES
 from app.unlearning import UnlearnRoom
 from attribution.lanes import DEFAULT_SHARE, check_state
 from attribution.registry import DEFAULT_SCORERS, did_you_mean, scorer_info
-from unlearn.objectives import OBJECTIVES
-from unlearn.presets import DEFAULT_PRESET, PRESETS, SOFT_TEMPERATURE
+from unlearn.objectives import NORMALISERS, OBJECTIVES, RETENTIONS
 
 ROOMS = ("inspect", "unlearn", "compare", "learn", "own")
 MOST_CHARACTERS = 2000
 """Of a typed prompt and answer together: longer addresses break in mails and chats."""
 LONGEST_ADDRESS = 12_000
 
-# What an address leaves out. `row` depends on the rows: see `defaults`.
-DEFAULTS: dict[str, str] = {
+# Of the view, what an address leaves out; the row depends on the rows, and the form on the preset: see `defaults`.
+VIEW_DEFAULTS: dict[str, str] = {
     "room": "inspect",
     "row": "",
     "prompt": "",
@@ -49,13 +48,6 @@ DEFAULTS: dict[str, str] = {
     "given": "0",
     "lane": "learned",
     "cuts": "",
-    "preset": DEFAULT_PRESET,
-    "strategy": "hard",
-    "softness": f"{SOFT_TEMPERATURE:g}",
-    "objective": RUN.objective,
-    "steps": str(RUN.steps),
-    "rate": f"{RUN.learning_rate:g}",
-    "seed": str(RUN.seed),
 }
 
 
@@ -82,9 +74,17 @@ class Address:
     form: dict[str, Any] = field(default_factory=dict)
 
 
-def defaults(opening_row: int) -> dict[str, str]:
-    """What the page opens with when an address says nothing else."""
-    return {**DEFAULTS, "row": f"forget:{opening_row}"}
+def defaults(opening_row: int, most_steps: int, preset: str = OWN_CUT) -> dict[str, str]:
+    """What the page opens with when an address says nothing else, but perhaps a preset."""
+    form = {name: _written(value) for name, value in form_values(preset, most_steps).items()}
+    return {**VIEW_DEFAULTS, "row": f"forget:{opening_row}", **form, "preset": OWN_CUT}
+
+
+def _written(value: Any) -> str:
+    """A field's value as the browser writes it into an address."""
+    if value is None:
+        return ""
+    return str(int(value)) if isinstance(value, bool) else f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def read_address(query: Mapping[str, str], opening_row: int, most_steps: int) -> Address | None:
@@ -93,12 +93,15 @@ def read_address(query: Mapping[str, str], opening_row: int, most_steps: int) ->
     Raises:
         ValueError: a part of it means nothing here, or it is too long; the message is for the visitor.
     """
-    said = {name: str(query[name]).strip() for name in DEFAULTS if name in query}
+    usual = defaults(opening_row, most_steps)
+    said = {name: str(query[name]).strip() for name in usual if name in query}
     if not said:
         return None
     if sum(map(len, said.values())) > LONGEST_ADDRESS:
         raise ValueError(f"It is longer than the {LONGEST_ADDRESS:,} characters that an address of this page can have.")
-    asked = {**defaults(opening_row), **said}
+    preset = _one_of("preset", said.get("preset", OWN_CUT), PRESET_NAMES)
+    asked = {**defaults(opening_row, most_steps, preset), **said}
+    _one_of("strategy", asked["strategy"], [*STRATEGIES] if preset == OWN_CUT else [*STRATEGIES, ITS_OWN])
     split, row = _row(asked)
     scorers = tuple(name.strip() for name in asked["scorers"].split(",") if name.strip())
     for name in scorers:
@@ -106,7 +109,7 @@ def read_address(query: Mapping[str, str], opening_row: int, most_steps: int) ->
     if not scorers:
         raise ValueError("It names no scorer.")
     state: dict[str, Any] = {name: asked[name] for name in ("view", "units", "colour")}
-    state["keep_given"] = _one_of("given", asked["given"], ("0", "1")) == "1"
+    state["keep_given"] = _flag("given", asked["given"])
     state["active"] = asked["lane"] if "lane" in said or asked["lane"] in scorers else scorers[0]
     # Every lane of the view: what the visitor did before must not show through.
     state["cuts"] = {name: {"kind": "top", "cut": DEFAULT_SHARE} for name in scorers} | _cuts(asked["cuts"])
@@ -178,15 +181,28 @@ def _whole(name: str, text: str, low: int, high: int) -> int:
     return int(value)
 
 
+def _flag(name: str, text: str) -> bool:
+    return _one_of(name, text, ("0", "1")) == "1"
+
+
 # The fields of the run form: how each is read, given the most steps that the page allows.
 _FORM = {
-    "preset": lambda text, most: _one_of("preset", text, tuple(PRESETS)),
-    "strategy": lambda text, most: _one_of("strategy", text, tuple(STRATEGIES)),
+    "preset": lambda text, most: text,
+    "strategy": lambda text, most: text,
     "softness": lambda text, most: _number("softness", text, 0.05, 2),
     "objective": lambda text, most: _one_of("objective", text, tuple(OBJECTIVES)),
     "steps": lambda text, most: _whole("steps", text, 1, most),
     "rate": lambda text, most: _number("rate", text, 1e-9, 1),
-    "seed": lambda text, most: _whole("seed", text, 0, 2**31 - 1),
+    "retain": lambda text, most: _one_of("retain", text, tuple(RETENTIONS)),
+    "alpha": lambda text, most: _number("alpha", text, 0, 1e9),
+    "gamma": lambda text, most: _number("gamma", text, 0, 1e9),
+    "beta": lambda text, most: _number("beta", text, 0, 1e9),
+    "normaliser": lambda text, most: _one_of("normaliser", text, NORMALISERS),
+    "every": lambda text, most: _whole("every", text, 0, most),
+    "lora": lambda text, most: _whole("lora", text, 0, MOST_RANK),
+    "until": lambda text, most: _number("until", text, 0, 1) if text else None,
+    "seed": lambda text, most: _whole("seed", text, 0, MOST_SEED),
+    "rollback": lambda text, most: _flag("rollback", text),
 }
 
 
@@ -203,10 +219,15 @@ def follow_view(inspect_room: InspectRoom, unlearn_room: UnlearnRoom) -> dict[st
         "subject": inspect_room.subject,
         "hides": inspect_room.scope,
         "scorers": inspect_room.shown,
-        **unlearn_room.form,
+        **unlearn_room.form.fields,
     }
-    usual = defaults(inspect_room.studio.opening_row)
-    constants = ", ".join(map(json.dumps, (list(fields), usual, MOST_CHARACTERS)))
+    opening = inspect_room.studio.opening_row, inspect_room.studio.settings.max_steps
+    usual = defaults(*opening)
+    of_presets = {
+        name: {field: text for field, text in defaults(*opening, name).items() if text != usual[field]}
+        for name in PRESET_NAMES
+    }
+    constants = ", ".join(map(json.dumps, (list(fields), usual, of_presets, MOST_CHARACTERS)))
     return {
         "fn": None,
         "inputs": list(fields.values()),
@@ -237,6 +258,4 @@ def open_address(
     except ValueError as error:
         sentence = f"This link cannot be opened. {error} The page shows its first row instead."
         return ROOMS[0], {inspect_room.notice: alert(sentence)}
-    form = {component: asked.form[name] for name, component in unlearn_room.form.items()}
-    form[unlearn_room.temperature] = gr.update(value=asked.form["softness"], visible=asked.form["strategy"] == "soft")
-    return asked.room, {**shown, **form}
+    return asked.room, {**shown, **unlearn_room.form.filled(asked.form)}

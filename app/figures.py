@@ -38,12 +38,13 @@ def steps_frame(steps: Sequence[Step]) -> pd.DataFrame:
     return pd.DataFrame(records, columns=columns).astype(float)
 
 
-def run_curves(frame: pd.DataFrame, steps: int) -> Figure:
+def run_curves(frame: pd.DataFrame, steps: int, back_at: int | None = None) -> Figure:
     """Four small panels over the steps of a run: forget recall, retain recall, structure, and the two losses.
 
     Args:
         frame: what `steps_frame` returns.
         steps: how many the run will have; the width of every panel.
+        back_at: the step that the model went back to, marked by a line.
     """
     # Half a second of import that the page does not need to open.
     from plotly.subplots import make_subplots
@@ -69,6 +70,8 @@ def run_curves(frame: pd.DataFrame, steps: int) -> Figure:
             if len(known):
                 figure.add_annotation(_last_value(known, name, place))
         figure.update_yaxes(range=limits, row=row, col=column, **_AXIS, nticks=3 if limits else 4)
+    if back_at is not None:
+        figure.add_vline(x=back_at, line={"color": ACCENT, "width": 1.5, "dash": "dash"})
     figure.update_xaxes(range=[0, steps * 1.22], **_AXIS, nticks=5, tickvals=_ticks(steps))
     figure.update_layout(
         height=380,

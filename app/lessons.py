@@ -11,11 +11,10 @@ from app.glossary import glossary_html
 from app.inspection import InspectRoom
 from app.markup import alert, block, escape
 from app.questions import BEST_LANE, CONTROL, CUT_OR_WHOLE, FACTS_SHARE, SILENCE, STRUCTURE, Question
+from app.run_config import OWN_CUT, form_values
 from app.texts import say
-from app.training import make_rule
 from app.unlearning import UnlearnRoom
 from attribution.registry import DEFAULT_SCORERS
-from unlearn.presets import SOFT_TEMPERATURE
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ class LearnRoom:
     def outputs(self) -> list[Any]:
         """What setting up a step writes to, besides the tabs."""
         room = self.unlearn_room
-        return [*self.inspect_room.whole_view, room.strategy, room.cut, room.temperature, self.strip, self.task]
+        return [*self.inspect_room.whole_view, *room.filled, self.strip, self.task]
 
     @property
     def marks(self) -> list[Any]:
@@ -215,13 +214,10 @@ class LearnRoom:
         row = room.studio.opening_row
         state = {"active": step.active, "cuts": dict(step.cuts), "keep_given": False, "view": "lanes"}
         shown = room.open("forget", row, "subject", step.lanes, state, request)
-        scores = room.visits.of(request.session_hash).scores or room.studio.opening
-        rule = make_rule(shown[room.rule], step.strategy, SOFT_TEMPERATURE)
+        values = {**form_values(OWN_CUT, unlearn_room.form.most_steps), "strategy": step.strategy}
         return {
             **shown,
-            unlearn_room.strategy: step.strategy,
-            unlearn_room.temperature: gr.update(visible=False),
-            unlearn_room.cut: unlearn_room.cut_html(scores, rule, "forget", room.studio),
+            **unlearn_room.set_to(values, shown[room.rule], request),
             self.strip: gr.update(visible=True),
             self.task: task_html(number),
         }

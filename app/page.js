@@ -49,8 +49,8 @@ const ForgetLensPage = (() => {
   }
 
   /** Write the view into the address: `values` are those of the fields that `names` names; what is as in `defaults`
-      (app/address.py) is left out. */
-  function writeAddress(names, defaults, most, values) {
+      (app/address.py), or as the chosen one of `presets` has it, is left out. */
+  function writeAddress(names, defaults, presets, most, values) {
     describeCut();
     clearTimeout(waiting);
     // After the lanes and the tabs have drawn what has just changed.
@@ -67,8 +67,9 @@ const ForgetLensPage = (() => {
         answer: own && fits ? said.answer : "",
       };
       const query = new URLSearchParams(location.search);
-      for (const [name, usual] of Object.entries(defaults)) {
-        const value = String(view[name] ?? usual);
+      for (const [name, usual] of Object.entries({ ...defaults, ...presets[said.preset] })) {
+        const given = view[name] ?? usual;
+        const value = String(typeof given === "boolean" ? Number(given) : given);
         if (value === usual) query.delete(name);
         else query.set(name, value);
       }

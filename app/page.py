@@ -20,7 +20,7 @@ from app.report import report_endpoint
 from app.session import Visits
 from app.studio import Studio
 from app.texts import say
-from app.training import unlearn_endpoint
+from app.unlearn_endpoint import unlearn_endpoint
 from app.unlearning import UnlearnRoom
 from attribution.version import VERSION, commit
 
@@ -41,7 +41,7 @@ LATEST: dict[str, Any] = {"trigger_mode": "always_last"}
 def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
     """The whole page, wired, around a studio."""
     inspect_room = InspectRoom(studio, visits)
-    unlearn_room = UnlearnRoom(studio, visits)
+    unlearn_room = UnlearnRoom(studio, visits, inspect_room)
     compare_room = CompareRoom(studio, visits)
     learn_room = LearnRoom(inspect_room, unlearn_room)
     own_room = OwnRoom(studio, visits, Shelf(studio.settings, studio.model), inspect_room)
@@ -65,7 +65,7 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
         _publish(studio, visits)
         follow = {**follow_view(inspect_room, unlearn_room), **PRIVATE}
         _wire_inspect(inspect_room, studio, follow)
-        _wire_unlearn(unlearn_room, inspect_room, compare_room, studio, unlearn_tab)
+        _wire_unlearn(unlearn_room, compare_room, studio, unlearn_tab)
         _wire_compare(compare_room)
         _wire_own(own_room, tabs)
         _wire_moves(tabs, inspect_room, unlearn_room, compare_room, learn_room, follow)
@@ -116,38 +116,33 @@ def _wire_inspect(room: InspectRoom, studio: Studio, follow: dict[str, Any]) -> 
     room.save_png.click(None, js="() => ForgetLensPage.savePicture()", **PRIVATE)
 
 
-def _wire_unlearn(
-    room: UnlearnRoom, inspect_room: InspectRoom, compare_room: CompareRoom, studio: Studio, tab: gr.Tab
-) -> None:
-    cut = [inspect_room.rule, room.strategy, room.temperature]
-    shown_cut = [room.notice, room.cut, room.temperature, room.proof]
+def _wire_unlearn(room: UnlearnRoom, compare_room: CompareRoom, studio: Studio, tab: gr.Tab) -> None:
+    form, kept = room.form, room.kept
     training = {**QUIET, **TRAINING, "concurrency_limit": studio.settings.runs_at_once}
     # Whoever waits for another's run sees their place in line and the time it will take.
     training |= {"show_progress": "minimal", "show_progress_on": room.status}
+    asking = {"inputs": room.inputs, "js": read_rule(LANES_ID)}
 
-    gr.on(
-        [tab.select, room.strategy.input, room.temperature.release],
-        room.show_cut,
-        cut,
-        shown_cut,
-        js=read_rule(LANES_ID),
-        **QUIET,
-        **LATEST,
-    )
-    tab.select(room.estimated, room.steps, room.estimate, **QUIET)
-    room.steps.release(room.known_estimate, room.steps, room.estimate, **QUIET, **LATEST)
-    room.go.click(
-        room.start,
-        [*cut, room.objective, room.steps, room.rate],
-        room.outputs,
-        js=read_rule(LANES_ID),
-        **training,
-    ).then(compare_room.compare, compare_room.view, compare_room.outputs, **QUIET, **TRAINING)
+    changes = [form.strategy.input, form.softness.release, form.steps.release]
+    changes += [form.fields[name].input for name in ("every", "lora", "rollback")]
+    gr.on(changes, room.show, outputs=room.described, **asking, **QUIET, **LATEST)
+    entered = tab.select(room.show, outputs=room.described, **asking, **QUIET, **LATEST)
+    entered.then(room.estimated, outputs=[room.notice, room.estimate], **asking, **QUIET)
+    form.preset.input(room.pick_preset, outputs=room.filled, **asking, **QUIET, **LATEST)
+    form.objective.input(room.pick_objective, outputs=[room.notice, *form.outputs], **asking, **QUIET, **LATEST)
+
     # Not in the queue: Stop must not wait behind the run that it stops.
     room.halt.click(room.stop, queue=False, **QUIET)
-    room.back.click(room.undo, None, room.outputs, **QUIET).then(
-        compare_room.compare, compare_room.view, compare_room.outputs, **QUIET, **TRAINING
-    )
+    changed = [
+        room.go.click(room.start, outputs=room.outputs, **asking, **training),
+        room.rescue.click(room.recover, None, room.outputs, **training),
+        room.back.click(room.undo, None, room.outputs, **QUIET),
+        kept.runs.input(room.pick, kept.runs, room.outputs, **QUIET),
+        kept.undo_to.click(room.undo_to, None, room.outputs, **QUIET),
+    ]
+    for event in changed:
+        event.then(compare_room.compare, compare_room.view, compare_room.outputs, **QUIET, **TRAINING)
+    gr.on([kept.rename.click, kept.name.submit], room.rename, kept.name, room.outputs, **QUIET)
 
 
 def _wire_compare(room: CompareRoom) -> None:
@@ -268,8 +263,8 @@ def _wire_address(
         name, shown = open_address(inspect_room, unlearn_room, request)
         return {**shown, room: name}
 
-    fields = unlearn_room.form.values()
-    opened = page.load(arrive, None, [room, *inspect_room.whole_view, *fields], **QUIET)
+    form = unlearn_room.form
+    opened = page.load(arrive, None, [room, *inspect_room.whole_view, *form.outputs], **QUIET)
 
     def enter(name: str) -> Any:
         # Nothing where nothing was asked for: the visitor may have gone elsewhere by now.
@@ -278,7 +273,7 @@ def _wire_address(
     # The room once the lanes stand: entering Unlearn reads the cut from them.
     opened.then(enter, room, tabs, **QUIET).then(**follow)
     page.load(learn_room.marked, learn_room.solved, learn_room.marks, **QUIET)
-    gr.on([tabs.change, *(field.change for field in fields)], **follow)
+    gr.on([tabs.change, *(field.change for field in form.fields.values())], **follow)
 
 
 def _publish(studio: Studio, visits: Visits) -> None:

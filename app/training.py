@@ -1,29 +1,20 @@
-"""A visit's run without the page: from the visible cut to a config, train, keep; and the `/unlearn` endpoint."""
+"""A visit's run without the page: train it, keep it, go back to its best step."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import gradio as gr
-
-from app.kept_run import Sample
-from app.markup import refused
-from app.session import Visit, Visits
-from app.settings import Settings
+from app.kept_run import KeptRun, Sample
+from app.session import Visit
 from app.studio import Studio
-from attribution import Rule, Selection
+from attribution import Selection
 from unlearn import Corpus, Run, RunConfig, Step, run
-from unlearn.presets import DEFAULT_PRESET, SOFT_TEMPERATURE, preset
 
-STRATEGIES = {"hard": "Hard", "soft": "Soft", "sequence": "Whole sequence"}
 SAMPLE_EVERY = 5
-DEFAULTS = preset(DEFAULT_PRESET).config
 
 
 @dataclass(frozen=True)
@@ -32,7 +23,9 @@ class Training:
 
     Attributes:
         row: the forget row whose answer is sampled: the one in view, if it is one of them.
-        selections: the weights of every forget row; empty while they are being made.
+        selections: the weights of every forget row as they stand; empty while they are being made.
+        way_back: the best sound step so far, where the run keeps it.
+        rolled_back_to, notes: see `unlearn.Run`.
     """
 
     config: RunConfig
@@ -40,10 +33,16 @@ class Training:
     steps: Sequence[Step] = ()
     samples: Sequence[Sample] = ()
     selections: Sequence[Selection] = ()
+    way_back: int | None = None
+    rolled_back_to: int | None = None
+    notes: Sequence[str] = ()
 
 
-def train(studio: Studio, visit: Visit, config: RunConfig) -> Iterator[Training]:
+def train(studio: Studio, visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Training]:
     """Run for a visit and keep the result: yields before the first step and after each.
+
+    Args:
+        preset: by which the run was set up, for people.
 
     Raises:
         ValueError: the visit trains already, the rule selects nothing, or the loss is no longer a number.
@@ -61,14 +60,43 @@ def train(studio: Studio, visit: Visit, config: RunConfig) -> Iterator[Training]
             if time.monotonic() > deadline:
                 visit.stop()
             if step.number % SAMPLE_EVERY == 0 or step.number in (1, config.steps) or visit.stopping:
-                samples.append(Sample(step.number, job.model.generate([question])[0]))
-            yield Training(config, row, job.steps, samples, job.selections)
+                samples.append(_asked(job, question))
+            best = job.guard.best.step if job.guard and job.guard.best else None
+            yield Training(config, row, job.steps, samples, job.selections, best, job.rolled_back_to, job.notes)
         if visit.closed:
             return
-        if samples[-1].step != len(job.steps):
-            samples.append(Sample(len(job.steps), job.model.generate([question])[0]))
-        studio.measured(job.seconds, len(job.steps))
-        visit.keep(job, row, tuple(samples), studio.settings.max_runs)
+        if samples[-1].step != _stands_at(job):
+            samples.append(_asked(job, question))
+        if plain(config):
+            studio.measured(job.seconds, len(job.steps))
+        visit.keep(job, row, tuple(samples), studio.settings.max_runs, preset)
+
+
+def go_back(studio: Studio, visit: Visit) -> KeptRun:
+    """Give the current run's model the weights of its best sound step, and ask it its question again.
+
+    Raises:
+        ValueError: the run kept no step, or one is training.
+    """
+    kept = visit.go_back()
+    question = studio.corpus.forget[kept.row].example.prompt
+    kept.samples = (*kept.samples, Sample(kept.stands_at, kept.model.generate([question])[0]))
+    return kept
+
+
+def plain(config: RunConfig) -> bool:
+    """Whether a step is one update and nothing more: the kind that estimates are made of."""
+    return not config.score_every and config.learn == "given" and config.lora is None
+
+
+def _asked(job: Run, question: str) -> Sample:
+    """What the model answers as it stands."""
+    return Sample(_stands_at(job), job.model.generate([question])[0])
+
+
+def _stands_at(job: Run) -> int:
+    """The step whose weights the model has."""
+    return len(job.steps) if job.rolled_back_to is None else job.rolled_back_to
 
 
 def _steps(job: Run, studio: Studio) -> Iterator[Step]:
@@ -101,124 +129,3 @@ def corpus_in_view(studio: Studio, visit: Visit) -> tuple[Corpus, int]:
     shown = visit.scores.example
     rows[visit.row] = dataclasses.replace(rows[visit.row], example=shown)
     return dataclasses.replace(studio.corpus, forget=tuple(rows)), visit.row
-
-
-def make_rule(rule: dict[str, Any], strategy: str, temperature: float) -> Rule:
-    """The rule of the visible cut under a strategy.
-
-    Raises:
-        ValueError: a strategy or a rule that is none.
-    """
-    if strategy not in STRATEGIES:
-        raise ValueError(f"The strategy {strategy!r} is unknown: choose from {', '.join(STRATEGIES)}.")
-    if not isinstance(rule, dict) or set(rule) - {"scorer", "kind", "cut", "keep_given"}:
-        raise ValueError("The cut is none: it has a scorer, a kind, a cut and keep_given. Move it, then try again.")
-    try:
-        hard = Rule(**rule)
-        temperature = float(temperature)
-    except TypeError as error:
-        raise ValueError("The cut holds something that is no number: move it, then try again.") from error
-    if strategy == "sequence":
-        return Rule(hard.scorer, "sequence")
-    if strategy == "soft":
-        return Rule(hard.scorer, "soft", temperature, hard.keep_given)
-    return hard
-
-
-def make_config(rule: Rule, objective: str, steps: float, rate: float, settings: Settings, seed: int = 0) -> RunConfig:
-    """The run that the form asks for.
-
-    Raises:
-        ValueError: a number outside its range, or an unknown objective.
-    """
-    if steps is None or not math.isfinite(steps) or steps != int(steps):
-        raise ValueError(f"The number of steps must be a whole number, not {steps}.")
-    if not 1 <= steps <= settings.max_steps:
-        raise ValueError(f"The number of steps must lie between 1 and {settings.max_steps} here, not {steps:g}.")
-    if rate is None:
-        raise ValueError("The learning rate is empty: type a number above 0, such as 0.0004.")
-    base = DEFAULTS.with_objective(objective)
-    return dataclasses.replace(base, rule=rule, steps=int(steps), learning_rate=float(rate), seed=seed)
-
-
-# The API -------------------------------------------------------------------------------------------------------------
-
-
-def unlearn_endpoint(shared: Studio, visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
-    """The function behind `/unlearn`."""
-
-    def unlearn(
-        request: gr.Request,
-        scorer: str = DEFAULTS.rule.scorer,
-        strategy: str = "hard",
-        top: float = DEFAULTS.rule.cut,
-        threshold: float | None = None,
-        temperature: float = SOFT_TEMPERATURE,
-        keep_given: bool = False,
-        objective: str = DEFAULTS.objective,
-        steps: int = DEFAULTS.steps,
-        learning_rate: float = DEFAULTS.learning_rate,
-        seed: int = 0,
-        row: str = "forget:0",
-    ) -> Iterator[dict[str, Any]]:
-        """Train a copy of the model on the selected tokens of forget05; streams the run as it stands after each step.
-
-        The run stays with your session: `/compare` reads it. One run per session at a time.
-
-        Args:
-            scorer: whose scores are cut: masking, entropy, learned, fused, random, oracle, ...
-            strategy: hard, soft or sequence.
-            top: hard: the share of each answer that is selected.
-            threshold: hard: keep scores from here on, instead of a top share.
-            temperature: soft: small sharpens, large flattens.
-            keep_given: also select the subject's name, which the prompt gives.
-            objective: wga, npo, graddiff or satga.
-            steps: optimiser steps.
-            learning_rate: of AdamW.
-            seed: of the order of rows and of the random control.
-            row: the forget row whose weights are returned.
-
-        Returns:
-            {"config", "seconds", "stopped", "steps": [...], "selection": {"row", "tokens", "weights"}}
-        """
-        try:
-            visit = visits.of(request.session_hash)
-            studio = visit.studio or shared
-            rule = {
-                "scorer": scorer,
-                "kind": "top" if threshold is None else "threshold",
-                "cut": top if threshold is None else threshold,
-                "keep_given": keep_given,
-            }
-            config = make_config(
-                make_rule(rule, strategy, temperature), objective, steps, learning_rate, studio.settings, seed
-            )
-            number = forget_row(studio, row)
-            tokens = [token.text for token in studio.model.encode(studio.corpus.forget[number].example).tokens]
-            for training in train(studio, visit, config):
-                if not training.steps:
-                    continue
-                yield {
-                    "config": config.to_dict(),
-                    "seconds": training.steps[-1].seconds,
-                    "stopped": visit.stopping and len(training.steps) < config.steps,
-                    "steps": [step.to_dict() for step in training.steps],
-                    "selection": {
-                        "row": f"forget:{number}",
-                        "tokens": tokens,
-                        "weights": list(training.selections[number].weights),
-                    },
-                }
-        except ValueError as error:
-            raise refused(error) from error
-
-    return unlearn
-
-
-def forget_row(studio: Studio, name: str) -> int:
-    """The number in `forget:12`. ValueError when there is no such forget row."""
-    split, _, number = name.partition(":")
-    if split.strip() != "forget" or not number.strip().isdigit():
-        raise ValueError(f"The row {name!r} is no row to forget: write forget: and a number, such as forget:0.")
-    studio.row("forget", int(number))
-    return int(number)

@@ -2,205 +2,207 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from app import markup
 from app.figures import run_curves, steps_frame
-from app.inspection import cut_words
-from app.kept_run import Sample
-from app.markup import alert, block, count, duration, escape, explained
-from app.run_words import CURVES_NOTE, IDLE, advice, done_html, kept_html, progress_html, tokens_html
+from app.inspection import InspectRoom
+from app.kept_run import KeptRun
+from app.kept_runs import KeptRuns
+from app.markup import alert, block, duration, explained
+from app.run_config import DEFAULTS, ITS_OWN, OWN_CUT, form_config, form_values
+from app.run_form import RunForm
+from app.run_words import (
+    CURVES_NOTE,
+    IDLE,
+    advice,
+    advice_html,
+    cut_html,
+    done_html,
+    estimate_html,
+    progress_html,
+    rescue_words,
+    sample_html,
+    tokens_html,
+    way_on,
+)
 from app.session import Visit, Visits
-from app.studio import OWN, SPLITS, Studio
-from app.training import DEFAULTS, STRATEGIES, Training, make_config, make_rule, train
-from attribution import Rule, Selection, TokenScores, select
-from attribution.registry import scorer_info
-from unlearn.objectives import OBJECTIVES
-from unlearn.presets import SOFT_TEMPERATURE
+from app.studio import Studio
+from app.texts import say
+from app.training import Training, go_back, plain, train
+from attribution import TokenScores, select
+from unlearn import RunConfig
+from unlearn.presets import preset
 
 # Curves are redrawn with every probe and at least this often.
 REDRAW_SECONDS = 0.5
+DEFAULT_CUT = dataclasses.asdict(DEFAULTS.rule)
 
 
 class UnlearnRoom:
-    """The widgets of Unlearn and what they do."""
+    """The widgets of Unlearn and what they do.
 
-    def __init__(self, studio: Studio, visits: Visits) -> None:
+    Attributes:
+        form: the fields that a run is started with besides the cut.
+        kept: the runs of the visit.
+    """
+
+    def __init__(self, studio: Studio, visits: Visits, inspect_room: InspectRoom) -> None:
         self.studio = studio
         self.visits = visits
+        self.inspect_room = inspect_room
+        self.form = RunForm(studio.settings.max_steps)
+        self.kept = KeptRuns()
 
     def build(self) -> None:
         """Lay the room out."""
-        defaults = DEFAULTS
+        most = self.form.most_steps
         with gr.Row(elem_classes="pg-room"):
             with gr.Column(elem_classes=["pg-card", "pg-form"], scale=2, min_width=320):
-                self.cut = block(
-                    self.cut_html(self.studio.opening, defaults.rule, "forget", self.studio), elem_id="unlearn-cut"
-                )
-                self.strategy = gr.Radio(
-                    [(title, name) for name, title in STRATEGIES.items()],
-                    value="hard",
-                    label="What is pushed",
-                    elem_classes="pg-segments",
-                    elem_id="strategy",
-                )
-                self.temperature = gr.Slider(
-                    0.05,
-                    2.0,
-                    value=SOFT_TEMPERATURE,
-                    step=0.05,
-                    label="Softness",
-                    info="Small: nearly only the best token. Large: nearly all alike.",
-                    visible=False,
-                    elem_id="temperature",
-                )
-                self.objective = gr.Dropdown(
-                    [(f"{objective.title}, {objective.paper}", name) for name, objective in OBJECTIVES.items()],
-                    value=defaults.objective,
-                    label="Objective",
-                    elem_id="objective",
-                )
-                self.steps = gr.Slider(
-                    5,
-                    self.studio.settings.max_steps,
-                    value=defaults.steps,
-                    step=1,
-                    label="Steps",
-                    elem_id="steps",
-                )
-                self.rate = gr.Number(
-                    defaults.learning_rate, label="Learning rate", minimum=0, step=1e-5, elem_id="rate"
-                )
-                self.estimate = block(self.estimate_html(defaults.steps, self.studio), elem_id="estimate")
+                cut, estimate, proof = self._words(Visit(), self.studio, form_values(OWN_CUT, most), DEFAULT_CUT)
+                self.cut = block(cut, elem_id="unlearn-cut")
+                self.form.build_choice()
+                self.form.build_advanced()
+                self.estimate = block(estimate, elem_id="estimate")
                 self.notice = block(elem_classes="pg-notice", elem_id="unlearn-notice")
                 with gr.Row(elem_classes="pg-buttons"):
-                    self.go = gr.Button("Start", variant="primary", elem_id="start", min_width=90)
-                    self.halt = gr.Button("Stop", variant="stop", elem_id="stop", min_width=80, interactive=False)
-                    self.back = gr.Button("Undo", elem_id="undo", min_width=80, interactive=False)
-                self.kept = block(elem_id="kept-runs")
+                    self.go = gr.Button(say("start"), variant="primary", elem_id="start", min_width=90)
+                    self.halt = gr.Button(say("stop"), variant="stop", elem_id="stop", min_width=80, interactive=False)
+                    self.back = gr.Button(say("undo"), elem_id="undo", min_width=80, interactive=False)
+                self.kept.build()
             with gr.Column(elem_classes=["pg-card", "pg-watch"], scale=5, min_width=320):
                 self.status = block(IDLE, elem_id="status")
+                self.rescue = gr.Button(visible=False, elem_id="rescue", elem_classes="pg-rescue")
                 self.curves = gr.Plot(visible=False, show_label=False, elem_id="curves", container=False)
                 self.caption = block(elem_id="curves-note")
                 self.sample = block(elem_id="sample")
-                self.proof = block(elem_id="proof")
-                self.onward = gr.Button("Compare the answers", visible=False, elem_id="to-compare", variant="primary")
+                self.proof = block(proof, elem_id="proof")
+                self.onward = gr.Button(say("to_compare"), visible=False, elem_id="to-compare", variant="primary")
+
+    @property
+    def inputs(self) -> set[Any]:
+        """What says which run is wanted. A set: the handlers are given a dict by widget.
+
+        Gradio sorts it by age, so the cut, which stands in a room that is built before, is the first of them.
+        """
+        return {self.inspect_room.rule, *self.form.fields.values()}
+
+    @property
+    def described(self) -> list[Any]:
+        """What describing a run to be writes to."""
+        return [self.notice, self.cut, self.form.softness, self.estimate, self.proof]
+
+    @property
+    def filled(self) -> list[Any]:
+        """What filling the form writes to."""
+        return list(dict.fromkeys([*self.described, *self.form.outputs]))
 
     @property
     def outputs(self) -> list[Any]:
         """What a run and its undoing write to."""
-        return [
-            self.notice,
-            self.go,
-            self.halt,
-            self.back,
-            self.kept,
-            self.status,
-            self.curves,
-            self.caption,
-            self.sample,
-            self.proof,
-            self.onward,
-            self.estimate,
-        ]
-
-    @property
-    def form(self) -> dict[str, Any]:
-        """The fields that a run is started with besides the cut, by the name they have in an address."""
-        return {
-            "strategy": self.strategy,
-            "softness": self.temperature,
-            "objective": self.objective,
-            "steps": self.steps,
-            "rate": self.rate,
-        }
+        watched = [self.status, self.rescue, self.curves, self.caption, self.sample, self.proof, self.onward]
+        buttons = [self.notice, self.go, self.halt, self.back, self.estimate, self.form.fields["rollback"]]
+        return [*buttons, *self.kept.outputs, *watched]
 
     # Before a run ----------------------------------------------------------------------------------------------------
 
     @explained
-    def show_cut(self, rule: dict[str, Any], strategy: str, temperature: float, request: gr.Request) -> dict[Any, Any]:
-        """Say in words what a run would train on: the cut that is visible in Inspect, under this strategy."""
-        visit = self.visits.of(request.session_hash)
-        studio = visit.studio or self.studio
-        scores = visit.scores or studio.opening
-        chosen = make_rule(rule, strategy, temperature)
-        shown: dict[Any, Any] = {
-            self.cut: self.cut_html(scores, chosen, visit.split, studio),
-            self.temperature: gr.update(visible=strategy == "soft"),
-        }
-        if visit.last is None and visit.job is None:
-            shown[self.proof] = tokens_html(
-                "What a run would train in this row", scores.encoded, select(scores, chosen)
-            )
-        return shown
+    def show(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
+        """Say in words what a run would train on, and how long it would take."""
+        values = self.form.values(given)
+        soft = gr.update(visible=values["strategy"] == "soft")
+        return {self.form.softness: soft, **self._described(values, given[self.inspect_room.rule], request)}
 
-    def cut_html(self, scores: TokenScores, rule: Rule, split: str, studio: Studio) -> str:
-        """The cut in words, and where it applies."""
-        kept, total = sum(select(scores, rule).kept), len(scores)
-        rows = count(len(studio.corpus.forget), "row")
-        if rule.kind == "sequence":
-            what = f"Every token of every answer, the end included ({total} of {total} in this row)"
-        else:
-            how = f"soft ({rule.cut:g})" if rule.kind == "soft" else cut_words(rule)
-            what = f"{scorer_info(rule.scorer).title}, {how}: {kept} of {total} answer tokens of this row"
-        where = f"Applied to all {rows} of {studio.corpus.name}"
-        if split != "forget":
-            where = (
-                f"The row in view is {'your own' if split == OWN else 'from ' + SPLITS[split].lower()} and is not "
-                f"trained on: the cut's rule is applied to all {rows} of {studio.corpus.name}"
-            )
-        return (
-            f'<div class="pg-label">This cut</div><p class="pg-lead">{escape(what)}</p>'
-            f'<p class="pg-soft">{escape(where)}.</p>'
-        )
+    @explained
+    def pick_preset(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
+        """A preset was chosen: fill the form from it, and say what it would train on."""
+        values = form_values(given[self.form.preset], self.form.most_steps)
+        return self.set_to(values, given[self.inspect_room.rule], request)
 
-    def estimate_html(self, steps: float, studio: Studio) -> str:
-        """How long a run will take and what it holds, from what a step was measured to take on this machine."""
-        memory = f"{studio.run_megabytes:.0f} MB"
-        pace = studio.seconds_per_step
-        if pace is None:
-            return f'<p class="pg-soft">Measuring how fast this machine trains; a run holds about {memory}.</p>'
-        return (
-            f'<p class="pg-soft">About <b>{duration(pace * steps)}</b> of training here '
-            f"({pace:.2f} s a step, measured) and {memory} while it lasts.</p>"
-        )
+    @explained
+    def pick_objective(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
+        """Another objective was chosen: fill in its own constants."""
+        return self.form.with_objective(given[self.form.preset], given[self.form.objective])
 
-    def estimated(self, steps: float, request: gr.Request) -> str:
+    @explained
+    def estimated(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
         """The estimate, after timing a few steps if nothing was timed yet."""
-        studio = self.visits.of(request.session_hash).studio or self.studio
-        studio.calibrate()
-        return self.estimate_html(steps, studio)
+        (self.visits.of(request.session_hash).studio or self.studio).calibrate()
+        described = self._described(self.form.values(given), given[self.inspect_room.rule], request)
+        return {self.estimate: described[self.estimate]}
 
-    def known_estimate(self, steps: float, request: gr.Request) -> str:
-        """The estimate as far as it is known, at once."""
-        return self.estimate_html(steps, self.visits.of(request.session_hash).studio or self.studio)
+    def set_to(self, values: dict[str, Any], rule: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
+        """The form filled with these values, and what it would train on with this cut."""
+        return {**self.form.filled(values), **self._described(values, rule, request)}
+
+    def _described(self, values: dict[str, Any], rule: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
+        visit = self.visits.of(request.session_hash)
+        cut, estimate, proof = self._words(visit, visit.studio or self.studio, values, rule)
+        # A run that is there keeps its place.
+        kept = visit.last is not None or visit.job is not None
+        return {self.cut: cut, self.estimate: estimate, **({} if kept else {self.proof: proof})}
+
+    def _words(
+        self, visit: Visit, studio: Studio, values: dict[str, Any], rule: dict[str, Any]
+    ) -> tuple[str, str, str]:
+        """The cut, the estimate and the tokens of the row in view, for the run that the form asks for."""
+        config = form_config(values, rule, studio.settings)
+        scores = self._scored(visit, studio, config)
+        # What a run learns for itself, it alone can show.
+        selection = select(scores, config.rule) if config.learn == "given" else None
+        brought = preset(values["preset"]).title if values["strategy"] == ITS_OWN else ""
+        kept = sum(selection.kept) if selection else None
+        rows, name = len(studio.corpus.forget), studio.corpus.name
+        return (
+            cut_html(config, kept, len(scores), visit.split, rows, name, brought),
+            estimate_html(studio.seconds_per_step, studio.run_megabytes, config, plain(config)),
+            tokens_html("What a run would train in this row", scores.encoded, selection) if selection else "",
+        )
+
+    def _scored(self, visit: Visit, studio: Studio, config: RunConfig) -> TokenScores:
+        """The row in view, scored by what the run selects with."""
+        scores = visit.scores or studio.opening
+        known = config.rule.scorer in scores.columns or config.rule.kind == "sequence" or config.learn != "given"
+        return scores if known else studio.score(scores.example, (config.rule.scorer,), visit.mask_scope)
 
     # The run ---------------------------------------------------------------------------------------------------------
 
-    def start(
-        self,
-        rule: dict[str, Any],
-        strategy: str,
-        temperature: float,
-        objective: str,
-        steps: float,
-        rate: float,
-        request: gr.Request,
-    ) -> Iterator[dict[Any, Any]]:
+    def start(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Train, and draw every step. What goes wrong is one sentence, and what was there stays."""
         try:
-            config = make_config(make_rule(rule, strategy, temperature), objective, steps, rate, self.studio.settings)
             visit = self.visits.of(request.session_hash)
+            values = self.form.values(given)
+            settings = (visit.studio or self.studio).settings
+            config = form_config(values, given[self.inspect_room.rule], settings)
         except ValueError as error:
             yield {self.notice: alert(str(error))}
             return
+        yield from self._run(visit, config, "" if values["preset"] == OWN_CUT else values["preset"])
+
+    def recover(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """Go back to the current run's best sound step; where none is kept, run it again and keep it."""
+        visit = self.visits.of(request.session_hash)
+        kept = visit.last
+        if kept is None:
+            yield self.shown(visit)
+        elif kept.way_back is None:
+            yield {self.form.fields["rollback"]: True}
+            yield from self._run(visit, dataclasses.replace(kept.config, roll_back=True), kept.preset)
+        else:
+            try:
+                go_back(visit.studio or self.studio, visit)
+                yield self.shown(visit)
+            except ValueError as error:
+                yield {self.notice: alert(str(error))}
+
+    def _run(self, visit: Visit, config: RunConfig, name: str) -> Iterator[dict[Any, Any]]:
+        studio = visit.studio or self.studio
         try:
-            studio = visit.studio or self.studio
-            yield from self._draw(train(studio, visit, config), studio)
+            yield from self._draw(train(studio, visit, config, name), studio)
             yield self.shown(visit)
         except ValueError as error:
             yield {**self.shown(visit), self.notice: alert(str(error))}
@@ -210,44 +212,83 @@ class UnlearnRoom:
         for training in trainings:
             steps, config = training.steps, training.config
             if not steps:
-                yield {
-                    self.notice: "",
-                    self.go: gr.update(interactive=False),
-                    self.halt: gr.update(interactive=True),
-                    self.back: gr.update(interactive=False),
-                    self.status: progress_html(0, config.steps, "Scoring every row to forget"),
-                    self.curves: gr.update(value=run_curves(steps_frame([]), config.steps), visible=True),
-                    self.caption: CURVES_NOTE,
-                    self.sample: "",
-                    self.proof: "",
-                    self.onward: gr.update(visible=False),
-                }
+                yield self._begun(config)
                 continue
-            last = steps[-1]
+            last, lost = steps[-1], advice(steps)
             update: dict[Any, Any] = {
-                self.status: progress_html(last.number, last.of, f"{duration(last.seconds_left)} left", advice(steps)),
-                self.sample: self.sample_html(training.row, training.samples, studio),
+                self.status: progress_html(
+                    last.number,
+                    last.of,
+                    f"{duration(last.seconds_left)} left",
+                    advice_html(lost and f"{lost} {way_on(training.way_back)}"),
+                ),
+                self.sample: self._sample_html(training, studio),
             }
-            if len(steps) == 1:
-                update[self.proof] = self.proof_html(training.row, training.selections, studio)
-            if last.probe is not None or time.monotonic() - drawn > REDRAW_SECONDS:
+            redraw = last.probe is not None or time.monotonic() - drawn > REDRAW_SECONDS
+            # Live weights move; others are the same to the end.
+            if len(steps) == 1 or (redraw and (config.score_every or config.learn == "alternate")):
+                update[self.proof] = self._proof_html(training, studio)
+            if redraw:
                 update[self.curves] = run_curves(steps_frame(steps), config.steps)
                 drawn = time.monotonic()
             yield update
+
+    def _begun(self, config: RunConfig) -> dict[Any, Any]:
+        first = "Learning the scorer in a first run" if config.learn == "refit" else "Scoring every row to forget"
+        return {
+            self.notice: "",
+            self.go: gr.update(interactive=False),
+            self.halt: gr.update(interactive=True),
+            self.back: gr.update(interactive=False),
+            **self.kept.held(),
+            self.status: progress_html(0, config.steps, first),
+            self.rescue: gr.update(visible=False),
+            self.curves: gr.update(value=run_curves(steps_frame([]), config.steps), visible=True),
+            self.caption: CURVES_NOTE,
+            self.sample: "",
+            self.proof: "",
+            self.onward: gr.update(visible=False),
+        }
 
     def stop(self, request: gr.Request) -> None:
         """Ask the run of this visit to end after the step it is at."""
         self.visits.of(request.session_hash).stop()
 
+    # Kept runs -------------------------------------------------------------------------------------------------------
+
     @explained
     def undo(self, request: gr.Request) -> dict[Any, Any]:
-        """Drop the last run; the one before it, if there is one, is shown again."""
+        """Drop the current run; the one before it, if there is one, is shown again."""
         visit = self.visits.of(request.session_hash)
         visit.undo()
         return self.shown(visit)
 
+    @explained
+    def pick(self, number: int, request: gr.Request) -> dict[Any, Any]:
+        """Make another kept run the current one."""
+        visit = self.visits.of(request.session_hash)
+        visit.pick(number)
+        return self.shown(visit)
+
+    @explained
+    def rename(self, name: str, request: gr.Request) -> dict[Any, Any]:
+        """Call the current run otherwise."""
+        visit = self.visits.of(request.session_hash)
+        if visit.last is None:
+            raise ValueError("There is no run to name: start one first.")
+        visit.rename(visit.last.number, name)
+        return self.shown(visit)
+
+    @explained
+    def undo_to(self, request: gr.Request) -> dict[Any, Any]:
+        """Drop every run that was made after the current one."""
+        visit = self.visits.of(request.session_hash)
+        if visit.last is not None:
+            visit.undo_to(visit.last.number)
+        return self.shown(visit)
+
     def shown(self, visit: Visit) -> dict[Any, Any]:
-        """The room at rest: the last run that is kept, or the invitation to start one."""
+        """The room at rest: the current run, or the invitation to start one."""
         kept, studio = visit.last, visit.studio or self.studio
         buttons = {
             self.notice: "",
@@ -255,39 +296,34 @@ class UnlearnRoom:
             self.halt: gr.update(interactive=False),
             self.back: gr.update(interactive=kept is not None),
             self.onward: gr.update(visible=kept is not None),
-            self.kept: kept_html(visit.runs),
+            **self.kept.shown(visit),
         }
         if kept is None:
             return {
                 **buttons,
                 self.status: IDLE,
+                self.rescue: gr.update(visible=False),
                 self.curves: gr.update(visible=False),
                 self.caption: "",
                 self.sample: "",
                 self.proof: "",
             }
+        figure = run_curves(steps_frame(kept.steps), kept.config.steps, kept.rolled_back_to)
         return {
             **buttons,
             self.status: done_html(kept),
-            self.curves: gr.update(value=run_curves(steps_frame(kept.steps), kept.config.steps), visible=True),
+            self.rescue: gr.update(visible=bool(rescue_words(kept)), value=rescue_words(kept)),
+            self.curves: gr.update(value=figure, visible=True),
             self.caption: CURVES_NOTE,
-            self.sample: self.sample_html(kept.row, kept.samples, studio),
-            self.proof: self.proof_html(kept.row, kept.selections, studio),
+            self.sample: self._sample_html(kept, studio),
+            self.proof: self._proof_html(kept, studio),
         }
 
-    def sample_html(self, row: int, samples: Sequence[Sample], studio: Studio) -> str:
-        """One question and how its answer stands, changes against the original model's answer marked."""
-        if not samples:
-            return ""
-        question = studio.corpus.forget[row].example.prompt
-        latest = samples[-1]
-        return (
-            f'<div class="pg-sample"><div class="pg-label">Asked at step {latest.step}</div>'
-            f'<p class="pg-question">{escape(question)}</p>'
-            f'<p class="pg-said">{markup.differences(studio.answer_before(row), latest.answer)}</p></div>'
-        )
+    def _sample_html(self, run: Training | KeptRun, studio: Studio) -> str:
+        question = studio.corpus.forget[run.row].example.prompt
+        return sample_html(question, studio.answer_before(run.row), run.samples)
 
-    def proof_html(self, row: int, selections: Sequence[Selection], studio: Studio) -> str:
+    def _proof_html(self, run: Training | KeptRun, studio: Studio) -> str:
         """The tokens of one row with the weights that the run trains them with."""
-        encoded = studio.model.encode(studio.corpus.forget[row].example)
-        return tokens_html("What this run trains in this row", encoded, selections[row])
+        encoded = studio.model.encode(studio.corpus.forget[run.row].example)
+        return tokens_html("What this run trains in this row", encoded, run.selections[run.row])

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.address import DEFAULTS, LONGEST_ADDRESS, ROOMS, defaults, read_address
+from app.address import LONGEST_ADDRESS, ROOMS, defaults, read_address
+from app.run_config import PRESET_NAMES, form_values
 from attribution.registry import DEFAULT_SCORERS
 
 
@@ -23,7 +24,13 @@ def test_what_is_left_out_is_as_the_page_opens() -> None:
     assert asked is not None
     assert (asked.room, asked.split, asked.row, asked.scorers) == ("unlearn", "forget", 36, DEFAULT_SCORERS)
     assert asked.state["active"] == "learned" and asked.state["cuts"]["fused"] == {"kind": "top", "cut": 0.3}
-    assert set(defaults(36)) == set(DEFAULTS)
+    assert asked.form == form_values("cut", 300)
+
+
+@pytest.mark.parametrize("name", PRESET_NAMES)
+def test_a_preset_stands_for_its_whole_form(name: str) -> None:
+    asked = read_address({"preset": name, "alpha": "2.5"}, 36, 300)
+    assert asked is not None and asked.form == {**form_values(name, 300), "alpha": 2.5}
 
 
 def test_a_whole_view_comes_back() -> None:
@@ -47,7 +54,14 @@ def test_a_whole_view_comes_back() -> None:
             "objective": "npo",
             "steps": "12",
             "rate": "1e-4",
+            "retain": "kl",
+            "gamma": "0.5",
+            "normaliser": "label",
+            "every": "3",
+            "lora": "8",
+            "until": "0.1",
             "seed": "7",
+            "rollback": "1",
         },
         36,
         300,
@@ -64,6 +78,7 @@ def test_a_whole_view_comes_back() -> None:
         "cuts": {"masking": {"kind": "threshold", "cut": -0.25}, "random": {"kind": "top", "cut": 0.5}},
     }
     run = {"strategy": "soft", "softness": 0.4, "objective": "npo", "steps": 12, "rate": 1e-4, "seed": 7}
+    run |= {"retain": "kl", "gamma": 0.5, "normaliser": "label", "every": 3, "lora": 8, "until": 0.1, "rollback": True}
     assert {name: asked.form[name] for name in run} == run
 
 
@@ -89,6 +104,11 @@ def test_a_whole_view_comes_back() -> None:
         ({"steps": "1.5"}, "whole number"),
         ({"rate": "inf"}, "number"),
         ({"objective": "wgaa"}, "did you mean 'wga'"),
+        ({"preset": "atwo"}, "did you mean 'atwu'"),
+        ({"strategy": "preset"}, "choose from hard"),
+        ({"every": "-1"}, "between 0 and 300"),
+        ({"until": "2"}, "between 0 and 1"),
+        ({"rollback": "yes"}, "choose from 0, 1"),
         ({"answer": "x" * LONGEST_ADDRESS, "row": "own"}, "longer than"),
     ],
 )
@@ -98,7 +118,7 @@ def test_what_means_nothing_is_named(query: dict[str, str], said: str) -> None:
     assert len(str(caught.value)) < 600, "a sentence, however long the address is"
 
 
-@given(st.dictionaries(st.sampled_from(sorted(DEFAULTS)), st.text(max_size=60)))
+@given(st.dictionaries(st.sampled_from(sorted(defaults(36, 300))), st.text(max_size=60)))
 def test_any_address_is_a_view_or_a_sentence(query: dict[str, str]) -> None:
     try:
         asked = read_address(query, 36, 300)

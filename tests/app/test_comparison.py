@@ -11,10 +11,9 @@ import pytest
 
 from app.answers import LONGEST, METRICS, Other, cards_html, side_by_side, table_html
 from app.export import answers_csv, run_json
-from app.run_words import advice, describe
 from attribution import Rule, Selection
 from unlearn import Evaluation, RunConfig, Step
-from unlearn.metrics import Answer, Probe
+from unlearn.metrics import Answer
 
 
 def evaluation(value: float, *answers: str) -> Evaluation:
@@ -83,19 +82,3 @@ def test_exports_hold_weights_and_answers() -> None:
     table = answers_csv(2, side_by_side(evaluation(1.0, "In Torvik."), kept.evaluation, None)).text
     (row,) = csv.DictReader(io.StringIO(table))
     assert row["before"] == "In Torvik." and row["after"] == "In Elmport." and row["facts"] == "Torvik"
-
-
-def test_a_collapse_is_said_in_words() -> None:
-    def steps(structure: float | None) -> list[Step]:
-        return [Step(1, 2, 0, 0, 0, 0, 0, Probe(0.0, 1.0, structure)), Step(2, 2, 0, 0, 0, 0, 0)]
-
-    assert "0.83" in advice(steps(0.83)) and "smaller cut" in advice(steps(0.83))
-    assert advice(steps(0.95)) == advice(steps(None)) == advice([]) == ""
-
-
-def test_a_run_is_described_in_a_few_words() -> None:
-    assert describe(RunConfig(rule=Rule("learned", "top", 0.3), steps=60)) == "Learned, top 30%, WGA, 60 steps"
-    assert describe(RunConfig(rule=Rule("entropy", "threshold", 1.5), objective="npo", steps=1)).startswith(
-        "Entropy, from 1.5 up, NPO, 1 step"
-    )
-    assert describe(RunConfig(rule=Rule("learned", "sequence"))).startswith("Whole sequence")

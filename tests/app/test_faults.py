@@ -14,10 +14,11 @@ import pytest
 import torch
 
 import app.training
+from app.run_config import make_config, make_rule
 from app.session import Visit, Visits
 from app.settings import Settings
 from app.studio import Studio
-from app.training import make_config, make_rule, train
+from app.training import train
 from attribution.__main__ import main as score_shell
 from unlearn.gradients import Gradients
 
@@ -35,7 +36,7 @@ def studio(model) -> Iterator[Studio]:
 
 
 def config(studio: Studio, steps: int = 2, rate: float = 4e-4) -> Any:
-    return make_config(RULE, "graddiff", steps, rate, studio.settings)
+    return make_config(RULE, studio.settings, objective="graddiff", steps=steps, learning_rate=rate)
 
 
 @pytest.fixture

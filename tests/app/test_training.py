@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from app.run_config import make_config, make_rule
 from app.session import Visit
 from app.settings import Settings
 from app.studio import Studio
-from app.training import corpus_in_view, forget_row, make_config, make_rule, train
-from attribution import Rule, select
+from app.training import corpus_in_view, go_back, train
+from app.unlearn_endpoint import forget_row
+from attribution import select
 
 CUT = {"scorer": "fused", "kind": "top", "cut": 0.3, "keep_given": False}
 
@@ -37,7 +39,7 @@ def test_the_run_trains_the_visible_cut(studio: Studio, strategy: str, kind: str
     rule = make_rule(CUT, strategy, 0.25)
     assert rule.kind == kind
     before = copy.deepcopy(studio.model.model.state_dict())
-    trainings = list(train(studio, visit, make_config(rule, "wga", 2, 5e-4, studio.settings)))
+    trainings = list(train(studio, visit, make_config(rule, studio.settings, steps=2)))
     visible = select(visit.scores, rule)
     assert trainings[-1].selections[7].weights == pytest.approx(visible.weights, abs=1e-6)
     assert visit.last is not None and visit.last.selections[7].kept == visible.kept
@@ -58,7 +60,7 @@ def test_a_chosen_subject_goes_along(studio: Studio) -> None:
 def test_stop_ends_within_a_step_and_keeps_what_there_is(studio: Studio) -> None:
     visit = visit_at(studio, 0)
     seen = 0
-    for training in train(studio, visit, make_config(make_rule(CUT, "hard", 1), "wga", 20, 5e-4, studio.settings)):
+    for training in train(studio, visit, make_config(make_rule(CUT, "hard", 1), studio.settings, steps=20)):
         seen = len(training.steps)
         if seen == 3:
             visit.stop()
@@ -67,22 +69,26 @@ def test_stop_ends_within_a_step_and_keeps_what_there_is(studio: Studio) -> None
     assert visit.last.samples[-1].step == seen
 
 
+def test_a_collapse_leads_back_to_the_best_sound_step(studio: Studio) -> None:
+    visit = visit_at(studio, 0)
+    wishes = {"steps": 15, "learning_rate": 3e-3, "roll_back": True}
+    trainings = list(train(studio, visit, make_config(None, studio.settings, "sequence-ga", **wishes), "sequence-ga"))
+    kept = visit.last
+    assert kept is not None and kept.preset == "sequence-ga" and kept.stopped and len(kept.steps) < 15
+    assert kept.rolled_back_to == trainings[-1].rolled_back_to == kept.samples[-1].step
+    assert kept.way_back is None and "collapsed at step" in kept.notes[0]
+    # What the model says is what it said then: nothing it has lost since.
+    assert kept.samples[-1].answer == kept.model.generate([studio.corpus.forget[0].example.prompt])[0]
+    assert go_back(studio, visit) is kept and kept.samples[-1].step == kept.rolled_back_to
+
+
 def test_bad_wishes_are_one_sentence(studio: Studio) -> None:
-    rule = Rule("fused")
-    with pytest.raises(ValueError, match="between 1 and 20 here, not 21"):
-        make_config(rule, "wga", 21, 1e-4, studio.settings)
-    with pytest.raises(ValueError, match="whole number, not 2.5"):
-        make_config(rule, "wga", 2.5, 1e-4, studio.settings)
-    with pytest.raises(ValueError, match="learning rate is empty"):
-        make_config(rule, "wga", 2, None, studio.settings)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="did you mean 'wga'"):
-        make_config(rule, "wgaa", 2, 1e-4, studio.settings)
     with pytest.raises(ValueError, match="'firm' is unknown"):
         make_rule(CUT, "firm", 1)
     for name in ("retain:0", "forget", "forget:x", "forget:40000"):
         with pytest.raises(ValueError, match="row"):
             forget_row(studio, name)
-    nothing = make_config(make_rule({**CUT, "kind": "threshold", "cut": 2.0}, "hard", 1), "wga", 2, 1e-4, Settings())
+    nothing = make_config(make_rule({**CUT, "kind": "threshold", "cut": 2.0}, "hard", 1), Settings(), steps=2)
     visit = visit_at(studio, 0)
     with pytest.raises(ValueError, match="selects no token"):
         list(train(studio, visit, nothing))

@@ -46,6 +46,10 @@ def test_a_view_reopens_on_another_server(page: Page, url: str, served: tuple[st
         "steps": ["17"],
     }
 
+    page.goto(f"{served[0]}/?room=unlearn&preset=etw&every=3")
+    expect(page.locator("#unlearn-cut")).to_contain_text("ETW brings its own tokens", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("Scored again every 3 steps")
+    expect(page.locator("#steps input[type=number]")).to_have_value("40")
     page.goto(f"{served[0]}/?{query}")
     expect(page.locator("#unlearn-cut")).to_contain_text("Entropy, soft", timeout=PATIENCE_MS)
     expect(page.locator("#steps input[type=number]")).to_have_value("17")

@@ -75,10 +75,22 @@ def test_unlearn_then_compare(client: Client) -> None:
     assert all(isinstance(row[name], str) for row in compared["answers"] for name in ("before", "after", "reference"))
 
 
+def test_unlearn_by_a_preset(client: Client) -> None:
+    wishes = {"preset": "atwu-small", "steps": 2, "alpha": 2.0, "roll_back": True}
+    result = client.predict(**wishes, row="forget:5", api_name="/unlearn")
+    config = result["config"]
+    assert (config["learn"], config["objective"], config["rule"]["kind"]) == ("alternate", "satga", "raw")
+    assert (config["alpha"], config["gamma"], config["steps"], config["roll_back"]) == (2.0, 3.0, 2, True)
+    assert result["rolled_back_to"] is None and result["notes"] == []
+    assert all(0 < weight < 1 for weight in result["selection"]["weights"]), "every token, by what was learned so far"
+
+
 @pytest.mark.parametrize(
     ("endpoint", "arguments", "said"),
     [
         ("/unlearn", {"steps": 0}, "between 1 and"),
+        ("/unlearn", {"preset": "atwo"}, "did you mean 'atwu'"),
+        ("/unlearn", {"lora": 1000}, "between 0 and 256"),
         ("/unlearn", {"objective": "wgaa"}, "did you mean 'wga'"),
         ("/unlearn", {"top": 0.0}, "top share"),
         ("/unlearn", {"row": "retain:0"}, "no row to forget"),

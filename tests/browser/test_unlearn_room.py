@@ -9,7 +9,17 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.lanes_page import settle, shown_as_kept
-from tests.browser.rooms import PATIENCE_MS, alert_of, choose, go_to, open_page, set_number, start_run, wait_for_end
+from tests.browser.rooms import (
+    PATIENCE_MS,
+    alert_of,
+    choose,
+    go_to,
+    open_page,
+    pick,
+    set_number,
+    start_run,
+    wait_for_end,
+)
 
 ENTROPY = 1
 
@@ -93,7 +103,7 @@ def is_drawn(path: Path) -> bool:
         return picture.format == "PNG" and picture.width > 1200 and len(picture.convert("RGB").getcolors(1 << 24)) > 50
 
 
-def test_stop_keeps_what_there_is_and_undo_takes_it_back(page: Page, url: str) -> None:
+def test_stop_keeps_what_there_is_runs_have_names_and_undo_takes_them_back(page: Page, url: str) -> None:
     open_page(page, url)
     go_to(page, "Unlearn")
     choose(page, "strategy", "Whole sequence")
@@ -106,7 +116,30 @@ def test_stop_keeps_what_there_is_and_undo_takes_it_back(page: Page, url: str) -
     expect(status).to_contain_text("stopped, what it had learned is kept")
     done = re.search(r"Steps: (\d+) of 80", status.inner_text())
     assert done and 1 <= int(done.group(1)) < 80
-    expect(page.locator("#kept-runs")).to_contain_text("Run 1 Whole sequence")
+    expect(page.locator("#kept-runs")).to_contain_text("Whole sequence, WGA")
+
+    # A preset brings its own tokens and settings, and the address says so in a word.
+    pick(page, "preset", "TokenUnlearn NPO, soft")
+    expect(page.locator("#unlearn-cut")).to_contain_text("brings its own tokens", timeout=PATIENCE_MS)
+    expect(page.locator("#preset-text")).to_contain_text("known only from a summary: scores")
+    expect(page.locator("#objective input").first).to_have_value("NPO, arXiv 2404.05868 (paper)")
+    page.wait_for_url(lambda address: address.endswith("preset=tokenunlearn-npo-soft"), timeout=PATIENCE_MS)
+    start_run(page, 5)
+    assert len(set(trained_weights(page))) > 10, "softly, every token has a weight of its own"
+    wait_for_end(page)
+    runs = page.locator("#kept-list")
+    expect(runs).to_contain_text("TokenUnlearn NPO, soft; 5 of 5 steps; forget recall")
+
+    page.locator("#run-name input, #run-name textarea").first.fill("Soft <b>NPO</b>")
+    page.locator("#rename").click()
+    expect(status).to_contain_text("Soft <b>NPO</b> done", timeout=PATIENCE_MS)
+    expect(runs.locator("label").first).to_contain_text("Soft <b>NPO</b>")
+    assert runs.locator("b").count() == 0
+    runs.get_by_role("radio").nth(1).check()
+    expect(status).to_contain_text("Run 1 stopped", timeout=PATIENCE_MS)
+    page.locator("#undo-to").click()
+    expect(runs.get_by_role("radio")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.locator("#undo-to")).to_be_hidden()
     page.locator("#undo").click()
     expect(status).to_contain_text("Nothing is forgotten yet", timeout=PATIENCE_MS)
     expect(page.locator("#undo")).to_be_disabled()
@@ -130,5 +163,10 @@ def test_a_bad_wish_is_one_sentence_and_nothing_starts(page: Page, url: str) -> 
     set_number(page, "rate", "0")
     page.locator("#start").click()
     expect(alert_of(page, "unlearn")).to_contain_text("The learning rate must be a number above 0", timeout=PATIENCE_MS)
+    set_number(page, "rate", "0.0004")
+    page.locator("#advanced button").first.click()
+    set_number(page, "run-alpha", "-1")
+    page.locator("#start").click()
+    expect(alert_of(page, "unlearn")).to_contain_text("alpha must be a number of at least 0", timeout=PATIENCE_MS)
     expect(page.locator("#status")).to_contain_text("Nothing is forgotten yet")
     expect(page.locator("#start")).to_be_enabled()

@@ -24,10 +24,11 @@ from hypothesis import strategies as st
 
 from app.comparison import compare_endpoint
 from app.inspection import score_endpoint
+from app.run_config import PRESET_NAMES, make_config, make_rule
 from app.session import Visits
 from app.settings import Settings
 from app.studio import Studio
-from app.training import forget_row, make_config, make_rule, unlearn_endpoint
+from app.unlearn_endpoint import forget_row, unlearn_endpoint
 from attribution import TokenScores
 from attribution.__main__ import main as score_shell
 from attribution.records import file_records
@@ -74,6 +75,7 @@ text = (
     | st.builds(lambda a, n: a * n, st.sampled_from(ODD), st.integers(1, 60))
 )
 number = st.floats() | st.integers() | st.sampled_from((0, -1, 1e308, float("nan"), float("inf")))
+NUMBERS = ("steps", "learning_rate", "alpha", "gamma", "beta", "score_every", "lora", "until_recall", "seed")
 anything = st.recursive(
     st.none() | st.booleans() | number | text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
@@ -161,11 +163,16 @@ def test_a_rule_with_the_right_names(rule: Any, strategy: str) -> None:
 
 
 @cases(150)
-@given(text | st.just("wga"), number | st.none(), number | st.none())
-def test_a_config(objective: str, steps: Any, rate: Any) -> None:
+@given(
+    text | st.sampled_from(PRESET_NAMES),
+    text | st.just("wga") | st.none(),
+    st.fixed_dictionaries({}, optional=dict.fromkeys(NUMBERS, number | st.none())),
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("retain", "normaliser"), text | st.none())),
+)
+def test_a_config(name: str, objective: str | None, numbers: dict[str, Any], names: dict[str, Any]) -> None:
     rule = make_rule({"scorer": "entropy"}, "hard", 1.0)
     with refused():
-        config = make_config(rule, objective, steps, rate, Settings())
+        config = make_config(rule, Settings(), name, objective=objective, **numbers, **names)
         assert 1 <= config.steps <= Settings().max_steps and config.learning_rate > 0
 
 
@@ -179,6 +186,10 @@ def test_a_config(objective: str, steps: Any, rate: Any) -> None:
     steps=st.integers(-5, 10**9),
     rate=number,
     row=text,
+    preset=text | st.just(""),
+    alpha=number | st.none(),
+    lora=number | st.none(),
+    until_recall=number | st.none(),
 )
 def test_unlearn_refuses_before_it_trains(studio: Studio, row: str, rate: Any, objective: str, **wishes: Any) -> None:
     run = unlearn_endpoint(studio, Visits(Settings()))
