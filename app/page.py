@@ -126,7 +126,7 @@ def _wire_unlearn(room: UnlearnRoom, compare_room: CompareRoom, studio: Studio, 
     changes = [form.strategy.input, form.softness.release, form.steps.release]
     changes += [form.fields[name].input for name in ("every", "lora", "rollback")]
     gr.on(changes, room.show, outputs=room.described, **asking, **QUIET, **LATEST)
-    entered = tab.select(room.show, outputs=room.described, **asking, **QUIET, **LATEST)
+    entered = tab.select(room.enter, outputs=room.whole, **asking, **QUIET, **LATEST)
     entered.then(room.estimated, outputs=[room.notice, room.estimate], **asking, **QUIET)
     form.preset.input(room.pick_preset, outputs=room.filled, **asking, **QUIET, **LATEST)
     form.objective.input(room.pick_objective, outputs=[room.notice, *form.outputs], **asking, **QUIET, **LATEST)

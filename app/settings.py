@@ -24,7 +24,9 @@ class Settings:
 
     # How much of the machine a visitor may have.
     max_visits: int = _setting(64, "visits held at once; the one unused for longest makes room")
-    max_runs: int = _setting(5, "finished runs a visit keeps, each a copy of the model")
+    max_runs: int = _setting(
+        5, "finished runs a visit keeps, each a copy of the model; the latest may hold a second, to go back to"
+    )
     max_steps: int = _setting(300, "optimiser steps of one run")
     run_seconds: int = _setting(900, "a run that trains for longer is stopped, and what there is is kept")
     max_characters: int = _setting(20_000, "characters of a typed prompt and answer together")

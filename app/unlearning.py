@@ -108,7 +108,20 @@ class UnlearnRoom:
         buttons = [self.notice, self.go, self.halt, self.back, self.estimate, self.form.fields["rollback"]]
         return [*buttons, *self.kept.outputs, *watched]
 
+    @property
+    def whole(self) -> list[Any]:
+        """What entering the room writes to."""
+        return list(dict.fromkeys([*self.described, *self.outputs]))
+
     # Before a run ----------------------------------------------------------------------------------------------------
+
+    @explained
+    def enter(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
+        """The room is opened: say what a run would train on; runs of a model that was left are gone."""
+        visit = self.visits.of(request.session_hash)
+        described = self._described(self.form.values(given), given[self.inspect_room.rule], request)
+        empty = visit.last is None and not visit.busy.locked()
+        return {**(self.shown(visit) if empty else {}), **described}
 
     @explained
     def show(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
