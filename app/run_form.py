@@ -20,6 +20,7 @@ from app.texts import say
 from unlearn.objectives import NORMALISERS, OBJECTIVES, RETENTIONS, Objective
 from unlearn.presets import PRESETS
 
+CONSTANTS_NOTE = '<p class="pg-soft">alpha weighs what holds the rest, gamma what forgets; beta is the objective\'s own constant.</p>'
 NORMALISER_TITLES = {"weight": "Unit of weight", "label": "Token"}
 
 
@@ -100,6 +101,7 @@ class RunForm:
                 number("alpha", say("alpha"), 0.1)
                 number("gamma", say("gamma"), 0.1)
                 number("beta", say("beta"), 0.1)
+            block(CONSTANTS_NOTE)
             self.fields["normaliser"] = gr.Radio(
                 [(NORMALISER_TITLES[name], name) for name in NORMALISERS],
                 value=first["normaliser"],
@@ -150,7 +152,7 @@ class RunForm:
 
 def _with_source(entry: Objective) -> str:
     """`NPO, arXiv 2404.05868 (paper)`: a name, where it comes from and its evidence mark."""
-    return f"{entry.title}, {entry.paper.removeprefix(f'{entry.title}, ')} ({entry.evidence})"
+    return f"{entry.title}, {entry.paper.rpartition(', ')[2]} ({entry.evidence})"
 
 
 def _strategies(preset: str) -> list[tuple[Any, str]]:

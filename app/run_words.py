@@ -150,20 +150,22 @@ def tokens_words(rule: Rule, kept: int | None, total: int) -> str:
     """The cut in words, with how many tokens of the row in view it selects where that is known."""
     if rule.kind == "sequence":
         return f"Every token of every answer, the end included ({total} of {total} in this row)"
+    if kept is None:
+        return "Every token, by the score that the run learns for it"
     what = f"{rule_words(rule)} ({rule.cut:g})" if rule.kind == "soft" else rule_words(rule)
-    return what if kept is None else f"{what}: {kept} of {total} answer tokens of this row"
+    return f"{what}: {kept} of {total} answer tokens of this row"
 
 
-def cut_html(config: RunConfig, kept: int | None, total: int, split: str, rows: int, corpus: str, brought: str) -> str:
+def cut_html(config: RunConfig, kept: int | None, total: int, split: str, rows: int, corpus: str, brought: bool) -> str:
     """`This cut`: which tokens, and where it applies.
 
     Args:
         kept, total: tokens of the row in view, selected (None where only the run can say) and in all.
-        brought: the title of the preset that brings its own tokens; empty for the visible cut.
+        brought: whether a preset brings its own tokens.
     """
     lead, notes = tokens_words(config.rule, kept, total), []
     if brought:
-        notes.append(f"{brought} brings its own tokens: your cut in Inspect is not used.")
+        notes.append("The preset brings its own tokens: your cut in Inspect is not used.")
     if config.learn == "alternate":
         notes.append("The scorer starts from nothing and is learned while the model forgets.")
     elif config.learn == "refit":

@@ -36,7 +36,6 @@ from app.texts import say
 from app.training import Training, go_back, plain, train
 from attribution import TokenScores, select
 from unlearn import RunConfig
-from unlearn.presets import preset
 
 # Curves are redrawn with every probe and at least this often.
 REDRAW_SECONDS = 0.5
@@ -167,11 +166,10 @@ class UnlearnRoom:
         scores = self._scored(visit, studio, config)
         # What a run learns for itself, it alone can show.
         selection = select(scores, config.rule) if config.learn == "given" else None
-        brought = preset(values["preset"]).title if values["strategy"] == ITS_OWN else ""
         kept = sum(selection.kept) if selection else None
         rows, name = len(studio.corpus.forget), studio.corpus.name
         return (
-            cut_html(config, kept, len(scores), visit.split, rows, name, brought),
+            cut_html(config, kept, len(scores), visit.split, rows, name, values["strategy"] == ITS_OWN),
             estimate_html(studio.seconds_per_step, studio.run_megabytes, config, plain(config)),
             tokens_html("What a run would train in this row", scores.encoded, selection) if selection else "",
         )

@@ -96,11 +96,11 @@ def test_every_objective_shows_its_formula_and_its_mark() -> None:
 
 
 def test_the_cut_says_when_a_preset_brings_its_own_tokens() -> None:
-    mine = cut_html(RunConfig(), 6, 21, "forget", 390, "forget05", "")
+    mine = cut_html(RunConfig(), 6, 21, "forget", 390, "forget05", False)
     assert "Learned, top 30%: 6 of 21 answer tokens" in mine and "its own" not in mine
-    etw = cut_html(preset("etw").config, 21, 21, "forget", 390, "forget05", "ETW")
-    assert "ETW brings its own tokens" in etw and "Scored again at every step" in etw and "is not used" in etw
-    atwu = cut_html(preset("atwu").config, None, 21, "world", 390, "forget05", "ATWU")
+    etw = cut_html(preset("etw").config, 21, 21, "forget", 390, "forget05", True)
+    assert "The preset brings its own tokens" in etw and "Scored again at every step" in etw and "is not used" in etw
+    atwu = cut_html(preset("atwu").config, None, 21, "world", 390, "forget05", True)
     assert "learned while the model forgets" in atwu and "of 21" not in atwu and "is from world" in atwu
 
 

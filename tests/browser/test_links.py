@@ -47,7 +47,7 @@ def test_a_view_reopens_on_another_server(page: Page, url: str, served: tuple[st
     }
 
     page.goto(f"{served[0]}/?room=unlearn&preset=etw&every=3")
-    expect(page.locator("#unlearn-cut")).to_contain_text("ETW brings its own tokens", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("The preset brings its own tokens", timeout=PATIENCE_MS)
     expect(page.locator("#unlearn-cut")).to_contain_text("Scored again every 3 steps")
     expect(page.locator("#steps input[type=number]")).to_have_value("40")
     page.goto(f"{served[0]}/?{query}")
