@@ -20,7 +20,9 @@ from app.texts import say
 from unlearn.objectives import NORMALISERS, OBJECTIVES, RETENTIONS, Objective
 from unlearn.presets import PRESETS
 
-CONSTANTS_NOTE = '<p class="pg-soft">alpha weighs what holds the rest, gamma what forgets; beta is the objective\'s own constant.</p>'
+CONSTANTS_NOTE = (
+    '<p class="pg-soft">alpha weighs what holds the rest, gamma what forgets; beta is a constant of the objective.</p>'
+)
 NORMALISER_TITLES = {"weight": "Unit of weight", "label": "Token"}
 
 
