@@ -112,19 +112,18 @@ def _loss(config: RunConfig, balance: Evidence | None = None) -> tuple[Setting, 
     return tuple(found)
 
 
-def _ours() -> Preset:
+def _ours(name: str, title: str, scorer: str, whose: str, tokens: str) -> Preset:
     # The authors' beta of 1 goes on pushing at tokens that are gone, and takes the retained rows along: measured in
     # docs/log.md.
-    config = RunConfig(beta=4.0, alpha=3.0)
+    config = RunConfig(beta=4.0, alpha=3.0, rule=Rule(scorer))
     return Preset(
-        name=DEFAULT_PRESET,
-        title="Ours",
-        sentence="Weighted gradient ascent on the tokens that a learned scorer, fitted before, ranks highest; what the "
-        "prompt gives is left alone.",
+        name=name,
+        title=title,
+        sentence=f"Weighted gradient ascent on the tokens that {whose} highest; what the prompt gives is left alone.",
         paper="ours",
         config=config,
         settings=(
-            Setting("tokens", f"the top {config.rule.cut:g} of the learned scores of the original model", "ours"),
+            Setting("tokens", f"the top {config.rule.cut:g} of {tokens}", "ours"),
             Setting("left out", "tokens of the subject's name, which the prompt gives", "ours"),
             Setting("objective", objective("wga").formula, "code"),
             Setting("constants", "beta 4 (the authors' is 1)", "ours"),
@@ -241,7 +240,20 @@ def _sequence(name: str) -> Preset:
 PRESETS: dict[str, Preset] = {
     entry.name: entry
     for entry in (
-        _ours(),
+        _ours(
+            DEFAULT_PRESET,
+            "Ours",
+            "learned",
+            "a learned scorer, fitted before, ranks",
+            "the learned scores of the original model",
+        ),
+        _ours(
+            "ours-fused",
+            "Ours, fused scores",
+            "fused",
+            "masking and entropy together, with nothing fitted, rank",
+            "masking and entropy fused, from the original model",
+        ),
         _etw(),
         *(_token_unlearn(name, form) for name in ("ga", "wga", "npo", "rmu") for form in ("hard", "soft")),
         _atwu(

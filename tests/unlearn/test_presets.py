@@ -44,9 +44,11 @@ def test_ours_is_the_default_and_all_of_it_is_ours():
     assert preset("ours").config == RunConfig(beta=4.0, alpha=3.0)
     assert preset("ours").paper == "ours"
     assert not preset("ours").config.rule.keep_given
+    assert preset("ours-fused").config == dataclasses.replace(preset("ours").config, rule=Rule("fused"))
+    assert preset("ours-fused").paper == "ours"
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if name != "ours"])
+@pytest.mark.parametrize("name", [name for name, entry in PRESETS.items() if entry.paper != "ours"])
 def test_the_papers_presets_keep_what_the_prompt_gives(name):
     assert preset(name).config.rule.keep_given
 
