@@ -9,7 +9,7 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench assets screenshots browser
+.PHONY: help run test lint audit bench assets screenshots browser
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -23,6 +23,10 @@ test: $(DEV) browser  ## run every test, the browser's too; T="tests/unlearn -k 
 lint: $(DEV)  ## ruff and mypy
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
+
+audit: $(DEV)  ## look installed packages up among known security holes (needs a network)
+	@$(PIP) pip-audit
+	$(BIN)/python -m pip_audit --local
 
 bench: $(RUNTIME)  ## timings, side by side
 	$(BIN)/python -m benchmarks

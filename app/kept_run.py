@@ -9,6 +9,13 @@ from unlearn import Evaluation, RunConfig, Step
 from unlearn.collapse import CollapseGuard
 from unlearn.metrics import Probe
 
+SAMPLE_EVERY = 5
+
+
+def is_sampled(step: int, of: int) -> bool:
+    """Whether the model being trained is asked its question after this step."""
+    return step % SAMPLE_EVERY == 0 or step in (1, of)
+
 
 @dataclass(frozen=True)
 class Sample:

@@ -17,8 +17,8 @@ from app.kept_run import KeptRun, Sample
 from app.models import Loading
 from app.settings import Settings
 from app.studio import Studio
+from app.zero_gpu import AnyRun
 from attribution import TokenScores
-from unlearn import Run
 
 LONGEST_SESSION = 100
 LONGEST_NAME = 60
@@ -60,7 +60,7 @@ class Visit:
     mask_scope: str = "subject"
     runs: list[KeptRun] = field(default_factory=list)
     current: int | None = None
-    job: Run | None = None
+    job: AnyRun | None = None
     run_count: int = 0
     stopping: bool = False
     closed: bool = False
@@ -80,14 +80,14 @@ class Visit:
             self.job = None
             self.busy.release()
 
-    def begin(self, run: Run) -> Run:
+    def begin(self, run: AnyRun) -> AnyRun:
         """Make a prepared run the one that Stop reaches, also when Stop came while it was being prepared."""
         self.job = run
         if self.stopping:
             run.stop()
         return run
 
-    def keep(self, run: Run, row: int, samples: tuple[Sample, ...], max_runs: int, preset: str = "") -> KeptRun:
+    def keep(self, run: AnyRun, row: int, samples: tuple[Sample, ...], max_runs: int, preset: str = "") -> KeptRun:
         """Keep a run and make it the current one; the oldest leaves when there are too many."""
         self.run_count += 1
         kept = KeptRun(

@@ -7,14 +7,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from app.kept_run import KeptRun, Sample
+from app.kept_run import KeptRun, Sample, is_sampled
 from app.session import Visit
 from app.studio import Studio
+from app.zero_gpu import WORKER, AnyRun
 from attribution import Selection
-from unlearn import Corpus, Run, RunConfig, Step, run
-
-SAMPLE_EVERY = 5
+from unlearn import Corpus, RunConfig, Step, run
+from unlearn.remote import RemoteRun
 
 
 @dataclass(frozen=True)
@@ -52,24 +53,26 @@ def train(studio: Studio, visit: Visit, config: RunConfig, preset: str = "") -> 
         question = corpus.forget[row].example.prompt
         yield Training(config, row)
         with memory_said(studio):
-            job = visit.begin(run(studio.model, corpus, config, mask_scope=visit.mask_scope))
+            job = visit.begin(_prepared(studio, corpus, config, question, mask_scope=visit.mask_scope))
         studio.answer_before(row)
         samples: list[Sample] = []
         deadline = time.monotonic() + studio.settings.run_seconds
         for step in _steps(job, studio):
             if time.monotonic() > deadline:
                 visit.stop()
-            if step.number % SAMPLE_EVERY == 0 or step.number in (1, config.steps) or visit.stopping:
-                samples.append(_asked(job, question))
+            if is_sampled(step.number, config.steps) or visit.stopping:
+                _ask(job, question, samples)
             best = job.guard.best.step if job.guard and job.guard.best else None
             yield Training(config, row, job.steps, samples, job.selections, best, job.rolled_back_to, job.notes)
         if visit.closed:
             return
         if samples[-1].step != _stands_at(job):
-            samples.append(_asked(job, question))
+            _ask(job, question, samples)
         if plain(config):
             studio.measured(job.seconds, len(job.steps))
-        visit.keep(job, row, tuple(samples), studio.settings.max_runs, preset)
+        kept = visit.keep(job, row, tuple(samples), studio.settings.max_runs, preset)
+        if isinstance(job, RemoteRun):
+            kept.evaluation = job.evaluation
 
 
 def go_back(studio: Studio, visit: Visit) -> KeptRun:
@@ -89,17 +92,29 @@ def plain(config: RunConfig) -> bool:
     return not config.score_every and config.learn == "given" and config.lora is None
 
 
-def _asked(job: Run, question: str) -> Sample:
-    """What the model answers as it stands."""
-    return Sample(_stands_at(job), job.model.generate([question])[0])
+def _prepared(studio: Studio, corpus: Corpus, config: RunConfig, question: str, **options: Any) -> AnyRun:
+    """The run with every row scored: here, or where a call is needed to have a GPU."""
+    if WORKER is None:
+        return run(studio.model, corpus, config, **options)
+    expected = min(studio.calibrate() * config.steps, studio.settings.run_seconds)
+    ask_at = frozenset(step for step in range(1, config.steps + 1) if is_sampled(step, config.steps))
+    return RemoteRun(WORKER, studio.model, corpus, config, question, ask_at, expected, **options)
 
 
-def _stands_at(job: Run) -> int:
+def _ask(job: AnyRun, question: str, samples: list[Sample]) -> None:
+    """Add what the model answers as it stands; a run in a worker brings its answers along."""
+    if isinstance(job, RemoteRun):
+        samples[:] = [Sample(step, answer) for step, answer in job.answers.items()]
+    else:
+        samples.append(Sample(_stands_at(job), job.model.generate([question])[0]))
+
+
+def _stands_at(job: AnyRun) -> int:
     """The step whose weights the model has."""
     return len(job.steps) if job.rolled_back_to is None else job.rolled_back_to
 
 
-def _steps(job: Run, studio: Studio) -> Iterator[Step]:
+def _steps(job: AnyRun, studio: Studio) -> Iterator[Step]:
     with memory_said(studio):
         yield from job
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -66,8 +67,14 @@ def load_model(
     return LanguageModel(model.requires_grad_(False), tokenizer, name, template, folder)
 
 
+# A Space with ZeroGPU has its GPU inside a worker's call alone.
+ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
 def default_device() -> str:
     """`cuda`, `mps` or `cpu`: the fastest that is here."""
+    if ON_ZERO_GPU:
+        return "cpu"
     return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
 
