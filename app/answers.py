@@ -150,24 +150,46 @@ def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f}"
 
 
-def table_html(rows: Sequence[Asked], title: str = REFERENCE_TITLE) -> str:
-    """Question, before, after, and the column of that title; facts underlined, changed words marked."""
+def table_html(
+    rows: Sequence[Asked],
+    title: str = REFERENCE_TITLE,
+    numbers: Sequence[int] = (),
+    opened: tuple[int, str] | None = None,
+) -> str:
+    """Question, before, after, and the column of that title; facts underlined, changed words marked.
+
+    Args:
+        numbers: what each row is told to be when its tokens are asked for; none for a table without that button.
+        opened: the number of the row that is open, and the HTML that stands under it.
+    """
     if not rows:
         return '<p class="pg-empty">No answer of this kind: choose other questions above.</p>'
+    named: Sequence[int | None] = numbers or (None,) * len(rows)
+    body = "".join(_row(row, title, number, opened) for row, number in zip(rows, named, strict=True))
     return (
         '<table class="pg-answers"><thead><tr><th>Question</th><th>Before</th><th>After this run</th>'
-        f"<th>{escape(title)}</th></tr></thead><tbody>{''.join(_row(row, title) for row in rows)}</tbody></table>"
+        f"<th>{escape(title)}</th></tr></thead><tbody>{body}</tbody></table>"
     )
 
 
-def _row(row: Asked, title: str) -> str:
+def _row(row: Asked, title: str, number: int | None, opened: tuple[int, str] | None) -> str:
     before, after, beside = row
+    under = opened[1] if opened is not None and opened[0] == number else ""
+    button = "" if number is None else _button(number, before.question, bool(under))
     return (
         f'<tr data-split="{before.split}"><td data-title="Question"><span class="pg-chip">{SPLIT_TITLES[before.split]}'
-        f"</span> {escape(before.question)}</td>"
+        f"</span> {escape(before.question)}{button}</td>"
         f'<td data-title="Before">{with_facts(before.answer, before.facts)}</td>'
         f'<td data-title="After">{_changed(before, after)}</td>'
         f'<td data-title="{escape(title)}">{_changed(before, beside) if beside else ""}</td></tr>'
+        + (f'<tr class="pg-under"><td colspan="4">{under}</td></tr>' if under else "")
+    )
+
+
+def _button(number: int, question: str, is_open: bool) -> str:
+    return (
+        f' <button type="button" class="pg-pick" data-row="{number}" aria-expanded="{str(is_open).lower()}" '
+        f'aria-label="Tokens of the answer to: {escape(question)}">{"Close" if is_open else "Tokens"}</button>'
     )
 
 

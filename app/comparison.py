@@ -20,12 +20,15 @@ from app.answers import (
     table_html,
     waiting,
 )
+from app.changes import changes_of
 from app.export import answers_csv, run_json
 from app.kept_run import KeptRun
 from app.markup import alert, block, escape, explained, refused
+from app.race_card import RaceCard
 from app.report import make_report
 from app.run_words import describe
 from app.session import Visit, Visits
+from app.stresses import StressCard
 from app.studio import Studio
 
 ALL = "all"
@@ -38,6 +41,8 @@ class CompareRoom:
     def __init__(self, studio: Studio, visits: Visits) -> None:
         self.studio = studio
         self.visits = visits
+        self.stress = StressCard(studio, visits)
+        self.race = RaceCard(studio, visits)
 
     def build(self) -> None:
         """Lay the room out."""
@@ -75,7 +80,7 @@ class CompareRoom:
                     scale=1,
                     min_width=130,
                 )
-            self.table = block(elem_id="answers")
+            self.table = block(elem_id="answers", js_on_load=PICK)
             with gr.Row(elem_classes="pg-pager"):
                 self.previous = gr.Button("Previous", size="sm", elem_id="previous", scale=0, min_width=100)
                 self.place = block(elem_id="place")
@@ -83,6 +88,8 @@ class CompareRoom:
                 self.save_json = gr.Button("Run as JSON", size="sm", elem_id="run-json", scale=0, min_width=110)
                 self.save_csv = gr.Button("Answers as CSV", size="sm", elem_id="answers-csv", scale=0, min_width=130)
                 self.save_report = gr.Button("Report as HTML", size="sm", elem_id="report", scale=0, min_width=130)
+        self.stress.build()
+        self.race.build()
         self.page = gr.State(0)
         # The view of the lanes, which the browser fills in when the report is asked for.
         self.lanes_state = gr.JSON(visible="hidden")
@@ -103,6 +110,8 @@ class CompareRoom:
             self.page,
             self.previous,
             self.next,
+            self.stress.card,
+            self.stress.result,
         ]
 
     @property
@@ -148,6 +157,22 @@ class CompareRoom:
         return self.shown(self.visits.of(request.session_hash), split, changed, size, against, page + 1)
 
     @explained
+    def tokens(
+        self,
+        split: str,
+        changed: bool,
+        size: int,
+        against: str | None,
+        page: int,
+        event: gr.EventData,
+        request: gr.Request,
+    ) -> dict[Any, Any]:
+        """Open one row of the table on its answer's tokens, or close it."""
+        visit, picked = self.visits.of(request.session_hash), event._data
+        number = None if picked["open"] else int(picked["row"])
+        return self.shown(visit, split, changed, size, against, page, number)
+
+    @explained
     def as_json(self, request: gr.Request) -> dict[Any, Any]:
         """The run in view, to be saved by the browser."""
         _, kept, studio = self._kept(request)
@@ -176,9 +201,20 @@ class CompareRoom:
         return visit, visit.last, visit.studio or self.studio
 
     def shown(
-        self, visit: Visit, split: str, changed: bool, size: int, against: str | None, page: int
+        self,
+        visit: Visit,
+        split: str,
+        changed: bool,
+        size: int,
+        against: str | None,
+        page: int,
+        opened: int | None = None,
     ) -> dict[Any, Any]:
-        """The room for a visit's run once its answers are known, or the invitation to start one."""
+        """The room for a visit's run once its answers are known, or the invitation to start one.
+
+        Args:
+            opened: the question under which its answer's tokens are shown, counted over all kinds.
+        """
         kept, studio = visit.last, visit.studio or self.studio
         if kept is None or kept.evaluation is None:
             return {
@@ -189,11 +225,12 @@ class CompareRoom:
                 self.cards: "",
                 self.answers: gr.update(visible=False),
                 self.page: 0,
+                **self.stress.at_rest(visit),
             }
         before, beside = known(studio.before()), other(studio, visit, against)
         rows = [
-            answers
-            for answers in side_by_side(before, kept.evaluation, beside.evaluation)
+            (number, answers)
+            for number, answers in enumerate(side_by_side(before, kept.evaluation, beside.evaluation))
             if split in (ALL, answers[0].split) and not (changed and answers[0].answer == answers[1].answer)
         ]
         pages = max(1, -(-len(rows) // size))
@@ -207,11 +244,17 @@ class CompareRoom:
             self.begin: gr.update(visible=False),
             self.cards: cards_html(before, kept.evaluation, beside),
             self.answers: gr.update(visible=True),
-            self.table: table_html(part, beside.title),
+            self.table: table_html(
+                [answers for _, answers in part],
+                beside.title,
+                [number for number, _ in part],
+                None if opened is None else (opened, changes_of(studio, visit, opened)),
+            ),
             self.place: f'<p class="pg-soft">{place}</p>',
             self.page: page,
             self.previous: gr.update(interactive=page > 0),
             self.next: gr.update(interactive=page < pages - 1),
+            **self.stress.at_rest(visit),
         }
 
     def _choice(self, visit: Visit, studio: Studio, against: str | None) -> Any:
@@ -222,6 +265,15 @@ class CompareRoom:
         return gr.update(choices=choices, value=value, visible=len(choices) > 1)
 
 
+# A click on a row's button asks for its tokens; Gradio finds the event's name in this text.
+PICK = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-row]');
+  if (!button) return;
+  button.setAttribute('aria-busy', 'true');
+  trigger('pick', { row: Number(button.dataset.row), open: button.getAttribute('aria-expanded') === 'true' });
+});
+"""
 EMPTY = (
     '<div class="pg-card pg-empty"><h3>Nothing to compare yet</h3><p>Run an unlearning pass first. Then every '
     "question is asked three times: to the original model, to the one that has forgotten, and to one that was never "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from unlearn import Step
+from unlearn.arms import Trial
+from unlearn.arms.figure import COLOURS
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -108,3 +111,50 @@ def _last_value(known: pd.DataFrame, name: str, place: int) -> dict[str, Any]:
         "xshift": 6,
         "font": {"size": 12},
     }
+
+
+def race_curves(trials: Sequence[Trial], forgetting: str, kept: Sequence[str], titles: Mapping[str, str]) -> Figure:
+    """What each arm keeps against what it has forgotten, along its run: a panel per kept figure, a line per arm.
+
+    Args:
+        forgetting: the figure that falls as the run goes on; the axis runs to the right as it falls.
+        kept: the figures of the panels.
+        titles: of these figures.
+    """
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(
+        rows=1,
+        cols=max(1, len(kept)),
+        subplot_titles=[f"{titles[name]} \u2191" for name in kept],
+        horizontal_spacing=0.1,
+    )
+    for number, trial in enumerate(trials):
+        along = [trial.figures(point) for point in trial.points]
+        for column, name in enumerate(kept, start=1):
+            figure.add_scatter(
+                x=[values[forgetting] for values in along],
+                y=[values[name] for values in along],
+                name=html.escape(trial.arm),
+                legendgroup=trial.arm,
+                showlegend=column == 1,
+                mode="lines+markers",
+                line={"color": COLOURS[number % len(COLOURS)], "width": 2.5},
+                marker={"size": 7, "symbol": number},
+                customdata=[[point.step] for point in trial.points],
+                hovertemplate=f"{html.escape(trial.title)}, step %{{customdata[0]}}<br>left %{{x:.2f}}, kept %{{y:.2f}}"
+                "<extra></extra>",
+                row=1,
+                col=column,
+            )
+    figure.update_xaxes(range=[1.04, -0.04], title_text=f"{titles[forgetting]}, forgotten to the right", **_AXIS)
+    figure.update_yaxes(range=[-0.04, 1.08], nticks=3, **_AXIS)
+    figure.update_layout(
+        height=340,
+        margin={"l": 34, "r": 8, "t": 30, "b": 40},
+        legend={"orientation": "h", "y": -0.28},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "inherit", "size": 12},
+    )
+    return figure

@@ -8,6 +8,7 @@ from attribution import LanguageModel, Selection
 from unlearn import Evaluation, RunConfig, Step
 from unlearn.collapse import CollapseGuard
 from unlearn.metrics import Probe
+from unlearn.stress import Stress
 
 SAMPLE_EVERY = 5
 
@@ -39,6 +40,7 @@ class KeptRun:
         notes: sentences about what happened on the way.
         guard: holds the best sound step's weights, where the run was to keep them and until the next run is kept.
         evaluation: its answers and figures, once asked for.
+        stressed: what each kind of stress did to it, once asked for.
     """
 
     number: int
@@ -56,6 +58,7 @@ class KeptRun:
     notes: tuple[str, ...] = ()
     guard: CollapseGuard | None = field(default=None, repr=False)
     evaluation: Evaluation | None = None
+    stressed: dict[str, tuple[Stress, ...]] = field(default_factory=dict)
 
     @property
     def stands_at(self) -> int:

@@ -16,8 +16,10 @@ from app.lessons import STEPS, LearnRoom
 from app.markup import block
 from app.models import Shelf
 from app.own import OwnRoom
+from app.race import race_endpoint
 from app.report import report_endpoint
 from app.session import Visits
+from app.stresses import stress_endpoint
 from app.studio import Studio
 from app.texts import say
 from app.unlearn_endpoint import unlearn_endpoint
@@ -67,6 +69,7 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
         _wire_inspect(inspect_room, studio, follow)
         _wire_unlearn(unlearn_room, compare_room, studio, unlearn_tab)
         _wire_compare(compare_room)
+        _wire_trials(compare_room, inspect_room, unlearn_room, studio)
         _wire_own(own_room, tabs)
         _wire_moves(tabs, inspect_room, unlearn_room, compare_room, learn_room, follow)
         _wire_address(page, tabs, inspect_room, unlearn_room, learn_room, follow)
@@ -158,6 +161,7 @@ def _wire_compare(room: CompareRoom) -> None:
     room.against.input(room.compare, room.view, room.outputs, **QUIET, **TRAINING, **LATEST)
     room.previous.click(room.back, [*room.view, room.page], room.outputs, **QUIET)
     room.next.click(room.forward, [*room.view, room.page], room.outputs, **QUIET)
+    room.table.pick(room.tokens, [*room.view, room.page], room.outputs, **QUIET, **SCORING)
     kept: dict[str, Any] = {"outputs": [room.notice, room.file], **QUIET}
     for saved in (
         room.save_json.click(room.as_json, None, **kept),
@@ -165,6 +169,37 @@ def _wire_compare(room: CompareRoom) -> None:
         room.save_report.click(room.as_report, [room.against, room.lanes_state], js=read_state(LANES_ID), **kept),
     ):
         saved.then(None, room.file, js=SAVE, **PRIVATE)
+
+
+def _wire_trials(room: CompareRoom, inspect_room: InspectRoom, unlearn_room: UnlearnRoom, studio: Studio) -> None:
+    """The stresses and the race: both wait in line with the runs."""
+    training = {**QUIET, **TRAINING, "concurrency_limit": studio.settings.runs_at_once, "show_progress": "minimal"}
+
+    # A partial would hide the annotation by which Gradio recognises the request.
+    def stress(kind: str) -> Callable[[gr.Request], Iterator[dict[Any, Any]]]:
+        def begin(request: gr.Request) -> Iterator[dict[Any, Any]]:
+            yield from room.stress.start(kind, request)
+
+        return begin
+
+    for kind, button in room.stress.buttons.items():
+        button.click(stress(kind), None, room.stress.outputs, show_progress_on=room.stress.result, **training)
+    race = room.race
+
+    def start(given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
+        values = unlearn_room.form.values(given)
+        yield from race.start(given[inspect_room.rule], values, given[race.steps], request)
+
+    race.go.click(
+        start,
+        unlearn_room.inputs | {race.steps},
+        race.outputs,
+        js=read_rule(LANES_ID),
+        show_progress_on=race.status,
+        **training,
+    )
+    # Not in the queue: Stop must not wait behind the race that it stops.
+    race.halt.click(race.stop, queue=False, **QUIET)
 
 
 def _wire_own(room: OwnRoom, tabs: gr.Tabs) -> None:
@@ -292,3 +327,5 @@ def _publish(studio: Studio, visits: Visits) -> None:
     )
     gr.api(compare_endpoint(studio, visits), api_name="compare", **TRAINING)
     gr.api(report_endpoint(studio, visits), api_name="report", **TRAINING)
+    gr.api(stress_endpoint(studio, visits), api_name="stress", **TRAINING)
+    gr.api(race_endpoint(studio, visits), api_name="race", **TRAINING)

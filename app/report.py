@@ -29,6 +29,7 @@ from app.kept_run import KeptRun
 from app.markup import count, duration, escape, refused
 from app.run_words import describe
 from app.session import Visit, Visits
+from app.stresses import found, results_html
 from app.studio import Studio
 from attribution.lanes import lanes_html, lanes_props
 from attribution.version import VERSION, commit
@@ -61,6 +62,8 @@ def make_report(
         parts.append(_run_html(kept))
         if before is not None and kept.evaluation is not None:
             parts += _compared(before, kept.evaluation, beside, most)
+        if kept.stressed:
+            parts += ["<h2>Does it come back?</h2>", results_html(found(studio, visit))]
     made = f"Forget Lens {VERSION}, commit {commit()}"
     about = f"{escape(studio.model.name)} on {escape(studio.corpus.name)}"
     above = f'<p class="pg-report-about">Model and rows: {about}. Made with {escape(made)}.</p>'

@@ -186,6 +186,7 @@ class Visit:
             )
         kept.rolled_back_to = kept.guard.restore()
         kept.evaluation = None
+        kept.stressed.clear()
         return kept
 
     def _check_idle(self, what: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from attribution.learned import scorer_for
 from attribution.registry import DEFAULT_SCORERS
 from attribution.rows import Row
 from unlearn import Corpus, Evaluation, RunConfig, evaluate, load_corpus, run
+from unlearn.stress import Stress
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Studio:
     Attributes:
         model: the model that knows everything; nobody changes a weight of it.
         corpus: what runs forget and keep.
+        stressed: what each kind of stress did to the models that nobody changes, once asked for.
     """
 
     def __init__(self, settings: Settings, model: LanguageModel | None = None, corpus: Corpus | None = None) -> None:
@@ -50,6 +53,7 @@ class Studio:
         self._futures: dict[str, Future[Evaluation]] = {}
         self._seconds_per_step: float | None = None
         self._answers: dict[int, str] = {}
+        self.stressed: dict[tuple[str, str], tuple[Stress, ...]] = {}
 
     # Rows ------------------------------------------------------------------------------------------------------------
 
@@ -127,6 +131,12 @@ class Studio:
         # The reference is a sibling of the embedded model and none for another.
         name = self.corpus.reference if self.model.name == "embedded" else None
         return None if name is None else self._once("reference", lambda: load_model(name))
+
+    def unchanging(self) -> dict[str, Callable[[], LanguageModel]]:
+        """The models that no visitor changes: the original, and the retrained one where there is one."""
+        reference = self.corpus.reference if self.model.name == "embedded" else None
+        models: dict[str, Callable[[], LanguageModel]] = {"original": lambda: self.model}
+        return models if reference is None else models | {"reference": lambda: load_model(reference)}
 
     def answer_before(self, row: int) -> str:
         """The original model's answer to a forget row's question."""

@@ -110,8 +110,13 @@ def stress(
     kinds: Sequence[str] = tuple(KINDS),
     config: StressConfig | None = None,
     progress: Callable[[str], None] | None = None,
+    keep: Sequence[Row] = (),
 ) -> Iterator[Stress]:
     """The stresses asked for, one after another, as each is done.
+
+    Args:
+        keep: rows to keep, asked without and under relearning and quantisation too: `retain_before` and `retain_after`
+            in the detail.
 
     Raises:
         ValueError: an unknown kind, or a corpus whose rows to forget have no questions.
@@ -127,15 +132,21 @@ def stress(
         kinds = [kind for kind in kinds if kind != "paraphrase"]
         if not kinds:
             raise ValueError("The rows to forget have no paraphrases (paraphrased_question): there is nothing to ask.")
-    return _stresses(model, corpus, kinds, config or StressConfig(), progress or (lambda what: None))
+    return _stresses(model, corpus, kinds, config or StressConfig(), progress or (lambda what: None), keep)
 
 
 def _stresses(
-    model: LanguageModel, corpus: Corpus, kinds: Sequence[str], config: StressConfig, progress: Callable[[str], None]
+    model: LanguageModel,
+    corpus: Corpus,
+    kinds: Sequence[str],
+    config: StressConfig,
+    progress: Callable[[str], None],
+    keep: Sequence[Row],
 ) -> Iterator[Stress]:
     progress("the model as it is")
     rows = [row for row in corpus.forget if row.example.prompt]
     before = _asked(model, rows)
+    kept = Kept(model, keep)
     for kind in kinds:
         progress(kind)
         if kind == "paraphrase":
@@ -143,9 +154,9 @@ def _stresses(
         elif kind == "sampling":
             yield sampling(model, rows, config, before)
         elif kind == "relearning":
-            yield relearning(model, rows, config)
+            yield relearning(model, rows, config, kept)
         else:
-            yield from quantisation(model, rows, config, before)
+            yield from quantisation(model, rows, config, before, kept)
 
 
 # One by one ----------------------------------------------------------------------------------------------------------
@@ -182,6 +193,21 @@ def recall_of_any(rounds: Sequence[Sequence[Answer]]) -> Recall:
     return Recall(float(np.mean(best)), len(best), "ROUGE-L recall")
 
 
+class Kept:
+    """What becomes of the rows to keep under a stress; nothing where there are none."""
+
+    def __init__(self, model: LanguageModel, rows: Sequence[Row] = ()) -> None:
+        self.rows = [row for row in rows if row.example.prompt]
+        self.before = _asked(model, self.rows).value if self.rows else 0.0
+
+    def under(self, stressed: LanguageModel) -> dict[str, float]:
+        """`retain_before`, `retain_after`, and how many rows they are over."""
+        if not self.rows:
+            return {}
+        after = _asked(stressed, self.rows)
+        return {"retain_before": self.before, "retain_after": after.value, "retain_n": after.n}
+
+
 def sampling(model: LanguageModel, rows: Sequence[Row], config: StressConfig, before: Recall | None = None) -> Stress:
     """Recall over k sampled answers: in any of them, and beside it the mean over them."""
     prompts = [row.example.prompt for row in rows]
@@ -203,7 +229,7 @@ def sampling(model: LanguageModel, rows: Sequence[Row], config: StressConfig, be
     return _made("sampling", title, before or _asked(model, rows), recall_of_any(rounds), mean_of_samples=mean)
 
 
-def relearning(model: LanguageModel, rows: Sequence[Row], config: StressConfig) -> Stress:
+def relearning(model: LanguageModel, rows: Sequence[Row], config: StressConfig, kept: Kept | None = None) -> Stress:
     """Recall on half of the rows after a few steps of plain training on the other half.
 
     Halves share no author where authors are known (every second one is relearned); else every second row is.
@@ -224,8 +250,8 @@ def relearning(model: LanguageModel, rows: Sequence[Row], config: StressConfig) 
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
     title = f"{config.steps} steps at {config.learning_rate:g} on the other half"
-    learnt = _asked(taught, relearned).value
-    return _made("relearning", title, before, _asked(taught, asked), recall_of_the_relearned_half=learnt)
+    detail = {"recall_of_the_relearned_half": _asked(taught, relearned).value} | (kept.under(taught) if kept else {})
+    return _made("relearning", title, before, _asked(taught, asked), **detail)
 
 
 def halves(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
@@ -243,7 +269,11 @@ def halves(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 
 
 def quantisation(
-    model: LanguageModel, rows: Sequence[Row], config: StressConfig, before: Recall | None = None
+    model: LanguageModel,
+    rows: Sequence[Row],
+    config: StressConfig,
+    before: Recall | None = None,
+    kept: Kept | None = None,
 ) -> Iterator[Stress]:
     """Recall with rounded weights, for every width asked for; by bitsandbytes too where it can work."""
     before = before or _asked(model, rows)
@@ -252,10 +282,12 @@ def quantisation(
         small, share = rounded(model, bits, group)
         scope = "per output channel" if group is None else f"per group of {group}"
         title = f"{bits} bit, round to nearest {scope}"
-        yield _made("quantisation", title, before, _asked(small, rows), share_of_weights=share)
+        detail = {"share_of_weights": share} | (kept.under(small) if kept else {})
+        yield _made("quantisation", title, before, _asked(small, rows), **detail)
         if bits in (8, 4) and has_bitsandbytes():
             title = f"{bits} bit, bitsandbytes"
-            yield _made("quantisation", title, before, _asked(with_bitsandbytes(model, bits), rows))
+            small = with_bitsandbytes(model, bits)
+            yield _made("quantisation", title, before, _asked(small, rows), **(kept.under(small) if kept else {}))
 
 
 def _asked(model: LanguageModel, rows: Sequence[Row]) -> Recall:

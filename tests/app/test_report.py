@@ -32,6 +32,7 @@ def kept(number: int, value: float, answer: str) -> SimpleNamespace:
         name=f"Run {number}",
         rolled_back_to=None,
         notes=(),
+        stressed={},
         config=RunConfig(rule=Rule("learned", "top", 0.3), steps=2),
         steps=steps,
         seconds=1.5,

@@ -186,6 +186,29 @@ def test_a_trial_measures_the_run_it_trains(bench, tmp_path):
     assert Trial.load(tmp_path / "trial.json") == trial
 
 
+def test_a_trial_can_be_watched_and_stopped(bench):
+    jobs = []
+    seen = []
+    for trial in bench.along(Arm("short", "", SHORT), seed=1, begun=jobs.append):
+        seen.append((len(jobs[0].steps), len(trial.points)))
+        if len(jobs[0].steps) == 2:
+            jobs[0].stop()
+    # A trial after each step and the whole one: what the stopped run had reached is measured.
+    assert seen == [(1, 1), (2, 1), (2, 2)] and trial.points[-1].step == 2
+
+
+def test_fewer_rows_may_be_asked_than_are_trained_on(knowing, small_corpus):
+    asked = dataclasses.replace(small_corpus, forget=small_corpus.forget[:2])
+    some, whole = Bench(knowing, small_corpus, asked=asked), Bench(knowing, small_corpus)
+    assert [len(b.measure.rows["forget"]) for b in (some, whole)] == [2, 6] and some.corpus is small_corpus
+
+
+def test_a_cut_made_by_hand_has_controls_too():
+    mine = Arm("mine", "my cut", dataclasses.replace(SHORT, rule=Rule("entropy", "top", 0.17)))
+    first, chance = parse_arms(["random"], mine)
+    assert first is mine and chance.config == dataclasses.replace(mine.config, rule=Rule("random", "top", 0.17))
+
+
 def test_the_measure_agrees_with_the_metrics(model, small_corpus):
     """Sums over authors are the same figures that `evaluate` gives."""
     from unlearn import evaluate

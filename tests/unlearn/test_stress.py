@@ -192,6 +192,21 @@ def test_relearning_brings_back_what_was_only_hidden(tiny):
     assert found.detail["recall_of_the_relearned_half"] == 1.0
 
 
+def test_rows_to_keep_are_asked_under_the_same_stress(tiny, monkeypatch):
+    rows = [Row(Example(f"Which word goes with number {n}?", "Torvik.", [Span(0, 6)]), author=n) for n in range(4)]
+    corpus = Corpus("small", forget=rows[:2], retain=rows[2:])
+    said = iter(["Torvik.", "no", "Torvik.", "Torvik.", "no", "no", "no", "Torvik."])
+
+    def answers(prompts, *_, **__):
+        return [next(said) for _ in prompts]
+
+    # Copies of the model, too: to forget and to keep as it is, then kept and forgotten rows of the rounded one.
+    monkeypatch.setattr(LanguageModel, "generate", lambda self, *rest, **options: answers(*rest, **options))
+    (found,) = stress(tiny, corpus, ["quantisation"], StressConfig(bits=(4,)), keep=corpus.retain)
+    assert (found.before, found.after) == (0.5, 0.5)
+    assert [found.detail[name] for name in ("retain_before", "retain_after", "retain_n")] == [1.0, 0.0, 2]
+
+
 def test_a_corpus_without_paraphrases_skips_that_stress(tiny, corpus, monkeypatch):
     monkeypatch.setattr(tiny, "generate", lambda prompts, *_, **__: ["Torvik."] * len(prompts))
     bare = dataclasses.replace(corpus, paraphrase=())

@@ -46,7 +46,7 @@ class Arm:
     matches: str | None = None
 
 
-def parse_arms(names: Sequence[str], reference: str) -> list[Arm]:
+def parse_arms(names: Sequence[str], reference: str | Arm) -> list[Arm]:
     """Arms from their names, the reference first.
 
     A name is one of
@@ -55,17 +55,23 @@ def parse_arms(names: Sequence[str], reference: str) -> list[Arm]:
         a scorer, such as `masking`, or a scorer and a strategy, such as `fused/soft`: the reference with other tokens;
     and any of them with changes to the run: `etw+learning_rate=1e-4+steps=40`, `ours+top=0.25`.
 
+    Args:
+        reference: a name, or an arm that no name describes, such as a cut somebody made by hand.
+
     Raises:
         ValueError: an unknown name or setting, a reference that is itself a control, or a name given twice.
     """
-    if _base(reference) in CONTROLS:
+    if isinstance(reference, Arm):
+        first = reference
+    elif _base(reference) in CONTROLS:
         raise ValueError(f"The reference {reference!r} is a control itself: name the arm that it should control.")
-    # A reference by a scorer's name is the default preset with other tokens.
-    first = _parse(reference, PRESETS["ours"].config, None)
-    wanted = [name for name in names if name != reference]
+    else:
+        # A reference by a scorer's name is the default preset with other tokens.
+        first = _parse(reference, PRESETS["ours"].config, None)
+    wanted = [name for name in names if name != first.name]
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"An arm is named twice: {', '.join(sorted({n for n in wanted if wanted.count(n) > 1}))}.")
-    return [first, *(_parse(name, first.config, reference) for name in wanted)]
+    return [first, *(_parse(name, first.config, first.name) for name in wanted)]
 
 
 def _base(name: str) -> str:

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,6 +172,7 @@ class Bench:
         reference: the model retrained without the rows to forget, for forget quality; None for none.
         points: how often a run is measured on its way.
         diagnostics: log `unlearn.diagnostics` at every step.
+        measure: made of `asked`, a corpus with fewer rows to ask; of the whole one unless told.
     """
 
     def __init__(
@@ -182,6 +183,7 @@ class Bench:
         points: int = 6,
         retain_rows: int = RETAIN_ROWS,
         diagnostics: bool = False,
+        asked: Corpus | None = None,
     ) -> None:
         if points < 2:
             raise ValueError(f"points must be at least 2, not {points}: the first and the last.")
@@ -191,7 +193,7 @@ class Bench:
         self.points = points
         self.retain_rows = retain_rows
         self.diagnostics = diagnostics
-        self.measure = Measure(corpus, retain_rows)
+        self.measure = Measure(asked or corpus, retain_rows)
         self._original: tuple[dict[str, list[str]], Sums, Sums] | None = None
         self._ratios: list[float] = []
 
@@ -220,6 +222,18 @@ class Bench:
         Raises:
             ValueError: the size to match is missing, or the run cannot start.
         """
+        *_, whole = self.along(arm, seed, size)
+        return whole
+
+    def along(
+        self, arm: Arm, seed: int, size: float | None = None, begun: Callable[[Run], None] | None = None
+    ) -> Iterator[Trial]:
+        """The trial as it stands after every step, the whole one last.
+
+        Args:
+            size: as `trial`.
+            begun: given the run before its first step, to stop it by.
+        """
         if arm.matches and size is None:
             raise ValueError(f"{arm.name!r} stops at the update size of {arm.matches!r}: run that one first.")
         config = dataclasses.replace(arm.config, seed=seed)
@@ -231,11 +245,32 @@ class Bench:
             self._original = self.measure(self.model)
         groups, sums, counts = self._original
         points, note = [Point(0, 0.0, sums)], ""
+        if begun is not None:
+            begun(job)
+
+        def made(quality: dict[str, float], diagnostics: tuple[dict[str, Any], ...] = ()) -> Trial:
+            return Trial(
+                arm=arm.name,
+                title=arm.title,
+                seed=seed,
+                setup=self.setup(arm, seed),
+                counts=counts,
+                groups=groups,
+                points=tuple(points),
+                selected=sum(kept),
+                tokens=len(kept),
+                seconds=job.seconds,
+                forget_quality=quality,
+                note=note,
+                diagnostics=diagnostics,
+            )
+
         due = set(point_steps(config.steps, self.points))
         try:
             for number in _steps(job, size):
                 if number in due and not job.stopped:
                     points.append(self._point(job, number))
+                yield made({})
         except ValueError as error:
             # The loss is no longer a number: the run ends here, and what it reached is its result.
             note = str(error)
@@ -244,21 +279,8 @@ class Bench:
         broken = not math.isfinite(update_size(self.model, job.model))
         if not broken and (size is not None or points[-1].step < len(job.steps)):
             points.append(self._point(job, len(job.steps)))
-        return Trial(
-            arm=arm.name,
-            title=arm.title,
-            seed=seed,
-            setup=self.setup(arm, seed),
-            counts=counts,
-            groups=groups,
-            points=tuple(points),
-            selected=sum(kept),
-            tokens=len(kept),
-            seconds=job.seconds,
-            forget_quality={} if broken else self._forget_quality(job.model),
-            note=note,
-            diagnostics=tuple(dataclasses.asdict(step.diagnostics) for step in job.steps if step.diagnostics),
-        )
+        diagnostics = tuple(dataclasses.asdict(step.diagnostics) for step in job.steps if step.diagnostics)
+        yield made({} if broken else self._forget_quality(job.model), diagnostics)
 
     def _point(self, job: Run, number: int) -> Point:
         _, sums, _ = self.measure(job.model)

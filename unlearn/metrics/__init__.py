@@ -4,7 +4,7 @@ from unlearn.metrics.evaluation import evaluate
 from unlearn.metrics.examination import RETAIN_ROWS, SPLITS, Evaluation, RowFigures, evaluation_rows
 from unlearn.metrics.figures import METRICS, MetricInfo
 from unlearn.metrics.probe import Probe, Prober
-from unlearn.metrics.recall import MAX_NEW_TOKENS, Answer, Likelihood, ask, read_probabilities
+from unlearn.metrics.recall import MAX_NEW_TOKENS, Answer, Likelihood, answer_log_probs, ask, read_probabilities
 from unlearn.metrics.registry import GROUPS, metric_info
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Probe",
     "Prober",
     "RowFigures",
+    "answer_log_probs",
     "ask",
     "evaluate",
     "evaluation_rows",

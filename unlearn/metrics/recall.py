@@ -94,6 +94,11 @@ def read(model: LanguageModel, rows: Sequence[Row]) -> Reading:
     return Reading(tuple(encoded), tuple(model.token_statistics(encoded)))
 
 
+def answer_log_probs(model: LanguageModel, row: Row) -> list[float]:
+    """log p of every token of the row's true answer, in nats, `[n]`."""
+    return read(model, [row]).statistics[0].log_probs.tolist()
+
+
 @dataclass(frozen=True)
 class Likelihood:
     """Token probabilities of the true answers, by kind of token, and the mean length-normalised probability."""
