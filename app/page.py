@@ -123,7 +123,7 @@ def _wire_unlearn(room: UnlearnRoom, compare_room: CompareRoom, studio: Studio, 
     form, kept = room.form, room.kept
     training = {**QUIET, **TRAINING, "concurrency_limit": studio.settings.runs_at_once}
     # Whoever waits for another's run sees their place in line and the time it will take.
-    training |= {"show_progress": "minimal", "show_progress_on": room.status}
+    training |= {"show_progress": "minimal", "show_progress_on": room.watch.status}
     asking = {"inputs": room.inputs, "js": read_rule(LANES_ID)}
 
     changes = [form.strategy.input, form.softness.release, form.steps.release]
@@ -138,7 +138,7 @@ def _wire_unlearn(room: UnlearnRoom, compare_room: CompareRoom, studio: Studio, 
     room.halt.click(room.stop, queue=False, **QUIET)
     changed = [
         room.go.click(room.start, outputs=room.outputs, **asking, **training),
-        room.rescue.click(room.recover, None, room.outputs, **training),
+        room.watch.rescue.click(room.recover, None, room.outputs, **training),
         room.back.click(room.undo, None, room.outputs, **QUIET),
         kept.runs.input(room.pick, kept.runs, room.outputs, **QUIET),
         kept.undo_to.click(room.undo_to, None, room.outputs, **QUIET),
@@ -251,7 +251,7 @@ def _wire_moves(
         return lambda: gr.Tabs(selected=room)
 
     inspect_room.onward.click(move("unlearn"), None, tabs, **QUIET)
-    unlearn_room.onward.click(move("compare"), None, tabs, **QUIET)
+    unlearn_room.watch.onward.click(move("compare"), None, tabs, **QUIET)
     compare_room.begin.click(move("unlearn"), None, tabs, **QUIET)
     _wire_lesson(tabs, learn_room, follow, move)
 

@@ -72,7 +72,8 @@ def done_html(kept: KeptRun) -> str:
     if said:
         said = advice_html(f"{said} {way_out(kept.way_back)}")
     elif kept.notes:
-        said = advice_html(" ".join(kept.notes))
+        notes = " ".join(kept.notes)
+        said = f'<p class="pg-soft">{escape(notes)}</p>' if kept.rolled_back_to is None else advice_html(notes)
     return progress_html(len(kept.steps), kept.config.steps, f"{kept.name} {how}, in {duration(kept.seconds)}", said)
 
 

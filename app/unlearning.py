@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from app.figures import run_curves, steps_frame
 from app.inspection import InspectRoom
-from app.kept_run import KeptRun
 from app.kept_runs import KeptRuns
-from app.markup import alert, block, duration, explained
+from app.markup import alert, block, explained
 from app.run_config import DEFAULTS, ITS_OWN, OWN_CUT, form_config, form_values
 from app.run_form import RunForm
-from app.run_words import (
-    CURVES_NOTE,
-    IDLE,
-    advice,
-    advice_html,
-    cut_html,
-    done_html,
-    estimate_html,
-    progress_html,
-    rescue_words,
-    sample_html,
-    tokens_html,
-    way_on,
-)
+from app.run_watch import RunWatch
+from app.run_words import cut_html, estimate_html, tokens_html
 from app.session import Visit, Visits
 from app.studio import Studio
 from app.texts import say
-from app.training import Training, go_back, plain, train
+from app.training import go_back, plain, train
 from attribution import TokenScores, select
 from unlearn import RunConfig
 
-# Curves are redrawn with every probe and at least this often.
-REDRAW_SECONDS = 0.5
 DEFAULT_CUT = dataclasses.asdict(DEFAULTS.rule)
 
 
@@ -48,6 +31,7 @@ class UnlearnRoom:
     Attributes:
         form: the fields that a run is started with besides the cut.
         kept: the runs of the visit.
+        watch: what the current run shows.
     """
 
     def __init__(self, studio: Studio, visits: Visits, inspect_room: InspectRoom) -> None:
@@ -56,6 +40,7 @@ class UnlearnRoom:
         self.inspect_room = inspect_room
         self.form = RunForm(studio.settings.max_steps)
         self.kept = KeptRuns()
+        self.watch = RunWatch()
 
     def build(self) -> None:
         """Lay the room out."""
@@ -74,13 +59,7 @@ class UnlearnRoom:
                     self.back = gr.Button(say("undo"), elem_id="undo", min_width=80, interactive=False)
                 self.kept.build()
             with gr.Column(elem_classes=["pg-card", "pg-watch"], scale=5, min_width=320):
-                self.status = block(IDLE, elem_id="status")
-                self.rescue = gr.Button(visible=False, elem_id="rescue", elem_classes="pg-rescue")
-                self.curves = gr.Plot(visible=False, show_label=False, elem_id="curves", container=False)
-                self.caption = block(elem_id="curves-note")
-                self.sample = block(elem_id="sample")
-                self.proof = block(proof, elem_id="proof")
-                self.onward = gr.Button(say("to_compare"), visible=False, elem_id="to-compare", variant="primary")
+                self.watch.build(proof)
 
     @property
     def inputs(self) -> set[Any]:
@@ -93,7 +72,7 @@ class UnlearnRoom:
     @property
     def described(self) -> list[Any]:
         """What describing a run to be writes to."""
-        return [self.notice, self.cut, self.form.softness, self.estimate, self.proof]
+        return [self.notice, self.cut, self.form.softness, self.estimate, self.watch.proof]
 
     @property
     def filled(self) -> list[Any]:
@@ -103,9 +82,8 @@ class UnlearnRoom:
     @property
     def outputs(self) -> list[Any]:
         """What a run and its undoing write to."""
-        watched = [self.status, self.rescue, self.curves, self.caption, self.sample, self.proof, self.onward]
         buttons = [self.notice, self.go, self.halt, self.back, self.estimate, self.form.fields["rollback"]]
-        return [*buttons, *self.kept.outputs, *watched]
+        return [*buttons, *self.kept.outputs, *self.watch.outputs]
 
     @property
     def whole(self) -> list[Any]:
@@ -149,14 +127,19 @@ class UnlearnRoom:
 
     def set_to(self, values: dict[str, Any], rule: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
         """The form filled with these values, and what it would train on with this cut."""
-        return {**self.form.filled(values), **self._described(values, rule, request)}
+        filled = self.form.filled(values)
+        try:
+            return {**filled, **self._described(values, rule, request)}
+        except ValueError as error:
+            # The form must say what Start would do, also where it cannot: a model without a fitted scorer, say.
+            return {**filled, self.notice: alert(str(error))}
 
     def _described(self, values: dict[str, Any], rule: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
         visit = self.visits.of(request.session_hash)
         cut, estimate, proof = self._words(visit, visit.studio or self.studio, values, rule)
         # A run that is there keeps its place.
         kept = visit.last is not None or visit.job is not None
-        return {self.cut: cut, self.estimate: estimate, **({} if kept else {self.proof: proof})}
+        return {self.cut: cut, self.estimate: estimate, **({} if kept else {self.watch.proof: proof})}
 
     def _words(
         self, visit: Visit, studio: Studio, values: dict[str, Any], rule: dict[str, Any]
@@ -213,53 +196,12 @@ class UnlearnRoom:
     def _run(self, visit: Visit, config: RunConfig, name: str) -> Iterator[dict[Any, Any]]:
         studio = visit.studio or self.studio
         try:
-            yield from self._draw(train(studio, visit, config, name), studio)
+            trainings = train(studio, visit, config, name)
+            for number, update in enumerate(self.watch.drawn(trainings, studio)):
+                yield update if number else {**self._held(), **update}
             yield self.shown(visit)
         except ValueError as error:
             yield {**self.shown(visit), self.notice: alert(str(error))}
-
-    def _draw(self, trainings: Iterator[Training], studio: Studio) -> Iterator[dict[Any, Any]]:
-        drawn = 0.0
-        for training in trainings:
-            steps, config = training.steps, training.config
-            if not steps:
-                yield self._begun(config)
-                continue
-            last, lost = steps[-1], advice(steps)
-            update: dict[Any, Any] = {
-                self.status: progress_html(
-                    last.number,
-                    last.of,
-                    f"{duration(last.seconds_left)} left",
-                    advice_html(lost and f"{lost} {way_on(training.way_back)}"),
-                ),
-                self.sample: self._sample_html(training, studio),
-            }
-            redraw = last.probe is not None or time.monotonic() - drawn > REDRAW_SECONDS
-            # Live weights move; others are the same to the end.
-            if len(steps) == 1 or (redraw and (config.score_every or config.learn == "alternate")):
-                update[self.proof] = self._proof_html(training, studio)
-            if redraw:
-                update[self.curves] = run_curves(steps_frame(steps), config.steps)
-                drawn = time.monotonic()
-            yield update
-
-    def _begun(self, config: RunConfig) -> dict[Any, Any]:
-        first = "Learning the scorer in a first run" if config.learn == "refit" else "Scoring every row to forget"
-        return {
-            self.notice: "",
-            self.go: gr.update(interactive=False),
-            self.halt: gr.update(interactive=True),
-            self.back: gr.update(interactive=False),
-            **self.kept.held(),
-            self.status: progress_html(0, config.steps, first),
-            self.rescue: gr.update(visible=False),
-            self.curves: gr.update(value=run_curves(steps_frame([]), config.steps), visible=True),
-            self.caption: CURVES_NOTE,
-            self.sample: "",
-            self.proof: "",
-            self.onward: gr.update(visible=False),
-        }
 
     def stop(self, request: gr.Request) -> None:
         """Ask the run of this visit to end after the step it is at."""
@@ -300,41 +242,21 @@ class UnlearnRoom:
 
     def shown(self, visit: Visit) -> dict[Any, Any]:
         """The room at rest: the current run, or the invitation to start one."""
-        kept, studio = visit.last, visit.studio or self.studio
-        buttons = {
+        return {
             self.notice: "",
             self.go: gr.update(interactive=True),
             self.halt: gr.update(interactive=False),
-            self.back: gr.update(interactive=kept is not None),
-            self.onward: gr.update(visible=kept is not None),
+            self.back: gr.update(interactive=visit.last is not None),
             **self.kept.shown(visit),
+            **self.watch.shown(visit.last, visit.studio or self.studio),
         }
-        if kept is None:
-            return {
-                **buttons,
-                self.status: IDLE,
-                self.rescue: gr.update(visible=False),
-                self.curves: gr.update(visible=False),
-                self.caption: "",
-                self.sample: "",
-                self.proof: "",
-            }
-        figure = run_curves(steps_frame(kept.steps), kept.config.steps, kept.rolled_back_to)
+
+    def _held(self) -> dict[Any, Any]:
+        """The room while a run trains: Stop is all there is to press."""
         return {
-            **buttons,
-            self.status: done_html(kept),
-            self.rescue: gr.update(visible=bool(rescue_words(kept)), value=rescue_words(kept)),
-            self.curves: gr.update(value=figure, visible=True),
-            self.caption: CURVES_NOTE,
-            self.sample: self._sample_html(kept, studio),
-            self.proof: self._proof_html(kept, studio),
+            self.notice: "",
+            self.go: gr.update(interactive=False),
+            self.halt: gr.update(interactive=True),
+            self.back: gr.update(interactive=False),
+            **self.kept.held(),
         }
-
-    def _sample_html(self, run: Training | KeptRun, studio: Studio) -> str:
-        question = studio.corpus.forget[run.row].example.prompt
-        return sample_html(question, studio.answer_before(run.row), run.samples)
-
-    def _proof_html(self, run: Training | KeptRun, studio: Studio) -> str:
-        """The tokens of one row with the weights that the run trains them with."""
-        encoded = studio.model.encode(studio.corpus.forget[run.row].example)
-        return tokens_html("What this run trains in this row", encoded, run.selections[run.row])

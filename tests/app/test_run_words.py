@@ -60,6 +60,8 @@ def test_what_can_be_done_about_it_is_what_is_possible() -> None:
     assert rescue_words(back) == rescue_words(kept(SOUND, SOUND)) == ""
     assert "is back at step 1" in done_html(back) and "It collapsed." in done_html(back)
     assert "<b>Mine" not in done_html(back)
+    ended = done_html(kept(SOUND, SOUND, notes=("Stopped early.",)))
+    assert "Stopped early." in ended and "pg-advice" not in ended
 
 
 def test_a_kept_run_says_what_it_did() -> None:
