@@ -14,6 +14,7 @@ from app.studio import Studio
 from unlearn import Evaluation, evaluate
 from unlearn.metrics import Answer
 
+ALL = "all"
 SPLIT_TITLES = {"forget": "Forget", "paraphrase": "Paraphrase", "retain": "Retain", "world": "World"}
 # A model that has lost its speech repeats itself for ever; the CSV has every character.
 LONGEST = 200

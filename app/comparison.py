@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
 from app.answers import (
+    ALL,
     REFERENCE,
     REFERENCE_TITLE,
     SPLIT_TITLES,
@@ -23,7 +24,7 @@ from app.answers import (
 from app.changes import changes_of
 from app.export import answers_csv, run_json
 from app.kept_run import KeptRun
-from app.markup import alert, block, escape, explained, refused
+from app.markup import alert, block, escape, explained
 from app.race_card import RaceCard
 from app.report import make_report
 from app.run_words import describe
@@ -31,7 +32,6 @@ from app.session import Visit, Visits
 from app.stresses import StressCard
 from app.studio import Studio
 
-ALL = "all"
 PAGE_SIZES = (10, 25, 50, 100)
 
 
@@ -168,9 +168,12 @@ class CompareRoom:
         request: gr.Request,
     ) -> dict[Any, Any]:
         """Open one row of the table on its answer's tokens, or close it."""
-        visit, picked = self.visits.of(request.session_hash), event._data
-        number = None if picked["open"] else int(picked["row"])
-        return self.shown(visit, split, changed, size, against, page, number)
+        picked = event._data if isinstance(event._data, dict) else {}
+        number = picked.get("row")
+        if not isinstance(number, int):
+            raise ValueError("No row was picked: press Tokens beside a question.")
+        opened = None if picked.get("open") else number
+        return self.shown(self.visits.of(request.session_hash), split, changed, size, against, page, opened)
 
     @explained
     def as_json(self, request: gr.Request) -> dict[Any, Any]:
@@ -287,61 +290,3 @@ def busy_html(kept: KeptRun, sentence: str) -> str:
         f'<p class="pg-lead">{escape(kept.name)}: {escape(describe(kept.config))}</p>'
         f'<p class="pg-busy" role="status">{escape(sentence)}</p>'
     )
-
-
-# The API -------------------------------------------------------------------------------------------------------------
-
-
-def compare_endpoint(shared: Studio, visits: Visits) -> Callable[..., dict[str, Any]]:
-    """The function behind `/compare`."""
-
-    def compare(request: gr.Request, split: str = ALL, limit: int = 50, offset: int = 0) -> dict[str, Any]:
-        """Figures and answers of the original model, of your session's last run, and of the retrained reference.
-
-        Without a run in this session, `after` is null.
-
-        Args:
-            split: all, forget, paraphrase, retain or world.
-            limit: how many answers to return at most.
-            offset: how many to leave out first.
-
-        Returns:
-            {"run", "metrics": {"before", "after", "reference"}, "total",
-             "answers": [{"split", "question", "prompt", "truth", "facts", "before", "after", "reference"}]}
-        """
-        try:
-            if split != ALL and split not in SPLIT_TITLES:
-                raise ValueError(f"The split {split!r} is unknown: choose from {', '.join((ALL, *SPLIT_TITLES))}.")
-            if limit < 0 or offset < 0:
-                raise ValueError(f"limit and offset must be at least 0, not {limit} and {offset}.")
-            visit = visits.of(request.session_hash)
-            kept, studio = visit.last, visit.studio or shared
-            before, reference = studio.before().result(), studio.reference()
-            target = reference.result() if reference is not None else None
-            if kept is not None:
-                for _ in waiting(studio, kept):
-                    pass
-        except ValueError as error:
-            raise refused(error) from error
-        after = kept.evaluation if kept is not None else None
-        evaluations = {"before": before, "after": after, "reference": target}
-        rows = [
-            {
-                "split": asked.split,
-                "question": asked.question,
-                "prompt": asked.prompt,
-                "truth": asked.truth,
-                "facts": list(asked.facts),
-                **{name: each.answers[i].answer if each else None for name, each in evaluations.items()},
-            }
-            for i, asked in enumerate(before.answers)
-            if split in (ALL, asked.split)
-        ]
-        return {
-            "run": None if kept is None else {"number": kept.number, "config": kept.config.to_dict()},
-            "metrics": {name: each.to_dict() if each else None for name, each in evaluations.items()},
-            "total": len(rows),
-            "answers": rows[offset : offset + limit],
-        }
-
-    return compare

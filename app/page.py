@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 
 from app.address import ROOMS, follow_view, open_address
-from app.comparison import CompareRoom, compare_endpoint
+from app.compare_endpoint import compare_endpoint
+from app.comparison import CompareRoom
 from app.export import SAVE
 from app.inspection import LANES_ID, InspectRoom, score_endpoint
 from app.lanes import read_rule, read_state

@@ -143,6 +143,11 @@ def run_race(studio: Studio, visit: Visit, arms: Sequence[Arm]) -> Iterator[Race
     yield Race(tuple(arms), tuple(done), config.steps, config.steps, ended)
 
 
+def is_marked(corpus: Corpus) -> bool:
+    """Whether any row to forget says which of its tokens are facts."""
+    return any(row.facts for row in corpus.forget)
+
+
 def asked(corpus: Corpus) -> Corpus:
     """The rows that arms are measured on: evenly spaced, of those to forget and those to keep."""
     return replace(corpus, forget=tuple(spaced(corpus.forget, FORGET_ROWS)), paraphrase=(), world=())
@@ -197,7 +202,7 @@ def race_endpoint(shared: Studio, visits: Visits) -> Callable[..., Iterator[dict
             config = make_config(
                 rule, studio.settings, objective=objective, steps=steps, learning_rate=learning_rate, seed=seed
             )
-            wanted = make_arms(config, temperature, names, bool(studio.corpus.forget[0].facts))
+            wanted = make_arms(config, temperature, names, is_marked(studio.corpus))
             told = 0
             for state in run_race(studio, visit, wanted):
                 if len(state.trials) > told or state.ended:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from app.figures import race_curves
 from app.markup import alert, block, count, escape
-from app.race import ARMS, STEPS, TITLES, Race, make_arms, run_race
+from app.race import ARMS, STEPS, TITLES, Race, is_marked, make_arms, run_race
 from app.run_config import form_config
 from app.run_words import progress_html
 from app.session import Visits
@@ -66,7 +66,7 @@ class RaceCard:
             visit = self.visits.of(request.session_hash)
             studio = visit.studio or self.studio
             config = form_config({**values, "strategy": "hard", "steps": steps}, cut, studio.settings)
-            arms = make_arms(config, values["softness"], tuple(ARMS), bool(studio.corpus.forget[0].facts))
+            arms = make_arms(config, values["softness"], tuple(ARMS), is_marked(studio.corpus))
             yield {
                 self.go: gr.update(interactive=False),
                 self.halt: gr.update(interactive=True),

@@ -182,6 +182,9 @@ def check_state(state: Mapping[str, Any] | None, scorers: Sequence[str]) -> None
     """
     if not state:
         return
+    shown = (state.get("cuts") or {}) if isinstance(state, Mapping) else None
+    if not isinstance(shown, Mapping) or not all(isinstance(cut, Mapping) for cut in shown.values()):
+        raise ValueError("The lanes' view is none: it names view, units, colour, active and cuts by scorer.")
     for name, known in VIEWS.items():
         if state.get(name, known[0]) not in known:
             raise ValueError(f"The lanes' {name} is {state[name]!r}: choose from {', '.join(known)}.")

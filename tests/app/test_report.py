@@ -72,6 +72,9 @@ def test_a_report_without_a_run_holds_the_lanes_alone() -> None:
 def test_a_view_that_the_lanes_cannot_show_is_refused() -> None:
     with pytest.raises(ValueError, match="no scores"):
         make_report(studio_of(make_scores()), Visit(), state={"active": "oracle"})
+    for state in (["lanes"], {"cuts": ["top"]}, {"cuts": {"entropy": 0.3}}):
+        with pytest.raises(ValueError, match="view is none"):
+            make_report(studio_of(make_scores()), Visit(), state=state)
 
 
 def test_another_run_can_stand_in_the_place_of_the_reference() -> None:

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.comparison import compare_endpoint
+from app.compare_endpoint import compare_endpoint
 from app.inspection import score_endpoint
 from app.run_config import PRESET_NAMES, make_config, make_rule
 from app.session import Visits
