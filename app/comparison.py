@@ -47,7 +47,7 @@ class CompareRoom:
     def build(self) -> None:
         """Lay the room out."""
         self.notice = block(elem_classes="pg-notice", elem_id="compare-notice")
-        with gr.Row(elem_classes="pg-line"):
+        with gr.Row(elem_classes="pg-headline"):
             self.head = block(EMPTY, elem_id="compare-head")
             self.against = gr.Dropdown(
                 [(REFERENCE_TITLE, REFERENCE)],

@@ -147,8 +147,14 @@ def race_curves(trials: Sequence[Trial], forgetting: str, kept: Sequence[str], t
                 row=1,
                 col=column,
             )
-    figure.update_xaxes(range=[1.04, -0.04], title_text=f"{titles[forgetting]}, forgotten to the right", **_AXIS)
-    figure.update_yaxes(range=[-0.04, 1.08], nticks=3, **_AXIS)
+    figure.update_xaxes(range=[1.04, -0.04], nticks=5, **_AXIS)
+    for column, name in enumerate(kept, start=1):
+        lowest = min(trial.figures(point)[name] for trial in trials for point in trial.points)
+        # Arms that all keep nearly everything are still told apart; the axis says where it begins.
+        figure.update_yaxes(range=[max(-0.04, min(0.88, lowest - 0.04)), 1.02], nticks=5, row=1, col=column, **_AXIS)
+    # Once for both panels: under each it would not fit on a phone.
+    across = {"xref": "paper", "yref": "paper", "x": 0.5, "y": -0.14, "yanchor": "top", "showarrow": False}
+    figure.add_annotation(text=f"{titles[forgetting]}: forgotten to the right", **across)
     figure.update_layout(
         height=340,
         margin={"l": 34, "r": 8, "t": 30, "b": 40},

@@ -38,10 +38,11 @@ class RaceCard:
                     scale=0,
                     min_width=240,
                 )
-                self.go = gr.Button("Race", variant="primary", elem_id="race", scale=0, min_width=100)
-                self.halt = gr.Button(
-                    "Stop", variant="stop", elem_id="race-stop", scale=0, min_width=80, interactive=False
-                )
+                with gr.Row(elem_classes="pg-buttons"):
+                    self.go = gr.Button("Race", variant="primary", elem_id="race", scale=0, min_width=100)
+                    self.halt = gr.Button(
+                        "Stop", variant="stop", elem_id="race-stop", scale=0, min_width=80, interactive=False
+                    )
             self.status = block(elem_id="race-status")
             self.curves = gr.Plot(visible=False, show_label=False, elem_id="race-curves", container=False)
             self.table = block(elem_id="race-table")
