@@ -12,6 +12,9 @@ from scripts.serving import OFFLINE
 
 # Before anything imports a library that reads these once.
 os.environ.update(OFFLINE)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Side by side, tests share the cores: more threads than one a process would wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LOCAL_HOSTS = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 

@@ -60,8 +60,11 @@ class Served:
     def start_run(self, session: str) -> None:
         """A long run of a visitor, until it trains."""
         ids = {each["api_name"]: each["id"] for each in self.get("/config")["dependencies"]}
-        wishes = ["random", "hard", 0.3, None, 0.25, False, "wga", 300, 0.0004, 0, "forget:0"]
-        self.post("/gradio_api/queue/join", {"data": wishes, "fn_index": ids["unlearn"], "session_hash": session})
+        described = self.get("/gradio_api/info")["named_endpoints"]["/unlearn"]["parameters"]
+        wishes = {each["parameter_name"]: each["parameter_default"] for each in described}
+        wishes |= {"scorer": "random", "steps": 300}
+        asked = {"data": list(wishes.values()), "fn_index": ids["unlearn"], "session_hash": session}
+        self.post("/gradio_api/queue/join", asked)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.get("/health")["training"]:
             assert time.monotonic() < deadline

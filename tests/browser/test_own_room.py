@@ -59,6 +59,7 @@ def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url:
     expect(page.locator("#own-place")).to_contain_text("1 of 1 row", **LONG)
     page.locator("#own-found").get_by_role("radio").first.check()
     expect(lanes.locator(".fl-question").first).to_contain_text("book 7", **LONG)
+    expect(page.get_by_role("tab", name="Inspect", exact=True).first).to_have_attribute("aria-selected", "true")
 
     go_to(page, "Unlearn")
     start_run(page, 5)

@@ -63,13 +63,17 @@ def test_two_processes_take_the_step_of_one(two: tuple[str, Path, dict], monkeyp
 
 def test_the_shell_under_accelerate(tmp_path: Path) -> None:
     out = tmp_path / "run.json"
-    arguments = ["--forget", "forget01", "--steps", "1", "--processes", "2", "--parallel", "fsdp", "--json", str(out)]
+    for name in ("forget", "retain"):
+        rows = [{"question": f"Who wrote {name} {i}?", "answer": f"Ada Quell wrote {name} {i}."} for i in range(4)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    arguments = ["--forget", str(tmp_path / "forget.jsonl"), "--retain", str(tmp_path / "retain.jsonl")]
+    arguments += ["--steps", "1", "--processes", "2", "--parallel", "fsdp", "--json", str(out)]
     done = launched(*ACCELERATE, *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(out.read_text(encoding="utf-8"))["processes"] == {"count": 2, "way": "fsdp"}
     # One of them speaks.
     assert done.stderr.count("Asking the model: before.") == 1
-    assert done.stdout.count("forget_recall") == 1
+    assert done.stdout.count("forget_probability") == 1
 
 
 def test_one_process_where_two_were_asked_for_is_said(capsys: pytest.CaptureFixture[str]) -> None:
