@@ -49,6 +49,9 @@ class Settings:
     max_upload_mb: int = _setting(50, "the size of an uploaded file, in megabytes")
     max_rows: int = _setting(100_000, "rows taken of a file or a data set")
     run_rows: int = _setting(400, "rows of a kind that a run on rows of one's own uses; more are browsed alone")
+    warm_up: bool = _setting(
+        True, "whether the first visit starts the answers that every comparison needs, before one is asked for"
+    )
     # Who may come in, and how.
     auth: tuple[str, ...] = _setting((), "`name:password` pairs, separated by commas; empty: anybody")
     mcp: bool = _setting(True, "whether the endpoints can be called as MCP tools")

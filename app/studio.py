@@ -147,6 +147,8 @@ class Studio:
     def warm_up(self) -> None:
         """Start computing what every visitor will need, without waiting for it."""
         BACKGROUND.submit(self.calibrate)
+        if not self.settings.warm_up:
+            return
         self.before()
         self.reference()
 

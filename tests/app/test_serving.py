@@ -36,6 +36,7 @@ class Served:
             "NO_PROXY": "127.0.0.1,localhost",
             "GRADIO_SERVER_PORT": str(port),
             "FORGET_LENS_MAX_REQUEST_KB": "64",
+            "FORGET_LENS_WARM_UP": "0",
             **changes,
         }
         with log.open("wb") as out:

@@ -30,7 +30,10 @@ def in_both_modes(page: Page) -> dict[str, list[str]]:
     for mode in ("dark", "light"):
         # Gradio's own switch: a class of the body.
         page.evaluate("dark => document.body.classList.toggle('dark', dark)", mode == "dark")
-        # Colours that are on their way are neither the old nor the new.
-        page.wait_for_timeout(250)
-        faults[mode] = grave_faults(page)
+        # Colours that are on their way are neither the old nor the new; what is still there a second later is a fault.
+        for _ in range(5):
+            page.wait_for_timeout(250)
+            faults[mode] = grave_faults(page)
+            if not faults[mode]:
+                break
     return faults

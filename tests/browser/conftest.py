@@ -74,7 +74,7 @@ def served(model) -> Iterator[tuple[str, Visits]]:
     # Gradio asks its own address whether it is up: not by way of a proxy.
     for name in ("no_proxy", "NO_PROXY"):
         direct.setitem(os.environ, name, "127.0.0.1,localhost")
-    settings = Settings()
+    settings = Settings(warm_up=False)
     visits = Visits(settings)
     page = build_page(Studio(settings, model), visits)
     port = free_port()

@@ -21,7 +21,7 @@ def own_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     made = tiny_model("llama", max_position_embeddings=512)
     made.model.save_pretrained(root / "tiny", safe_serialization=True)
     made.tokenizer.save_pretrained(root / "tiny")
-    with serve(FORGET_LENS_MODEL_FOLDER=str(root), FORGET_LENS_MAX_UPLOAD_MB="1") as address:
+    with serve(FORGET_LENS_MODEL_FOLDER=str(root), FORGET_LENS_MAX_UPLOAD_MB="1", FORGET_LENS_WARM_UP="0") as address:
         yield address
 
 

@@ -60,7 +60,7 @@ def proxy(target: str, strips: bool) -> ThreadingHTTPServer:
 
 @pytest.fixture(scope="module")
 def inner() -> Iterator[str]:
-    with serve(FORGET_LENS_ROOT_PATH=PREFIX, FORGET_LENS_PROXIES="1") as address:
+    with serve(FORGET_LENS_ROOT_PATH=PREFIX, FORGET_LENS_PROXIES="1", FORGET_LENS_WARM_UP="0") as address:
         yield address
 
 
