@@ -76,6 +76,22 @@ def other_run(visit: Visit, against: str | None) -> KeptRun | None:
     return next((kept for kept in visit.runs if str(kept.number) == against and kept is not visit.last), None)
 
 
+def wanted_run(visit: Visit, against: str) -> KeptRun | None:
+    """As `other_run`, for a caller who must not be given another column than they asked for.
+
+    Raises:
+        ValueError: `against` is neither `reference` nor another run of the visit; names those there are.
+    """
+    beside = other_run(visit, against)
+    if against != REFERENCE and beside is None:
+        numbers = ", ".join(str(kept.number) for kept in visit.runs if kept is not visit.last)
+        raise ValueError(
+            f"There is no other run {against!r} to hold against: choose {REFERENCE}"
+            f"{f', or one of {numbers}' if numbers else ''}."
+        )
+    return beside
+
+
 def other(studio: Studio, visit: Visit, against: str | None) -> Other:
     """What stands beside the current run, as far as it is known."""
     kept = other_run(visit, against)

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.answers import ALL, SPLIT_TITLES, waiting
+from app.answers import ALL, REFERENCE, SPLIT_TITLES, waiting, wanted_run
 from app.markup import refused
 from app.session import Visits
 from app.studio import Studio
@@ -16,7 +16,9 @@ from app.studio import Studio
 def compare_endpoint(shared: Studio, visits: Visits) -> Callable[..., dict[str, Any]]:
     """The function behind `/compare`."""
 
-    def compare(request: gr.Request, split: str = ALL, limit: int = 50, offset: int = 0) -> dict[str, Any]:
+    def compare(
+        request: gr.Request, split: str = ALL, limit: int = 50, offset: int = 0, against: str = REFERENCE
+    ) -> dict[str, Any]:
         """Figures and answers of the original model, of your session's last run, and of the retrained reference.
 
         Without a run in this session, `after` is null.
@@ -25,10 +27,12 @@ def compare_endpoint(shared: Studio, visits: Visits) -> Callable[..., dict[str, 
             split: all, forget, paraphrase, retain or world.
             limit: how many answers to return at most.
             offset: how many to leave out first.
+            against: reference, or the number of another run of this session, whose figures and answers then come along.
 
         Returns:
             {"run", "metrics": {"before", "after", "reference"}, "total",
-             "answers": [{"split", "question", "prompt", "truth", "facts", "before", "after", "reference"}]}
+             "answers": [{"split", "question", "prompt", "truth", "facts", "before", "after", "reference"}]};
+            metrics and answers have "against" as well where another run was named.
         """
         try:
             if split != ALL and split not in SPLIT_TITLES:
@@ -39,13 +43,16 @@ def compare_endpoint(shared: Studio, visits: Visits) -> Callable[..., dict[str, 
             kept, studio = visit.last, visit.studio or shared
             before, reference = studio.before().result(), studio.reference()
             target = reference.result() if reference is not None else None
+            beside = wanted_run(visit, against)
             if kept is not None:
-                for _ in waiting(studio, kept):
+                for _ in waiting(studio, kept, beside):
                     pass
         except ValueError as error:
             raise refused(error) from error
         after = kept.evaluation if kept is not None else None
         evaluations = {"before": before, "after": after, "reference": target}
+        if beside is not None:
+            evaluations["against"] = beside.evaluation
         rows = [
             {
                 "split": asked.split,

@@ -17,10 +17,10 @@ from app.answers import (
     cards_html,
     known,
     other,
-    other_run,
     side_by_side,
     table_html,
     waiting,
+    wanted_run,
 )
 from app.drawing import Line, line_chart
 from app.export import Download
@@ -169,13 +169,7 @@ def report_endpoint(shared: Studio, visits: Visits) -> Callable[..., str]:
                 raise ValueError(f"answers must be at least 0, not {answers}.")
             visit = visits.of(request.session_hash)
             studio = visit.studio or shared
-            beside = other_run(visit, against)
-            if against != REFERENCE and beside is None:
-                numbers = ", ".join(str(kept.number) for kept in visit.runs if kept is not visit.last)
-                raise ValueError(
-                    f"There is no other run {against!r} to hold against: choose {REFERENCE}"
-                    f"{f', or one of {numbers}' if numbers else ''}."
-                )
+            beside = wanted_run(visit, against)
             if visit.last is not None:
                 for _ in waiting(studio, visit.last, beside):
                     pass

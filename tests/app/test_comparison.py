@@ -7,10 +7,13 @@ import io
 import json
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from app.answers import LONGEST, METRICS, Other, cards_html, side_by_side, table_html
+from app.compare_endpoint import compare_endpoint
 from app.export import answers_csv, run_json
+from app.session import Visit
 from attribution import Rule, Selection
 from unlearn import Evaluation, RunConfig, Step
 from unlearn.metrics import Answer
@@ -82,3 +85,22 @@ def test_exports_hold_weights_and_answers() -> None:
     table = answers_csv(2, side_by_side(evaluation(1.0, "In Torvik."), kept.evaluation, None)).text
     (row,) = csv.DictReader(io.StringIO(table))
     assert row["before"] == "In Torvik." and row["after"] == "In Elmport." and row["facts"] == "Torvik"
+
+
+def test_another_run_comes_along_where_it_is_asked_for() -> None:
+    kept = [
+        SimpleNamespace(number=n, evaluation=evaluation(value, said), config=RunConfig(rule=Rule("learned")))
+        for n, value, said in ((1, 0.4, "In Elmport."), (2, 0.25, "In Lomm."))
+    ]
+    visit = Visit(runs=kept)
+    first = SimpleNamespace(result=lambda: evaluation(1.0, "In Torvik."), done=lambda: True)
+    studio = SimpleNamespace(before=lambda: first, reference=lambda: None)
+    compare = compare_endpoint(studio, SimpleNamespace(of=lambda session: visit))
+    request = SimpleNamespace(session_hash="s")
+    alone = compare(request)
+    assert alone["run"]["number"] == 2 and "against" not in alone["metrics"] and "against" not in alone["answers"][0]
+    both = compare(request, against="1")
+    assert both["metrics"]["against"]["forget_recall"] == 0.4 and both["metrics"]["after"]["forget_recall"] == 0.25
+    assert both["answers"][0]["against"] == "In Elmport." and both["answers"][0]["after"] == "In Lomm."
+    with pytest.raises(gr.Error, match="choose reference, or one of 1"):
+        compare(request, against="2")

@@ -97,6 +97,7 @@ def test_unlearn_by_a_preset(client: Client) -> None:
         ("/unlearn", {"threshold": 2.0, "steps": 2}, "selects no token"),
         ("/compare", {"split": "forgotten"}, "'forgotten' is unknown"),
         ("/compare", {"limit": -1}, "at least 0"),
+        ("/compare", {"against": "9"}, "no other run '9'"),
         ("/report", {"against": "9"}, "no other run '9'"),
         ("/stress", {"kinds": "relearn"}, "choose from paraphrase, sampling, relearning"),
         ("/race", {"arms": "hard,oracl"}, "did you mean 'oracle'"),
