@@ -200,7 +200,7 @@ _FORM = {
     "normaliser": lambda text, most: _one_of("normaliser", text, NORMALISERS),
     "every": lambda text, most: _whole("every", text, 0, most),
     "lora": lambda text, most: _whole("lora", text, 0, MOST_RANK),
-    "until": lambda text, most: _number("until", text, 0, 1) if text else None,
+    "until": lambda text, most: _number("until", text, 0, 1),
     "seed": lambda text, most: _whole("seed", text, 0, MOST_SEED),
     "rollback": lambda text, most: _flag("rollback", text),
 }

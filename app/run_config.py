@@ -79,7 +79,7 @@ def objective_values(name: str, objective: str) -> dict[str, Any]:
 def _shown(config: RunConfig, setting: str) -> Any:
     if setting in OF_THE_OBJECTIVE:
         return config.resolved[setting]
-    return config.lora or 0 if setting == "lora" else getattr(config, setting)
+    return getattr(config, setting) or 0 if setting in ("lora", "until_recall") else getattr(config, setting)
 
 
 def form_config(values: Mapping[str, Any], cut: dict[str, Any], settings: Settings) -> RunConfig:
@@ -89,6 +89,8 @@ def form_config(values: Mapping[str, Any], cut: dict[str, Any], settings: Settin
         ValueError: a field is empty or has a value that cannot be.
     """
     wishes = {setting: values[field] for field, setting in SETTINGS.items()}
+    # A field of the page cannot stand empty from the start, so 0 is how it says: not early.
+    wishes["until_recall"] = wishes["until_recall"] or None
     for setting, value in wishes.items():
         if value is None and setting != "until_recall":
             raise ValueError(f"{_title(setting)} is empty: type a number, or choose the preset again for its own.")

@@ -142,10 +142,6 @@ class RunForm:
             self.objective_text: objective_html(values["objective"]),
         }
 
-    def with_preset(self, name: str) -> dict[Any, Any]:
-        """Every field as a preset, or `cut`, has it."""
-        return self.filled(form_values(name, self.most_steps))
-
     def with_objective(self, name: str, objective: str) -> dict[Any, Any]:
         """The fields of the objective's own constants, and its formula."""
         shown = {self.fields[field]: value for field, value in objective_values(name, objective).items()}

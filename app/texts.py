@@ -57,7 +57,7 @@ EN: dict[str, str] = {
     "lora": "Rank of adapters",
     "lora_info": "0: all weights are trained.",
     "until": "End at forget recall",
-    "until_info": "From 0 to 1. Empty: not early.",
+    "until_info": "Up to 1. 0: not early.",
     "seed": "Seed",
     "seed_info": "Same seed, same run.",
     "rollback": "Keep the best sound step",

@@ -31,6 +31,7 @@ def test_what_was_changed_is_put_on_top_and_nothing_else() -> None:
     assert (config.alpha, config.steps, config.score_every, config.until_recall, config.roll_back) == (2, 12, 3, 0.1, 1)
     papers = preset("atwu").config
     assert (config.learn, config.scorer_settings, config.rule) == ("alternate", papers.scorer_settings, papers.rule)
+    assert form_config(filled("atwu", until=None), CUT, SETTINGS).until_recall is None
     assert config.beta == papers.beta and config.normaliser == "label" and changed_from("atwu", config)
     # Other tokens under the same settings.
     hard = form_config(filled("tokenunlearn-npo-hard", strategy="hard"), CUT, SETTINGS)

@@ -41,8 +41,14 @@ def choose(page: Page, field: str, label: str) -> None:
 def set_number(page: Page, field: str, value: str) -> None:
     """Type a number and leave the field."""
     box = page.locator(f"#{field} input[type=number]").first
-    box.fill(value)
-    box.press("Tab")
+    for _ in range(5):
+        box.fill(value)
+        box.press("Tab")
+        # A field that was unfolded just now is drawn once more, and forgets what came in between: nobody types so fast.
+        page.wait_for_timeout(150)
+        if float(box.input_value()) == float(value):
+            return
+    raise AssertionError(f"The field {field} does not keep {value}.")
 
 
 def requests_of(page: Page) -> list[Request]:

@@ -186,3 +186,5 @@ def test_a_bad_wish_is_one_sentence_and_nothing_starts(page: Page, url: str) -> 
     expect(alert_of(page, "unlearn")).to_contain_text("alpha must be a number of at least 0", timeout=PATIENCE_MS)
     expect(page.locator("#status")).to_contain_text("Nothing is forgotten yet")
     expect(page.locator("#start")).to_be_enabled()
+    # What was only looked at under Advanced is not changed by it.
+    expect(page).to_have_url(re.compile(r"\?room=unlearn&alpha=-1$"))
