@@ -40,9 +40,9 @@ function makeCard(model, lane, group, on) {
       on.release(lane);
     },
   );
-  const cut = make("output", { class: "fl-cut" });
-  const count = make("span", { class: "fl-count" });
-  const brief = make("p", { class: "fl-brief" });
+  const cut = document.createTextNode("");
+  const count = document.createTextNode("");
+  const brief = document.createTextNode("");
   const numbers = {};
   const list = make("dl", { class: "fl-numbers" });
   for (const [key, label, hint] of [
@@ -52,8 +52,8 @@ function makeCard(model, lane, group, on) {
     ["auroc", "AUROC", "Chance that a fact token scores above a structure token; no cut needed; 0.5 is chance"],
     ["ap", "AP", "Average precision over all cuts"],
   ]) {
-    numbers[key] = make("dd", {});
-    list.append(make("div", { title: hint }, make("dt", {}, label), numbers[key]));
+    numbers[key] = document.createTextNode("");
+    list.append(make("div", { title: hint }, make("dt", {}, label), make("dd", {}, own(numbers[key]))));
   }
   const card = make(
     "section",
@@ -66,9 +66,9 @@ function makeCard(model, lane, group, on) {
     ),
     make("p", { class: "fl-means" }, "High: ", lane.higher_means),
     make("div", { class: "fl-plot" }, hist, slider, ends),
-    make("div", { class: "fl-rule" }, kinds, cut),
-    make("p", { class: "fl-kept" }, count),
-    brief,
+    make("div", { class: "fl-rule" }, kinds, make("output", { class: "fl-cut" }, own(cut))),
+    make("p", { class: "fl-kept fl-count" }, own(count)),
+    make("p", { class: "fl-brief" }, own(brief)),
     model.facts ? list : make("p", { class: "fl-soft" }, "No ground truth is marked in this answer."),
     aboutLane(lane),
   );
@@ -103,8 +103,8 @@ function makeCard(model, lane, group, on) {
       first.textContent = top ? "keep all" : formatCut(tidy(lane.cutAxis.from));
       last.textContent = top ? "keep few" : formatCut(tidy(lane.cutAxis.to));
       if (model.facts) {
-        numbers.auroc.textContent = formatShare(lane.auroc);
-        numbers.ap.textContent = formatShare(lane.ap);
+        numbers.auroc.data = formatShare(lane.auroc);
+        numbers.ap.data = formatShare(lane.ap);
       }
     },
     /** The parts that follow the cut: a handful of text nodes and one clip, cheap enough for every move. */
@@ -113,22 +113,23 @@ function makeCard(model, lane, group, on) {
       const total = lane.ranked.length;
       const place = kind === "top" ? 1 - value : lane.cutAxis.place(value);
       const filled = kind === "top" ? 1 - lane.count / Math.max(1, total) : place;
-      line.style.left = `${place * 100}%`;
+      // From the right end: what reaches out to the left makes nothing scroll.
+      line.style.transform = `translateX(${(place - 1) * 100}%)`;
       kept.style.clipPath = `inset(0 0 0 ${lane.count ? filled * 100 : 100}%)`;
       const position = String(Math.round(place * SLIDER_STEPS[kind]));
       if (slider.value !== position) slider.value = position;
-      cut.textContent = kind === "top" ? `top ${Math.round(value * 100)}%` : `≥ ${formatCut(value)}`;
-      count.textContent = `${lane.count} of ${total} tokens kept`;
-      const short = `${lane.count} of ${total} kept · ${cut.textContent}`;
-      if (!model.facts) brief.textContent = short;
+      cut.data = kind === "top" ? `top ${Math.round(value * 100)}%` : `≥ ${formatCut(value)}`;
+      count.data = `${lane.count} of ${total} tokens kept`;
+      const short = `${lane.count} of ${total} kept · ${cut.data}`;
+      if (!model.facts) brief.data = short;
       slider.setAttribute(
         "aria-valuetext",
         `${kind === "top" ? `top ${Math.round(value * 100)} percent` : `at least ${formatCut(value)} ${lane.unit}`}, ${lane.count} of ${total} tokens kept`,
       );
       if (!model.facts) return;
       const result = scoresAtCut(lane.hits[lane.count], lane.known[lane.count], model.facts);
-      for (const key of ["precision", "recall", "f1"]) numbers[key].textContent = result[key].toFixed(2);
-      brief.textContent = `${short} · F1 ${result.f1.toFixed(2)}`;
+      for (const key of ["precision", "recall", "f1"]) numbers[key].data = result[key].toFixed(2);
+      brief.data = `${short} · F1 ${result.f1.toFixed(2)}`;
     },
     activate(active) {
       radio.checked = active;
@@ -136,6 +137,9 @@ function makeCard(model, lane, group, on) {
     },
   };
 }
+
+/** A text that a move rewrites, in a box of its own size: nothing around it is laid out again. */
+const own = (text) => make("span", { class: "fl-own" }, text);
 
 function aboutLane(lane) {
   return make(

@@ -82,6 +82,7 @@ function build(element, model, state, group, tell, onSubject) {
       },
       rule(changed, kind, cut) {
         const other = kind !== changed.rule.kind;
+        if (!other && cut === changed.rule.cut) return;
         changed.rule = { kind, cut };
         if (other) cards[model.lanes.indexOf(changed)].draw();
         dirty.add(changed);
