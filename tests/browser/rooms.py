@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 PATIENCE_MS = 60_000
 """How long a test waits for work of the server: a machine under load is slow, and waiting ends when the work does."""
+ASKED_ON_OPENING = "performance.getEntriesByType('resource').some((each) => each.name.includes('queue/join'))"
 
 
 def open_page(page: Page, url: str) -> Locator:
@@ -52,9 +53,18 @@ def set_number(page: Page, field: str, value: str) -> None:
 
 
 def requests_of(page: Page) -> list[Request]:
-    """A list that grows with every request the page makes from now on, other than keeping its connection open."""
+    """A list that grows with every request the page makes from now on, other than keeping its connection open.
+
+    From now on: what opening the page asks for comes first, however slow the machine.
+    """
     made: list[Request] = []
     page.on("request", lambda request: made.append(request) if "heartbeat" not in request.url else None)
+    page.wait_for_function(ASKED_ON_OPENING, timeout=PATIENCE_MS)
+    before = -1
+    while before != len(made):
+        before = len(made)
+        page.wait_for_timeout(1_000)
+    made.clear()
     return made
 
 

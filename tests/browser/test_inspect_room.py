@@ -23,7 +23,6 @@ def test_it_opens_on_a_scored_example(page: Page, url: str) -> None:
 
 def test_moving_a_cut_asks_the_server_for_nothing(page: Page, url: str) -> None:
     lanes = open_page(page, url)
-    page.wait_for_timeout(1_000)
     line = page.locator("#cut-line .pg-cut")
     sentence, before = line.inner_text(), sum(shown_as_kept(lanes, LEARNED))
     histogram = lanes.locator("section.fl-card").nth(LEARNED).locator(".fl-hist")

@@ -14,7 +14,6 @@ from tests.browser.rooms import PATIENCE_MS, alert_of, choose, go_to, open_page,
 
 def test_a_view_reopens_on_another_server(page: Page, url: str, served: tuple[str, Visits]) -> None:
     lanes = open_page(page, url)
-    page.wait_for_timeout(1_000)
     made = requests_of(page)
     for name in ("Words", "Raw", "Agreement"):
         lanes.locator(".fl-answer .fl-switch label", has_text=name).click()
