@@ -27,20 +27,25 @@ from scripts.serving import serve
 API = "/gradio_api"
 PATIENCE_SECONDS = 1800.0
 
+Endpoint = tuple[int, dict[str, Any]]
+"""Its number in the page's protocol, and its arguments in order with what each is unless told."""
+
 
 class Visitor:
     """One visitor with a session of their own, over the page's own protocol."""
 
-    def __init__(self, client: httpx.AsyncClient, endpoints: dict[str, int], number: int) -> None:
+    def __init__(self, client: httpx.AsyncClient, endpoints: dict[str, Endpoint], number: int) -> None:
         self.client = client
         self.endpoints = endpoints
         self.number = number
         self.session = uuid.uuid4().hex[:12]
         self.ranks: list[int] = []
 
-    async def ask(self, endpoint: str, *data: Any) -> Any:
+    async def ask(self, endpoint: str, **wishes: Any) -> Any:
         """The last answer of an endpoint. RuntimeError when it refuses or fails."""
-        body = {"data": list(data), "fn_index": self.endpoints[endpoint], "session_hash": self.session}
+        number, defaults = self.endpoints[endpoint]
+        data = list({**defaults, **wishes}.values())
+        body = {"data": data, "fn_index": number, "session_hash": self.session}
         joined = await self.client.post(f"{API}/queue/join", json=body)
         if joined.status_code != 200:
             raise RuntimeError(f"{endpoint}: {joined.status_code} {joined.text[:100]}")
@@ -65,7 +70,7 @@ class Visitor:
         """Seconds until the row of this visitor was scored. RuntimeError when another's came back."""
         row = self.number % 200
         started = time.perf_counter()
-        said = await self.ask("score", f"forget:{row}", "", "", "masking,entropy,learned,fused", "subject", "")
+        said = await self.ask("score", row=f"forget:{row}", scorers="masking,entropy,learned,fused")
         (scored,) = said["examples"]
         if scored["answer"] != embedded_rows("forget")[row].example.answer:
             raise RuntimeError(f"mix-up: visitor {self.number} was given {scored['id']}")
@@ -74,14 +79,13 @@ class Visitor:
     async def unlearn(self, steps: int = 2) -> float:
         """Seconds until a short run of this visitor had ended."""
         started = time.perf_counter()
-        wishes = ("random", "hard", 0.3, None, 0.25, False, "wga", steps, 0.0004, 1000 + self.number, "forget:0")
-        await self.ask("unlearn", *wishes)
+        await self.ask("unlearn", scorer="random", steps=steps, seed=1000 + self.number)
         return time.perf_counter() - started
 
     async def compare(self, trained: bool) -> float:
         """Seconds until the answers were there. RuntimeError when they are of another visitor's run."""
         started = time.perf_counter()
-        said = await self.ask("compare", "world", 3, 0)
+        said = await self.ask("compare", split="world", limit=3)
         seed = said["run"]["config"]["seed"] if said["run"] else None
         if seed != (1000 + self.number if trained else None):
             raise RuntimeError(f"mix-up: visitor {self.number} was given the run with seed {seed}")
@@ -95,12 +99,22 @@ class Visitor:
             await work()
 
 
+async def endpoints_of(client: httpx.AsyncClient) -> dict[str, Endpoint]:
+    """The page's endpoints by name."""
+    config, said = (await client.get("/config")).json(), (await client.get(f"{API}/info")).json()
+    arguments = {
+        name.lstrip("/"): {each["parameter_name"]: each["parameter_default"] for each in facts["parameters"]}
+        for name, facts in said["named_endpoints"].items()
+    }
+    numbers = {each["api_name"]: each["id"] for each in config["dependencies"] if each.get("api_name")}
+    return {name: (numbers[name], defaults) for name, defaults in arguments.items()}
+
+
 async def visit_all(url: str, visitors: int, runs: int, visits: int) -> list[str]:
     """The lines of the report."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, limits=limits, trust_env=False) as client:
-        config = (await client.get("/config")).json()
-        endpoints = {each["api_name"]: each["id"] for each in config["dependencies"] if each.get("api_name")}
+        endpoints = await endpoints_of(client)
         faults: Counter[str] = Counter()
         seconds: dict[str, list[float]] = {"score": [], "score while others train": [], "unlearn": [], "compare": []}
         ranks: list[int] = []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import Page, expect
 
 from app.session import Visits
+from benchmarks.load import visit_all
 from tests.browser.rooms import go_to, open_page, start_run
 
 PATIENCE_SECONDS = 30
@@ -39,3 +42,11 @@ def test_two_visitors_hold_apart_what_they_look_at(page: Page, served: tuple[str
     expect(second.locator(".fl-question")).to_contain_text("France")
     expect(first.locator(".fl-question")).not_to_contain_text("France")
     other.close()
+
+
+def test_the_load_benchmark_still_fits_the_page(url: str) -> None:
+    # In a thread of its own: Playwright's loop runs in this one.
+    with ThreadPoolExecutor(1) as thread:
+        said = thread.submit(asyncio.run, visit_all(url, visitors=2, runs=1, visits=1)).result()
+    assert ", 0 errors or mix-ups" in said[0], "\n".join(said)
+    assert [line.split()[0] for line in said[1:5]] == ["score", "score", "unlearn", "compare"]
