@@ -334,6 +334,11 @@ def test_nothing_sticks_out_sideways(page: Page, tmp_path: Path, width: int) -> 
             choose(lanes, view)
             settle(page)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+        # Numbers stand in boxes of a fixed size, on one line with what they belong to.
+        boxes = lanes.locator(".fl-own:visible")
+        assert boxes.evaluate_all("all => all.every((box) => box.scrollWidth <= box.clientWidth)")
+        cuts = lanes.locator(".fl-rule:visible")
+        assert cuts.evaluate_all("all => all.every((line) => line.clientHeight < 40)")
 
 
 def test_lines_are_broken_anew_when_the_room_changes(page: Page, tmp_path: Path) -> None:
