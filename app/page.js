@@ -79,6 +79,13 @@ const ForgetLensPage = (() => {
     }, 150);
   }
 
+  /** A room was entered: begin at its top, and let charts that were hidden fit the window as it is now. */
+  function enter() {
+    scrollTo(0, 0);
+    // The room is drawn after its tab was chosen.
+    setTimeout(() => dispatchEvent(new Event("resize")), 100);
+  }
+
   /** The question of the lesson's step in hand, into sight and focus. */
   function toQuestion() {
     const step = document.querySelector("#lesson-strip .pg-task")?.dataset.step;
@@ -141,5 +148,5 @@ const ForgetLensPage = (() => {
       .join("\n");
     return style;
   }
-  return { describeCut, writeAddress, toQuestion, savePicture };
+  return { describeCut, writeAddress, enter, toQuestion, savePicture };
 })();

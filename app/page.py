@@ -154,6 +154,7 @@ def _wire_address(
     # The room once the lanes stand: entering Unlearn reads the cut from them.
     opened.then(enter, room, tabs, **QUIET).then(**follow)
     page.load(learn_room.marked, learn_room.solved, learn_room.marks, **QUIET)
+    tabs.change(None, js="() => ForgetLensPage.enter()", **PRIVATE)
     gr.on([tabs.change, *(field.change for field in form.fields.values())], **follow)
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import grave_faults, in_both_modes
-from tests.browser.rooms import PATIENCE_MS, choose, go_to, open_page, wait_for_end
+from tests.browser.rooms import PATIENCE_MS, choose, go_to, open_page, set_number, wait_for_end
 
 ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
 NO_FAULT: dict[str, list[str]] = {"light": [], "dark": []}
@@ -121,7 +121,17 @@ def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(
     page.locator("#to-compare").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#answers tbody tr").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#compare-head")).to_be_in_viewport()
     assert in_both_modes(page) == NO_FAULT
+    page.locator(".pg-pick").first.click()
+    page.locator(".pg-changes .pg-ct").first.wait_for(timeout=PATIENCE_MS)
+    page.locator(".pg-changes summary").click()
+    set_number(page, "race-steps", "5")
+    page.locator("#race").click()
+    expect(page.locator("#race")).to_be_disabled(timeout=PATIENCE_MS)
+    expect(page.locator("#race")).to_be_enabled(timeout=2 * PATIENCE_MS)
+    expect(page.locator("#race-status")).to_contain_text("Done")
+    assert in_both_modes(page) == NO_FAULT, "an answer opened on its tokens, and a race"
 
 
 def test_a_screen_reader_gets_the_lanes_as_a_table(page: Page, url: str) -> None:
