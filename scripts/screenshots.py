@@ -49,7 +49,9 @@ def run(page: Page) -> None:
     page.locator("#steps input[type=number]").press("Tab")
     page.locator("#start").click()
     page.locator("#to-compare").wait_for(timeout=PATIENCE_MS)
-    page.locator("#answers tbody tr").first.wait_for(state="attached", timeout=PATIENCE_MS)
+    # A room is drawn once it is entered.
+    page.locator("#to-compare").click()
+    page.locator("#answers tbody tr").first.wait_for(timeout=PATIENCE_MS)
 
 
 def photograph(
