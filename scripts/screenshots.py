@@ -64,6 +64,8 @@ def photograph(
     page = context.new_page()
     page.goto(f"{url}/?__theme={theme}")
     settle(page)
+    # What sticks to the window's edge would lie in the middle of a picture of the whole page.
+    page.add_style_tag(content=".pg-bar, #to-compare { position: static !important; }")
     if {"Unlearn", "Compare"} & set(rooms):
         run(page)
     for width_px in widths_px:
