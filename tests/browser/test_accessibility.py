@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import grave_faults, in_both_modes
-from tests.browser.rooms import PATIENCE_MS, choose, go_to, open_page, set_number, wait_for_end
+from tests.browser.rooms import PATIENCE_MS, choose, go_to, open_page, wait_for_end
 
 ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
 NO_FAULT: dict[str, list[str]] = {"light": [], "dark": []}
@@ -126,12 +126,7 @@ def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(
     page.locator(".pg-pick").first.click()
     page.locator(".pg-changes .pg-ct").first.wait_for(timeout=PATIENCE_MS)
     page.locator(".pg-changes summary").click()
-    set_number(page, "race-steps", "5")
-    page.locator("#race").click()
-    expect(page.locator("#race")).to_be_disabled(timeout=PATIENCE_MS)
-    expect(page.locator("#race")).to_be_enabled(timeout=2 * PATIENCE_MS)
-    expect(page.locator("#race-status")).to_contain_text("Done")
-    assert in_both_modes(page) == NO_FAULT, "an answer opened on its tokens, and a race"
+    assert in_both_modes(page) == NO_FAULT, "an answer opened on its tokens"
 
 
 def test_a_screen_reader_gets_the_lanes_as_a_table(page: Page, url: str) -> None:
