@@ -10,6 +10,32 @@ function joinRadios({ target }) {
 document.addEventListener("focusin", joinRadios, true);
 document.addEventListener("keydown", joinRadios, true);
 
+/** Gradio closes the stream of answers when none of a visitor's questions waits, and takes a question asked meanwhile for
+    one that the old stream still answers: behind a proxy that holds a stream back, what was pressed seems to do
+    nothing until something else is pressed. So when a stream ended shortly after a question had been taken, press a
+    hidden button that does nothing: its stream brings what is still waiting. */
+function fetchLeftAnswers() {
+  const SHORTLY_MS = 1000;
+  let [taken, pressed] = [-Infinity, Infinity];
+  const watch = new PerformanceObserver((list) => {
+    for (const { name, startTime, responseEnd } of list.getEntries()) {
+      if (name.includes("/queue/join")) {
+        if (startTime >= pressed) pressed = Infinity;
+        else taken = responseEnd;
+      } else if (name.includes("/queue/data") && responseEnd - taken < SHORTLY_MS) {
+        taken = -Infinity;
+        // Once Gradio, too, has seen that the stream has ended.
+        setTimeout(() => {
+          pressed = performance.now();
+          document.getElementById("left-answers")?.click();
+        }, 100);
+      }
+    }
+  });
+  watch.observe({ type: "resource" });
+}
+fetchLeftAnswers();
+
 const ForgetLensPage = (() => {
   const ROOMS = ["inspect", "unlearn", "compare", "learn", "own"];
   const lanes = () => document.querySelector("#lanes .fl-lanes")?.forgetLens;

@@ -81,6 +81,8 @@ def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
             visits.close(request.session_hash)
 
         page.unload(leave)
+        # Pressed by page.js only. Hidden is not the same as not visible, which would leave it out of the page.
+        gr.Button(elem_id="left-answers", visible="hidden").click(lambda: None, **QUIET)
     # Small handlers of many visitors side by side; scoring and training have limits of their own.
     return page.queue(default_concurrency_limit=16, max_size=studio.settings.max_waiting, api_open=False)
 
