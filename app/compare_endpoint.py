@@ -41,9 +41,9 @@ def compare_endpoint(shared: Studio, visits: Visits) -> Callable[..., dict[str, 
                 raise ValueError(f"limit and offset must be at least 0, not {limit} and {offset}.")
             visit = visits.of(request.session_hash)
             kept, studio = visit.last, visit.studio or shared
+            beside = wanted_run(visit, against)
             before, reference = studio.before().result(), studio.reference()
             target = reference.result() if reference is not None else None
-            beside = wanted_run(visit, against)
             if kept is not None:
                 for _ in waiting(studio, kept, beside):
                     pass

@@ -79,7 +79,9 @@ def objective_values(name: str, objective: str) -> dict[str, Any]:
 def _shown(config: RunConfig, setting: str) -> Any:
     if setting in OF_THE_OBJECTIVE:
         return config.resolved[setting]
-    return getattr(config, setting) or 0 if setting in ("lora", "until_recall") else getattr(config, setting)
+    value = getattr(config, setting)
+    # A number field of the page cannot stand empty from the start: 0 stands for none.
+    return 0 if value is None else value
 
 
 def form_config(values: Mapping[str, Any], cut: dict[str, Any], settings: Settings) -> RunConfig:
@@ -89,7 +91,7 @@ def form_config(values: Mapping[str, Any], cut: dict[str, Any], settings: Settin
         ValueError: a field is empty or has a value that cannot be.
     """
     wishes = {setting: values[field] for field, setting in SETTINGS.items()}
-    # A field of the page cannot stand empty from the start, so 0 is how it says: not early.
+    # By API 0 is a goal; in the form it says: not early.
     wishes["until_recall"] = wishes["until_recall"] or None
     for setting, value in wishes.items():
         if value is None and setting != "until_recall":

@@ -147,10 +147,9 @@ class Studio:
     def warm_up(self) -> None:
         """Start computing what every visitor will need, without waiting for it."""
         BACKGROUND.submit(self.calibrate)
-        if not self.settings.warm_up:
-            return
-        self.before()
-        self.reference()
+        if self.settings.warm_up:
+            self.before()
+            self.reference()
 
     def _once(self, name: str, model: object) -> Future[Evaluation]:
         with self._lock:

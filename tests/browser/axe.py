@@ -11,6 +11,10 @@ AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="
 GRAVE = ("serious", "critical")
 
 
+NO_FAULT: dict[str, list[str]] = {"light": [], "dark": []}
+"""What `in_both_modes` finds on a page that is as it should be."""
+
+
 def grave_faults(page: Page) -> list[str]:
     """Serious and critical faults of what the page shows now, each with the first elements that have it."""
     if not page.evaluate("Boolean(window.axe)"):

@@ -34,3 +34,18 @@ def shown_as_kept(lanes: Locator, lane: int) -> list[bool]:
             .map(token => token.querySelectorAll('.fl-b')[lane].classList.contains('fl-k'))""",
         lane,
     )
+
+
+def slider(lanes: Locator, lane: int) -> Locator:
+    """The slider of a lane's cut."""
+    return lanes.locator(".fl-card").nth(lane).locator("input[type=range]")
+
+
+def choose(lanes: Locator, name: str) -> None:
+    """Press one of the switches above the answer."""
+    lanes.locator(".fl-answer .fl-switch label", has_text=name).click()
+
+
+def token(lanes: Locator, i: int) -> Locator:
+    """A token of the answer, where it is drawn first."""
+    return lanes.locator(f"[data-i='{i}']").first

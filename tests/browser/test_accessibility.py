@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.axe import grave_faults, in_both_modes
+from tests.browser.axe import NO_FAULT, grave_faults, in_both_modes
 from tests.browser.rooms import PATIENCE_MS, choose, go_to, open_page, wait_for_end
 
 ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
-NO_FAULT: dict[str, list[str]] = {"light": [], "dark": []}
 MOST_TABS = 140
 
 # What has the focus: an id of ours above it, its role, and whether the focus can be seen.
