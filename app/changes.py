@@ -69,7 +69,7 @@ def changes_html(encoded: Encoded, before: Sequence[float], after: Sequence[floa
         f'<div class="pg-ct-lanes" aria-hidden="true"><span class="pg-ct pg-ct-names"><span class="pg-ct-text"></span>'
         f"<i>before</i><i>after</i><i>change</i></span>{''.join(tokens)}"
         '<span class="pg-ct-tip pg-ct-hint">Point at a token for its numbers.</span></div>'
-        f'<p class="pg-soft pg-ct-legend"><span><i class="pg-ct-ramp"></i> log p, {-depth:.1f} to 0 nats</span>'
+        f'<p class="pg-soft pg-ct-legend"><span><i class="pg-ct-ramp"></i> log p, −{depth:.1f} to 0 nats</span>'
         f'<span><i class="pg-ct-fall"></i> less probable than before</span><span><i class="pg-ct-rise"></i> more '
         f"probable; a full bar is {widest:.1f} nats</span></p>"
         '<details><summary>The numbers as a table</summary><table class="pg-numbers"><caption class="pg-hidden">'

@@ -147,7 +147,7 @@ class LearnRoom:
                 with gr.Row(elem_classes="pg-lesson-head"):
                     self.heads.append(block(head_html(number, False)))
                     self.buttons.append(
-                        gr.Button(step.button, elem_id=f"lesson-{number}", scale=0, min_width=230, size="md")
+                        gr.Button(step.button, elem_id=f"lesson-{number}", scale=0, min_width=260, size="md")
                     )
                 with gr.Row(elem_classes="pg-lesson-ask"):
                     self.choices.append(

@@ -150,4 +150,4 @@ def _at(reading: Any, kept: Sequence[str], lowest: float) -> str:
     if not reading.reached:
         return f'<span class="pg-soft">never: lowest {lowest:.2f}</span>'
     figures = ", ".join(f"{TITLES[name].lower()} <b>{reading.figures[name].value:.2f}</b>" for name in kept)
-    return f'{figures} <span class="pg-soft">step {reading.step:.0f}</span>'
+    return f'{figures} <span class="pg-soft">step&nbsp;{reading.step:.0f}</span>'

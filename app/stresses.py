@@ -46,7 +46,8 @@ def stressed(studio: Studio, visit: Visit, kinds: Sequence[str]) -> Iterator[str
             for who, model in models.items():
                 if kind in found(studio, visit).get(who, {}):
                     continue
-                yield f"{KINDS.get(kind, kind)}: {MODELS[who].lower() if who != 'run' else kept.name}"
+                asked = kept.name if who == "run" else MODELS[who].lower()
+                yield f"{kind.capitalize()}, {asked}: {KINDS[kind]}"
                 results = []
                 for one in stress(model(), corpus, (kind,), keep=keep):
                     results.append(one)

@@ -1,6 +1,7 @@
 """The words on widgets, in one place, ready for translation: `gr.I18n` picks them in the visitor's browser.
 
-Another language is another dict beside `EN`, given to `gr.I18n` under its code; what it leaves out stays English.
+Another language is another dict beside `EN`, given to `gr.I18n` under its code in the same way; what it leaves out
+stays English.
 Sentences with numbers in them are written where the numbers are, in Python and in the lanes' script, in English.
 """
 
@@ -74,7 +75,10 @@ EN: dict[str, str] = {
     "lesson_back": "Answer the question",
     "lesson_leave": "Leave the lesson",
 }
-TEXTS = gr.I18n(en=EN)
+# Gradio takes every plain string that is a key for that key, a visitor's own words, too: a column named "question"
+# would be shown as "Question". So no key may be a word.
+PREFIX = "fl_"
+TEXTS = gr.I18n(en={PREFIX + key: text for key, text in EN.items()})
 
 
 def say(key: str) -> Any:
@@ -85,4 +89,4 @@ def say(key: str) -> Any:
     """
     if key not in EN:
         raise KeyError(f"app/texts.py has no text {key!r}.")
-    return TEXTS(key)
+    return TEXTS(PREFIX + key)

@@ -19,7 +19,7 @@ function makeTip(model, id) {
       word.length > 1 ? null : `id ${token.id}`,
       token.p === null || token.p === undefined || word.length > 1
         ? null
-        : `p ${token.p > 0.0005 && token.p < 0.9995 ? token.p.toFixed(3) : formatProbability(token.p)}`,
+        : `p ${formatProbability(token.p)}`,
     ].filter(Boolean);
     const truth =
       model.truth[i] === "fact"
@@ -127,14 +127,12 @@ function makeTip(model, id) {
   };
 }
 
+/** Three decimals; near 1 as many as tell it from 1, near 0 a power of ten. */
 function formatProbability(p) {
-  return p >= 0.9995
-    ? p === 1
-      ? "1"
-      : `1 − ${(1 - p).toExponential(0).replace("e-", "e−")}`
-    : p === 0
-      ? "0"
-      : p.toExponential(1).replace("e-", "e−");
+  if (p === 0 || p === 1) return String(p);
+  if (p > 0.999999) return "> 0.999999";
+  if (p >= 0.9995) return p.toFixed(Math.ceil(-Math.log10(1 - p)));
+  return p < 0.0005 ? p.toExponential(1).replace("e-", "e−") : p.toFixed(3);
 }
 
 /** Hover, focus, click and keys on the tokens of whatever view is shown. `view()` gives {tokens, element}. */

@@ -45,7 +45,7 @@ def place(monkeypatch: pytest.MonkeyPatch, seconds: int = 60) -> tuple[SimpleNam
 def test_a_stress_is_made_once_for_each_model(monkeypatch) -> None:
     studio, visit, calls = place(monkeypatch)
     said = list(stressed(studio, visit, ("relearning",)))
-    assert len(said) == 3 and said[0].endswith("Run 1")
+    assert len(said) == 3 and said[0].startswith("Relearning, Run 1: ")
     assert list(stressed(studio, visit, ("relearning",))) == []
     assert calls == [("run", "relearning"), ("original", "relearning"), ("reference", "relearning")]
     # Another run of the same studio: the unchanging models are known already.

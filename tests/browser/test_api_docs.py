@@ -13,7 +13,7 @@ import pytest
 from gradio_client import Client
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 def example(language: str, mark: str) -> str:

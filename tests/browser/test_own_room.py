@@ -43,11 +43,12 @@ def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url:
     rows = tmp_path / "mine.csv"
     bad = "Who is nobody?,\n"
     good = "".join(f"Who wrote book {i}?,Ada Quell wrote <b>book</b> {i}.\n" for i in range(12))
-    rows.write_text("ask,reply\n" + good + bad, encoding="utf-8")
+    # "start" is a key of app/texts.py: the page's own words must not stand in for a visitor's.
+    rows.write_text("start,reply\n" + good + bad, encoding="utf-8")
     page.locator("#own-file input[type=file]").set_input_files(rows)
     expect(page.locator("#own-preview table")).to_contain_text("book 1", **LONG)
     assert page.locator("#own-preview b").count() == 0, "cells of a stranger's file are text"
-    for field, column in (("question", "ask"), ("answer", "reply")):
+    for field, column in (("question", "start"), ("answer", "reply")):
         page.locator(f"#own-{field} input").first.click()
         page.get_by_role("option", name=column, exact=True).first.click()
     expect(page.locator("#own-preview")).to_contain_text("12 rows can be used", **LONG)
