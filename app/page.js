@@ -54,8 +54,10 @@ const ForgetLensPage = (() => {
     if (!cut || !line) return;
     const share = `top ${Math.round(cut.cut * 100)}%`;
     const how = cut.kind === "top" ? share : `from ${Number(cut.cut.toPrecision(3))} up`;
-    line.textContent = `${cut.title}, ${how}: ${cut.kept} of ${cut.tokens} answer tokens`;
+    const sentence = `${cut.title}, ${how}: ${cut.kept} of ${cut.tokens} answer tokens`;
+    if (line.textContent !== sentence) line.textContent = sentence;
   }
+  document.addEventListener("fl-cut-moves", describeCut);
 
   function laneWords(scorers) {
     const state = lanes()?.state?.();
@@ -174,5 +176,5 @@ const ForgetLensPage = (() => {
       .join("\n");
     return style;
   }
-  return { describeCut, writeAddress, enter, toQuestion, savePicture };
+  return { writeAddress, enter, toQuestion, savePicture };
 })();

@@ -51,12 +51,15 @@ class UnlearnRoom:
                 self.cut = block(cut, elem_id="unlearn-cut")
                 self.form.build_choice()
                 self.form.build_advanced()
-                self.estimate = block(estimate, elem_id="estimate")
-                self.notice = block(elem_classes="pg-notice", elem_id="unlearn-notice")
-                with gr.Row(elem_classes="pg-buttons"):
-                    self.go = gr.Button(say("start"), variant="primary", elem_id="start", min_width=90)
-                    self.halt = gr.Button(say("stop"), variant="stop", elem_id="stop", min_width=80, interactive=False)
-                    self.back = gr.Button(say("undo"), elem_id="undo", min_width=80, interactive=False)
+                with gr.Column(elem_classes="pg-run-bar"):
+                    self.estimate = block(estimate, elem_id="estimate")
+                    self.notice = block(elem_classes="pg-notice", elem_id="unlearn-notice")
+                    with gr.Row(elem_classes="pg-buttons"):
+                        self.go = gr.Button(say("start"), variant="primary", elem_id="start", min_width=90)
+                        self.halt = gr.Button(
+                            say("stop"), variant="stop", elem_id="stop", min_width=80, interactive=False
+                        )
+                        self.back = gr.Button(say("undo"), elem_id="undo", min_width=80, interactive=False)
                 self.kept.build()
             with gr.Column(elem_classes=["pg-card", "pg-watch"], scale=5, min_width=320):
                 self.watch.build(proof)

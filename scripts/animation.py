@@ -17,7 +17,7 @@ from scripts.browser import find_chromium, launch
 from scripts.serving import ROOT, serve
 
 FILM = ROOT / "docs" / "images" / "drag-unlearn-compare.webp"
-WINDOW_PX = (1200, 760)
+WINDOW_PX = (1200, 800)
 WIDTH_PX = 900
 MOST_BYTES = 2_000_000
 PATIENCE_MS = 180_000

@@ -2,7 +2,8 @@
 
 let instances = 0;
 
-/** Mount the lanes in an element. `send(name, payload)` tells the page; `show(data)` draws what `lanes_props` made. */
+/** Mount the lanes in an element. `send(name, payload)` tells the page; `show(data)` draws what `lanes_props` made.
+    While a cut is dragged, each frame that moves it is an event `fl-cut-moves`; the page is told when it is let go. */
 function mount(element, send) {
   const group = `fl${++instances}`;
   const state = { view: "lanes", units: "tokens", colour: "rank", keep_given: false, active: null, cuts: {} };
@@ -113,6 +114,8 @@ function build(element, model, state, group, tell, onSubject) {
       cards[l].paint();
     }
     if (dirty.size) describe();
+    if ([...dirty].some((lane) => lane.name === model.active))
+      element.dispatchEvent(new CustomEvent("fl-cut-moves", { bubbles: true }));
     dirty.clear();
     tip.refresh();
   }
