@@ -205,7 +205,7 @@ def _row(row: Asked, title: str, number: int | None, opened: tuple[int, str] | N
 
 def _button(number: int, question: str, is_open: bool) -> str:
     return (
-        f' <button type="button" class="pg-pick" data-row="{number}" aria-expanded="{str(is_open).lower()}" '
+        f'&emsp;<button type="button" class="pg-pick" data-row="{number}" aria-expanded="{str(is_open).lower()}" '
         f'aria-label="Tokens of the answer to: {escape(question)}">{"Close" if is_open else "Tokens"}</button>'
     )
 

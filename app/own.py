@@ -240,7 +240,12 @@ class OwnRoom:
             said.append(f"{sheet.more:,} further rows are beyond what this page takes.")
         head = "".join(f"<th>{escape(column)}</th>" for column in sheet.columns[:8])
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(str(record.get(c, ''))[:80])}</td>" for c in sheet.columns[:8]) + "</tr>"
+            "<tr>"
+            + "".join(
+                f'<td data-title="{escape(column)}">{escape(str(record.get(column, ""))[:80])}</td>'
+                for column in sheet.columns[:8]
+            )
+            + "</tr>"
             for _, record in sheet.records[:PREVIEWED]
         )
         total = count(len(sheet.records) + sheet.more, "record")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.page import build_page
 from app.serving import launch_options
@@ -17,6 +17,10 @@ from app.settings import Settings
 from app.studio import Studio
 from scripts.browser import find_chromium, launch
 from scripts.serving import free_port, serve
+from tests.browser.rooms import PATIENCE_MS
+
+# What the page will show sooner or later, a machine under load shows later: no test passes by waiting less.
+expect.set_options(timeout=PATIENCE_MS)
 
 ELSEWHERE = re.compile(r"^https?://(?!127\.0\.0\.1[:/])")
 
@@ -45,6 +49,7 @@ def open_tab(browser: Browser) -> Iterator[Page]:
     """An empty tab, 1280 by 900, that reaches this machine only. A script error that nothing caught fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.route(ELSEWHERE, lambda route: route.abort())
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     script_errors: list[str] = []
     page.on("pageerror", lambda error: script_errors.append(str(error)))

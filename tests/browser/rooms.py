@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Locator, Page, Request, expect
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 """How long a test waits for work of the server: a machine under load is slow, and waiting ends when the work does."""
 ASKED_ON_OPENING = "performance.getEntriesByType('resource').some((each) => each.name.includes('queue/join'))"
 

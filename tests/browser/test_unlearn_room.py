@@ -33,7 +33,7 @@ def trained_weights(page: Page) -> list[float]:
 def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, url: str, tmp_path: Path) -> None:
     lanes = open_page(page, url)
     card = lanes.locator("section.fl-card").nth(ENTROPY)
-    card.get_by_role("radio").first.check(force=True)
+    card.get_by_role("radio").first.press("Space")
     slider = card.locator("input[type=range]").first
     slider.focus()
     for _ in range(4):
@@ -82,12 +82,13 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     assert saved.value.suggested_filename == "forget-lens-report-1.html"
     opens_from_disk(page, saved.value.path(), tmp_path / "report.html", sum(underlined))
     page.locator("#stress-quantisation").click()
-    expect(page.locator("#stress-result tbody tr")).to_have_count(2, timeout=2 * PATIENCE_MS)
+    expect(page.locator("#stress-result tbody tr")).to_have_count(2, timeout=PATIENCE_MS)
     expect(page.locator("#stress-result")).to_contain_text("8 bit")
     page.locator("#race").click()
-    expect(page.locator("#race-status")).to_contain_text("Arm 1 of 5", timeout=2 * PATIENCE_MS)
-    page.locator("#race-stop").click()
-    expect(page.locator("#race-status")).to_contain_text("Stopped: 1 of 5 arms", timeout=2 * PATIENCE_MS)
+    expect(page.locator("#race-status")).to_contain_text("Arm 1 of 5", timeout=PATIENCE_MS)
+    # At once: while a race is drawn on a busy machine, waiting for the button to stand still may take longer than it.
+    page.locator("#race-stop").dispatch_event("click")
+    expect(page.locator("#race-status")).to_contain_text(re.compile(r"Stopped: [1-4] of 5 arms"), timeout=PATIENCE_MS)
     expect(page.locator("#race-table")).to_contain_text("One seed")
     expect(page.locator("#race")).to_be_enabled()
     assert in_both_modes(page) == NO_FAULT, "a race that was run"
