@@ -238,16 +238,13 @@ class OwnRoom:
             said = [str(error)]
         if sheet.more:
             said.append(f"{sheet.more:,} further rows are beyond what this page takes.")
-        head = "".join(f"<th>{escape(column)}</th>" for column in sheet.columns[:8])
-        body = "".join(
-            "<tr>"
-            + "".join(
-                f'<td data-title="{escape(column)}">{escape(str(record.get(column, ""))[:80])}</td>'
-                for column in sheet.columns[:8]
-            )
-            + "</tr>"
+        columns = sheet.columns[:8]
+        head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+        rows = [
+            "".join(f'<td data-title="{escape(c)}">{escape(str(record.get(c, ""))[:80])}</td>' for c in columns)
             for _, record in sheet.records[:PREVIEWED]
-        )
+        ]
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
         total = count(len(sheet.records) + sheet.more, "record")
         table = f'<table class="pg-answers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         return f'<p class="pg-soft">{escape(sheet.name)}: {total}.</p>{sentences_html(said)}{table}'

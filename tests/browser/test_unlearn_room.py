@@ -84,11 +84,13 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     page.locator("#stress-quantisation").click()
     expect(page.locator("#stress-result tbody tr")).to_have_count(2, timeout=PATIENCE_MS)
     expect(page.locator("#stress-result")).to_contain_text("8 bit")
+    # Long arms: the first has not ended when Stop arrives, however slow the machine.
+    set_number(page, "race-steps", "300")
     page.locator("#race").click()
     expect(page.locator("#race-status")).to_contain_text("Arm 1 of 5", timeout=PATIENCE_MS)
     # At once: while a race is drawn on a busy machine, waiting for the button to stand still may take longer than it.
     page.locator("#race-stop").dispatch_event("click")
-    expect(page.locator("#race-status")).to_contain_text(re.compile(r"Stopped: [1-4] of 5 arms"), timeout=PATIENCE_MS)
+    expect(page.locator("#race-status")).to_contain_text("Stopped: 1 of 5 arms", timeout=PATIENCE_MS)
     expect(page.locator("#race-table")).to_contain_text("One seed")
     expect(page.locator("#race")).to_be_enabled()
     assert in_both_modes(page) == NO_FAULT, "a race that was run"
