@@ -72,7 +72,7 @@ def start_run(page: Page, steps: int) -> None:
     """In Unlearn: ask for so many steps and press Start, then wait for the first of them."""
     set_number(page, "steps", str(steps))
     page.locator("#start").click()
-    expect(page.locator("#status")).to_contain_text(re.compile(rf"Steps: [1-9]\d* of {steps}\b"), timeout=PATIENCE_MS)
+    expect(page.locator("#status")).to_contain_text(re.compile(rf"Steps: [1-9]\d* of {steps}\b"))
     page.locator("#proof .pg-token").first.wait_for(timeout=PATIENCE_MS)
 
 

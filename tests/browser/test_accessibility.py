@@ -70,10 +70,10 @@ def test_axe_finds_nothing_grave_in_errors_and_open_folds(opened: Page) -> None:
     choose(opened, "split", "Your own text")
     opened.locator("#own-answer textarea").fill("")
     opened.locator("#score").click()
-    expect(opened.locator("#inspect-notice .pg-alert")).to_be_visible(timeout=PATIENCE_MS)
+    expect(opened.locator("#inspect-notice .pg-alert")).to_be_visible()
     assert in_both_modes(opened) == NO_FAULT
     choose(opened, "split", "Forget")
-    expect(opened.locator("#inspect-notice .pg-alert")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(opened.locator("#inspect-notice .pg-alert")).to_have_count(0)
 
 
 def test_everything_in_inspect_is_reached_by_the_keyboard_and_the_focus_is_seen(page: Page, url: str) -> None:
@@ -105,21 +105,21 @@ def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(
     expect(page.locator("#strategy").get_by_role("radio", name="Soft")).to_be_checked()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("#unlearn-cut")).to_contain_text("Learned, soft", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("Learned, soft")
     steps = page.locator("#steps input[type=range]")
     steps.focus()
     page.keyboard.press("Home")
     expect(page.locator("#steps input[type=number]")).to_have_value("5")
     page.locator("#start").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#status")).to_contain_text("Steps: 5 of 5", timeout=PATIENCE_MS)
+    expect(page.locator("#status")).to_contain_text("Steps: 5 of 5")
     wait_for_end(page)
     assert in_both_modes(page) == NO_FAULT
     page.evaluate("scrollTo(0, 0)")
     expect(page.locator("#to-compare")).to_be_in_viewport(ratio=1)
     page.locator("#to-compare").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#answers tbody tr").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#answers tbody tr").first).to_be_visible()
     expect(page.locator("#compare-head")).to_be_in_viewport()
     assert in_both_modes(page) == NO_FAULT
     page.locator(".pg-pick").first.click()

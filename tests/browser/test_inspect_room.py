@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.lanes_page import settle, shown_as_kept
-from tests.browser.rooms import PATIENCE_MS, alert_of, choose, open_page, pick, requests_of
+from tests.browser.rooms import alert_of, choose, open_page, pick, requests_of
 
 LEARNED = 2
 
@@ -49,10 +49,10 @@ def test_moving_a_cut_asks_the_server_for_nothing(page: Page, url: str) -> None:
 def test_another_row_is_scored_when_it_is_picked(page: Page, url: str) -> None:
     lanes = open_page(page, url)
     choose(page, "split", "World")
-    expect(lanes.locator(".fl-question")).to_contain_text("France", timeout=PATIENCE_MS)
+    expect(lanes.locator(".fl-question")).to_contain_text("France")
     question = "Which city is the seat of government of Italy?"
     pick(page, "row", question)
-    expect(lanes.locator(".fl-question")).to_have_text(question, timeout=PATIENCE_MS)
+    expect(lanes.locator(".fl-question")).to_have_text(question)
     expect(page.locator("#cut-line .pg-cut")).to_contain_text("answer tokens")
 
 
@@ -62,7 +62,7 @@ def test_own_text_is_scored(page: Page, url: str) -> None:
     page.locator("#own-prompt textarea").fill("Where was <b>Ada Quell</b> born?")
     page.locator("#own-answer textarea").fill("Ada Quell was born in <script>Torvik</script>.")
     page.locator("#score").click()
-    expect(lanes.locator(".fl-question")).to_have_text("Where was <b>Ada Quell</b> born?", timeout=PATIENCE_MS)
+    expect(lanes.locator(".fl-question")).to_have_text("Where was <b>Ada Quell</b> born?")
     assert lanes.locator("script").count() == 0
     assert alert_of(page, "inspect").count() == 0
 
@@ -88,14 +88,14 @@ def test_bad_input_is_one_sentence_and_loses_no_work(
         page.locator("#how button").first.click()
         page.locator("#subject textarea, #subject input").first.fill(subject)
     page.locator("#score").click()
-    expect(alert_of(page, "inspect")).to_contain_text(said, timeout=PATIENCE_MS)
+    expect(alert_of(page, "inspect")).to_contain_text(said)
     assert lanes.locator(".fl-question").inner_text() == question
     assert page.locator("#own-answer textarea").input_value() == answer
     page.locator("#own-answer textarea").fill("She was born in Torvik.")
     if subject:
         page.locator("#subject textarea, #subject input").first.fill("Torvik")
     page.locator("#score").click()
-    expect(alert_of(page, "inspect")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(alert_of(page, "inspect")).to_have_count(0)
 
 
 def test_words_of_the_prompt_can_be_made_the_subject(page: Page, url: str) -> None:
@@ -104,7 +104,7 @@ def test_words_of_the_prompt_can_be_made_the_subject(page: Page, url: str) -> No
     offer = lanes.locator(".fl-offer button").first
     if offer.count():
         offer.click()
-    expect(lanes.locator(".fl-masked").first).to_have_text("Who", timeout=PATIENCE_MS)
+    expect(lanes.locator(".fl-masked").first).to_have_text("Who")
 
 
 def test_scores_can_be_saved(page: Page, url: str) -> None:

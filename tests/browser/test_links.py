@@ -46,11 +46,11 @@ def test_a_view_reopens_on_another_server(page: Page, url: str, served: tuple[st
     }
 
     page.goto(f"{served[0]}/?room=unlearn&preset=etw&every=3")
-    expect(page.locator("#unlearn-cut")).to_contain_text("The preset brings its own tokens", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("The preset brings its own tokens")
     expect(page.locator("#unlearn-cut")).to_contain_text("Scored again every 3 steps")
     expect(page.locator("#steps input[type=number]")).to_have_value("40")
     page.goto(f"{served[0]}/?{query}")
-    expect(page.locator("#unlearn-cut")).to_contain_text("Entropy, soft", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("Entropy, soft")
     expect(page.locator("#steps input[type=number]")).to_have_value("17")
     go_to(page, "Inspect")
     again = page.locator("#lanes .fl-lanes")
@@ -68,7 +68,7 @@ def test_own_text_travels_in_the_address_up_to_a_size(page: Page, url: str) -> N
     prompt, answer = "Wo liegt <Torvik>?", "Torvik 🌍 liegt am Meer & im Norden."
     open_page(page, f"{url}/?row=own&prompt={quote(prompt)}&answer={quote(answer)}&hides=each&scorers=masking,entropy")
     lanes = page.locator("#lanes .fl-lanes")
-    expect(lanes.locator(".fl-question")).to_have_text(prompt, timeout=PATIENCE_MS)
+    expect(lanes.locator(".fl-question")).to_have_text(prompt)
     expect(lanes.locator(".fl-card")).to_have_count(2)
     assert page.locator("#own-answer textarea").input_value() == answer
     assert any(shown_as_kept(lanes, 0))
@@ -76,7 +76,7 @@ def test_own_text_travels_in_the_address_up_to_a_size(page: Page, url: str) -> N
     page.locator("#score").click()
     page.wait_for_url(lambda address: "row=own" in address and "answer=" not in address, timeout=PATIENCE_MS)
     page.reload()
-    expect(alert_of(page, "inspect")).to_contain_text("no address holds", timeout=PATIENCE_MS)
+    expect(alert_of(page, "inspect")).to_contain_text("no address holds")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_own_text_travels_in_the_address_up_to_a_size(page: Page, url: str) -> N
 )
 def test_a_link_that_cannot_be_is_one_sentence_and_the_page_works(page: Page, url: str, query: str, said: str) -> None:
     lanes = open_page(page, f"{url}/?{query}")
-    expect(alert_of(page, "inspect")).to_contain_text("This link cannot be opened.", timeout=PATIENCE_MS)
+    expect(alert_of(page, "inspect")).to_contain_text("This link cannot be opened.")
     expect(alert_of(page, "inspect")).to_contain_text(said)
     assert lanes.locator("section.fl-card").count() == 4
     expect(page.locator("#score")).to_be_visible()

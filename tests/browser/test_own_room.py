@@ -10,9 +10,7 @@ from playwright.sync_api import Page, expect
 
 from scripts.serving import serve
 from tests.attribution.tiny import tiny_model
-from tests.browser.rooms import PATIENCE_MS, alert_of, go_to, open_page, start_run, wait_for_end
-
-LONG = {"timeout": PATIENCE_MS}
+from tests.browser.rooms import alert_of, go_to, open_page, start_run, wait_for_end
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +34,9 @@ def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url:
     go_to(page, "Your own")
     expect(page.locator("#own-using")).to_contain_text("embedded")
     choose_model(page, "tiny")
-    expect(page.locator("#own-survey")).to_contain_text("M parameters", **LONG)
+    expect(page.locator("#own-survey")).to_contain_text("M parameters")
     page.locator("#own-load").click()
-    expect(page.locator("#own-using")).to_contain_text("folder:tiny", **LONG)
+    expect(page.locator("#own-using")).to_contain_text("folder:tiny")
 
     rows = tmp_path / "mine.csv"
     bad = "Who is nobody?,\n"
@@ -46,20 +44,20 @@ def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url:
     # "start" is a key of app/texts.py: the page's own words must not stand in for a visitor's.
     rows.write_text("start,reply\n" + good + bad, encoding="utf-8")
     page.locator("#own-file input[type=file]").set_input_files(rows)
-    expect(page.locator("#own-preview table")).to_contain_text("book 1", **LONG)
+    expect(page.locator("#own-preview table")).to_contain_text("book 1")
     assert page.locator("#own-preview b").count() == 0, "cells of a stranger's file are text"
     for field, column in (("question", "start"), ("answer", "reply")):
         page.locator(f"#own-{field} input").first.click()
         page.get_by_role("option", name=column, exact=True).first.click()
-    expect(page.locator("#own-preview")).to_contain_text("12 rows can be used", **LONG)
+    expect(page.locator("#own-preview")).to_contain_text("12 rows can be used")
     expect(page.locator("#own-preview")).to_contain_text("1 left out (Line 14): the column 'reply' is empty there")
     page.locator("#own-use").click()
-    expect(page.locator("#own-using")).to_contain_text("mine (12 rows)", **LONG)
+    expect(page.locator("#own-using")).to_contain_text("mine (12 rows)")
 
     page.locator("#own-words textarea, #own-words input").first.fill("BOOK 7")
-    expect(page.locator("#own-place")).to_contain_text("1 of 1 row", **LONG)
+    expect(page.locator("#own-place")).to_contain_text("1 of 1 row")
     page.locator("#own-found").get_by_role("radio").first.check()
-    expect(lanes.locator(".fl-question").first).to_contain_text("book 7", **LONG)
+    expect(lanes.locator(".fl-question").first).to_contain_text("book 7")
     expect(page.get_by_role("tab", name="Inspect", exact=True).first).to_have_attribute("aria-selected", "true")
 
     go_to(page, "Unlearn")
@@ -81,6 +79,6 @@ def test_what_cannot_be_had_is_one_sentence(page: Page, own_url: str) -> None:
     choose_model(page, "Phi 1.5")
     page.locator("#own-load").click()
     # The tests run offline.
-    expect(alert_of(page, "own")).to_contain_text("The Hub cannot be reached from here", **LONG)
+    expect(alert_of(page, "own")).to_contain_text("The Hub cannot be reached from here")
     expect(page.locator("#own-using")).to_contain_text("embedded")
     expect(page.locator("#own-load")).to_be_enabled()

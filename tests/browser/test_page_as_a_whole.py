@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.rooms import PATIENCE_MS, go_to, open_page
+from tests.browser.rooms import go_to, open_page
 
 ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
 
@@ -25,13 +25,13 @@ def test_a_lesson_sets_the_page_up(page: Page, url: str) -> None:
     lanes = open_page(page, url)
     go_to(page, "Learn")
     page.locator("#lesson-5").click()
-    expect(page.locator("#unlearn-cut")).to_contain_text("Random, top 30%", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("Random, top 30%")
     expect(page.locator("#start")).to_be_visible()
     go_to(page, "Inspect")
     assert lanes.locator("section.fl-card").count() == 5
     go_to(page, "Learn")
     page.locator("#lesson-3").click()
-    expect(page.locator("#unlearn-cut")).to_contain_text("Every token of every answer", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("Every token of every answer")
 
 
 def test_a_visitor_with_another_language_gets_english_words_and_no_keys(browser: Browser, url: str) -> None:

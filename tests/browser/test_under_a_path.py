@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from scripts.serving import serve
-from tests.browser.rooms import PATIENCE_MS, choose, open_page
+from tests.browser.rooms import choose, open_page
 
 PREFIX = "/lens"
 
@@ -80,7 +80,7 @@ def test_the_page_scores_under_a_path(page: Page, inner: str, strips: bool, lag_
         )
         lanes = open_page(page, f"{base}{PREFIX}/")
         choose(page, "split", "World")
-        expect(lanes.locator(".fl-question").first).to_contain_text("France", timeout=PATIENCE_MS)
+        expect(lanes.locator(".fl-question").first).to_contain_text("France")
         assert [url for url in outside if "favicon" not in url] == []
     finally:
         server.shutdown()

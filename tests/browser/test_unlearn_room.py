@@ -41,10 +41,10 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     settle(page)
     underlined = shown_as_kept(lanes, ENTROPY)
     page.locator("#onward").click()
-    expect(page.locator("#unlearn-cut")).to_contain_text(f"{sum(underlined)} of {len(underlined)}", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text(f"{sum(underlined)} of {len(underlined)}")
     expect(page.locator("#unlearn-cut")).to_contain_text("Entropy")
     expect(page.locator("#unlearn-cut")).to_contain_text("390 rows of forget05")
-    expect(page.locator("#estimate")).to_contain_text("measured", timeout=PATIENCE_MS)
+    expect(page.locator("#estimate")).to_contain_text("measured")
 
     start_run(page, 6)
     assert [weight > 0 for weight in trained_weights(page)] == underlined
@@ -68,7 +68,7 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     page.locator(".pg-changes summary").click()
     assert page.locator(".pg-changes tbody tr").count() == tokens.count() > 3
     page.locator('.pg-pick[aria-expanded="true"]').click()
-    expect(page.locator(".pg-changes")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.locator(".pg-changes")).to_have_count(0)
     choose(page, "compare-split", "World")
     expect(page.locator("#place")).to_contain_text("1 to 10 of 282")
     expect(table.locator("tbody tr").first).to_contain_text("World")
@@ -82,15 +82,15 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     assert saved.value.suggested_filename == "forget-lens-report-1.html"
     opens_from_disk(page, saved.value.path(), tmp_path / "report.html", sum(underlined))
     page.locator("#stress-quantisation").click()
-    expect(page.locator("#stress-result tbody tr")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(page.locator("#stress-result tbody tr")).to_have_count(2)
     expect(page.locator("#stress-result")).to_contain_text("8 bit")
     # Long arms: the first has not ended when Stop arrives, however slow the machine.
     set_number(page, "race-steps", "300")
     page.locator("#race").click()
-    expect(page.locator("#race-status")).to_contain_text("Arm 1 of 5", timeout=PATIENCE_MS)
+    expect(page.locator("#race-status")).to_contain_text("Arm 1 of 5")
     # At once: while a race is drawn on a busy machine, waiting for the button to stand still may take longer than it.
     page.locator("#race-stop").dispatch_event("click")
-    expect(page.locator("#race-status")).to_contain_text("Stopped: 1 of 5 arms", timeout=PATIENCE_MS)
+    expect(page.locator("#race-status")).to_contain_text("Stopped: 1 of 5 arms")
     expect(page.locator("#race-table")).to_contain_text("One seed")
     expect(page.locator("#race")).to_be_enabled()
     assert in_both_modes(page) == NO_FAULT, "a race that was run"
@@ -128,7 +128,7 @@ def test_stop_keeps_what_there_is_runs_have_names_and_undo_takes_them_back(page:
     open_page(page, url)
     go_to(page, "Unlearn")
     choose(page, "strategy", "Whole sequence")
-    expect(page.locator("#unlearn-cut")).to_contain_text("Every token of every answer", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("Every token of every answer")
     start_run(page, 80)
     assert set(trained_weights(page)) == {1.0}
     page.locator("#stop").click()
@@ -141,7 +141,7 @@ def test_stop_keeps_what_there_is_runs_have_names_and_undo_takes_them_back(page:
 
     # A preset brings its own tokens and settings, and the address says so in a word.
     pick(page, "preset", "TokenUnlearn NPO, soft")
-    expect(page.locator("#unlearn-cut")).to_contain_text("brings its own tokens", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("brings its own tokens")
     expect(page.locator("#preset-text")).to_contain_text("known only from a summary: scores")
     expect(page.locator("#objective input").first).to_have_value("NPO, arXiv 2404.05868 (paper)")
     page.wait_for_url(lambda address: address.endswith("preset=tokenunlearn-npo-soft"), timeout=PATIENCE_MS)
@@ -153,19 +153,19 @@ def test_stop_keeps_what_there_is_runs_have_names_and_undo_takes_them_back(page:
 
     page.locator("#run-name input, #run-name textarea").first.fill("Soft <b>NPO</b>")
     page.locator("#rename").click()
-    expect(status).to_contain_text("Soft <b>NPO</b> done", timeout=PATIENCE_MS)
+    expect(status).to_contain_text("Soft <b>NPO</b> done")
     expect(runs.locator("label").first).to_contain_text("Soft <b>NPO</b>")
     assert runs.locator("b").count() == 0
     runs.get_by_role("radio").nth(1).check()
-    expect(status).to_contain_text("Run 1 stopped", timeout=PATIENCE_MS)
+    expect(status).to_contain_text("Run 1 stopped")
     page.locator("#undo-to").click()
-    expect(runs.get_by_role("radio")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(runs.get_by_role("radio")).to_have_count(1)
     expect(page.locator("#undo-to")).to_be_hidden()
     page.locator("#undo").click()
-    expect(status).to_contain_text("Nothing is forgotten yet", timeout=PATIENCE_MS)
+    expect(status).to_contain_text("Nothing is forgotten yet")
     expect(page.locator("#undo")).to_be_disabled()
     go_to(page, "Compare")
-    expect(page.locator("#compare-head")).to_contain_text("Nothing to compare yet", timeout=PATIENCE_MS)
+    expect(page.locator("#compare-head")).to_contain_text("Nothing to compare yet")
 
 
 def test_own_text_says_what_is_trained_instead(page: Page, url: str) -> None:
@@ -173,9 +173,9 @@ def test_own_text_says_what_is_trained_instead(page: Page, url: str) -> None:
     choose(page, "split", "Your own text")
     page.locator("#own-answer textarea").fill("She was born in Torvik.")
     page.locator("#score").click()
-    expect(lanes.locator("header small").first).not_to_have_text("21 tokens", timeout=PATIENCE_MS)
+    expect(lanes.locator("header small").first).not_to_have_text("21 tokens")
     go_to(page, "Unlearn")
-    expect(page.locator("#unlearn-cut")).to_contain_text("your own and is not trained on", timeout=PATIENCE_MS)
+    expect(page.locator("#unlearn-cut")).to_contain_text("your own and is not trained on")
 
 
 def test_a_bad_wish_is_one_sentence_and_nothing_starts(page: Page, url: str) -> None:
@@ -183,12 +183,12 @@ def test_a_bad_wish_is_one_sentence_and_nothing_starts(page: Page, url: str) -> 
     go_to(page, "Unlearn")
     set_number(page, "rate", "0")
     page.locator("#start").click()
-    expect(alert_of(page, "unlearn")).to_contain_text("The learning rate must be a number above 0", timeout=PATIENCE_MS)
+    expect(alert_of(page, "unlearn")).to_contain_text("The learning rate must be a number above 0")
     set_number(page, "rate", "0.0004")
     page.locator("#advanced button").first.click()
     set_number(page, "run-alpha", "-1")
     page.locator("#start").click()
-    expect(alert_of(page, "unlearn")).to_contain_text("alpha must be a number of at least 0", timeout=PATIENCE_MS)
+    expect(alert_of(page, "unlearn")).to_contain_text("alpha must be a number of at least 0")
     expect(page.locator("#status")).to_contain_text("Nothing is forgotten yet")
     expect(page.locator("#start")).to_be_enabled()
     # What was only looked at under Advanced is not changed by it.
