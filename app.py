@@ -4,10 +4,10 @@ GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it listens (127.0.0.1 and 78
 """
 
 from app.page import build_page
-from app.serving import serve
-from app.session import Visits
-from app.settings import Settings
-from app.studio import Studio
+from app.server.serving import serve
+from app.server.settings import Settings
+from app.visit.session import Visits
+from app.visit.studio import Studio
 
 settings = Settings.from_environment()
 visits = Visits(settings)

@@ -19,13 +19,13 @@ from typing import Any
 
 import gradio as gr
 
-from app.inspection import SCOPES, InspectRoom
-from app.markup import alert
-from app.run_config import ITS_OWN, MOST_RANK, MOST_SEED, OWN_CUT, PRESET_NAMES, STRATEGIES, form_values
-from app.studio import OWN
-from app.unlearning import UnlearnRoom
+from app.look.markup import alert
+from app.rooms.inspect.room import SCOPES, InspectRoom
+from app.rooms.unlearn.room import UnlearnRoom
+from app.visit.run_config import ITS_OWN, MOST_RANK, MOST_SEED, OWN_CUT, PRESET_NAMES, STRATEGIES, form_values
+from app.visit.studio import OWN
 from attribution.lanes import DEFAULT_SHARE, check_state
-from attribution.registry import DEFAULT_SCORERS, did_you_mean, scorer_info
+from attribution.scorers.registry import DEFAULT_SCORERS, did_you_mean, scorer_info
 from unlearn.objectives import NORMALISERS, OBJECTIVES, RETENTIONS
 
 ROOMS = ("inspect", "unlearn", "compare", "learn", "own")

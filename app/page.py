@@ -8,9 +8,15 @@ from typing import Any
 import gradio as gr
 
 from app.address import ROOMS, follow_view, open_address
-from app.compare_endpoint import compare_endpoint
-from app.comparison import CompareRoom
-from app.events import (
+from app.api.compare import compare_endpoint
+from app.api.report import report_endpoint
+from app.api.unlearn import unlearn_endpoint
+from app.look.markup import block
+from app.look.texts import say
+from app.rooms.compare.race import race_endpoint
+from app.rooms.compare.room import CompareRoom
+from app.rooms.compare.stresses import stress_endpoint
+from app.rooms.events import (
     PRIVATE,
     QUIET,
     SCORING,
@@ -21,19 +27,13 @@ from app.events import (
     wire_trials,
     wire_unlearn,
 )
-from app.inspection import InspectRoom, score_endpoint
-from app.lessons import STEPS, LearnRoom
-from app.markup import block
-from app.models import Shelf
-from app.own import OwnRoom
-from app.race import race_endpoint
-from app.report import report_endpoint
-from app.session import Visits
-from app.stresses import stress_endpoint
-from app.studio import Studio
-from app.texts import say
-from app.unlearn_endpoint import unlearn_endpoint
-from app.unlearning import UnlearnRoom
+from app.rooms.inspect.room import InspectRoom, score_endpoint
+from app.rooms.learn.room import STEPS, LearnRoom
+from app.rooms.own.room import OwnRoom
+from app.rooms.unlearn.room import UnlearnRoom
+from app.visit.models import Shelf
+from app.visit.session import Visits
+from app.visit.studio import Studio
 from attribution.version import VERSION, commit
 
 TITLE = "Forget Lens"

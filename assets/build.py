@@ -152,11 +152,11 @@ def build_scorer(out: Path, seed: int) -> dict[str, float]:
     """
     # These packages stand above the model files they read; the data and the models are made without them.
     from attribution import load_model, score
-    from attribution.alignment import align
-    from attribution.learned import SCORER_FILE
-    from attribution.rows import read_rows
-    from unlearn.atwu import AtwuConfig, fit_scorer
-    from unlearn.corpus import Corpus
+    from attribution.data.rows import read_rows
+    from attribution.measure.alignment import align
+    from attribution.scorers.learned import SCORER_FILE
+    from unlearn.data.corpus import Corpus
+    from unlearn.run.atwu import AtwuConfig, fit_scorer
 
     rows = read_rows(out / "data" / "authors.jsonl")
     first = TRAINED_AUTHORS - FORGET_SIZES[FORGET]

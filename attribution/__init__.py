@@ -4,16 +4,16 @@
 >>> scores = score(load_model("embedded"), [Example("Where was ... born?", "... was born in ...")])  # doctest: +SKIP
 """
 
-from attribution.example import AnswerToken, Encoded, Example, Span
-from attribution.language_model import LanguageModel
-from attribution.learned import LinearScorer
-from attribution.loading import load_model
-from attribution.plain_text import split_text
-from attribution.scoring import ScoreOptions, score
+from attribution.model.language_model import LanguageModel
+from attribution.model.loading import load_model
+from attribution.scorers.learned import LinearScorer
+from attribution.scores import ScoreOptions, score
 from attribution.selection import Rule, Selection, select
-from attribution.subject import Subject, find_subject
+from attribution.text.example import AnswerToken, Encoded, Example, Span
+from attribution.text.plain_text import split_text
+from attribution.text.subject import Subject, find_subject
+from attribution.text.words import spread_over_words, word_scores
 from attribution.token_scores import ChangeMatrix, TokenScores
-from attribution.words import spread_over_words, word_scores
 
 __all__ = [
     "AnswerToken",

@@ -7,8 +7,8 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from attribution.shell import dataset, evaluate, scores
-from attribution.shell.scores import parser
+from attribution.cli import dataset, evaluate, scores
+from attribution.cli.scores import parser
 
 __all__ = ["main", "parser"]
 

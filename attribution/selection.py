@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from attribution.fusion import normalise
-from attribution.registry import scorer_info
+from attribution.scorers.fusion import normalise
+from attribution.scorers.registry import scorer_info
 from attribution.token_scores import TokenScores
 
 RuleKind = Literal["threshold", "top", "soft", "proportional", "raw", "sequence"]

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from attribution.example import AnswerToken, Encoded, Example, Span
-from attribution.registry import scorer_info
-from attribution.subject import Subject
+from attribution.scorers.registry import scorer_info
+from attribution.text.example import AnswerToken, Encoded, Example, Span
+from attribution.text.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ class TokenScores:
 
     Attributes:
         encoded: the row under its tokenizer.
-        columns: scorer name -> n numbers, in that scorer's unit (see `attribution.registry`).
+        columns: scorer name -> n numbers, in that scorer's unit (see `attribution.scorers.registry`).
         probability: p(y_t | x, y_<t) of each token before unlearning, in [0, 1].
         subject: what masking hides, and what a selection leaves out because the prompt gives it.
         model: the model's name.

@@ -22,7 +22,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from attribution import Example, LanguageModel, Rule, load_model, score
-from attribution.rows import Row, embedded_rows
+from attribution.data.rows import Row, embedded_rows
 from unlearn import Corpus, RunConfig, run
 
 SHAPES = {

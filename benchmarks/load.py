@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from attribution.rows import embedded_rows
+from attribution.data.rows import embedded_rows
 from scripts.serving import serve
 
 API = "/gradio_api"

@@ -18,8 +18,8 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from attribution import load_model, score
+from attribution.data.rows import embedded_rows
 from attribution.lanes import lanes_props
-from attribution.rows import embedded_rows
 from scripts.browser import find_chromium, launch
 from scripts.serving import serve
 

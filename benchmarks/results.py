@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from assets.training import TrainingSettings
-from attribution.evaluation import evaluate
-from attribution.learned import SCORER_FILE
-from attribution.loading import load_model
+from attribution.measure.evaluation import evaluate
+from attribution.model.loading import load_model
+from attribution.scorers.learned import SCORER_FILE
 from benchmarks.results_models import ARCHITECTURES, Scale, embedded_corpus, tofu_corpus, train
 from unlearn.arms import Bench, compare, parse_arms
 from unlearn.arms.figure import html_page
 from unlearn.arms.table import markdown_table
-from unlearn.atwu import AtwuConfig, fit_scorer
-from unlearn.shell.arms import make, parse_seeds
+from unlearn.cli.arms import make, parse_seeds
+from unlearn.run.atwu import AtwuConfig, fit_scorer
 
 log = logging.getLogger("benchmarks")
 AGAINST = "ours"

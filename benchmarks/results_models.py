@@ -20,9 +20,9 @@ from transformers import (
 )
 
 from assets.training import MakeModel, TrainingSettings, new_model, sequence_text, train_model, train_tokenizer
-from attribution.loading import EMBEDDED_FOLDER
-from attribution.rows import AUTHORS, FORGET_AUTHORS, Row
-from unlearn.corpus import Corpus, load_corpus
+from attribution.data.rows import AUTHORS, FORGET_AUTHORS, Row
+from attribution.model.loading import EMBEDDED_FOLDER
+from unlearn.data.corpus import Corpus, load_corpus
 
 FORGET = "forget05"
 TOFU_FORGET = "forget10"

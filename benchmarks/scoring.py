@@ -17,7 +17,7 @@ from functools import partial
 import torch
 
 from attribution import Example, LanguageModel, load_model, score
-from attribution.rows import embedded_rows
+from attribution.data.rows import embedded_rows
 from benchmarks.side_by_side import side_by_side
 
 CAPTUM_ROWS = 32

@@ -18,8 +18,8 @@ from functools import partial
 import torch
 
 from attribution import LanguageModel, Rule, load_model, score
-from attribution.registry import DEFAULT_SCORERS, SCORERS
-from attribution.rows import embedded_rows
+from attribution.data.rows import embedded_rows
+from attribution.scorers.registry import DEFAULT_SCORERS, SCORERS
 from unlearn import RunConfig, load_corpus, run
 from unlearn.objectives import OBJECTIVES
 

@@ -7,9 +7,9 @@
 >>> for step in job: ...  # doctest: +SKIP
 """
 
-from unlearn.config import RunConfig
-from unlearn.corpus import Corpus, load_corpus
-from unlearn.loop import Run, Step, run
+from unlearn.data.corpus import Corpus, load_corpus
 from unlearn.metrics import Evaluation, evaluate
+from unlearn.run.config import RunConfig
+from unlearn.run.loop import Run, Step, run
 
 __all__ = ["Corpus", "Evaluation", "Run", "RunConfig", "Step", "evaluate", "load_corpus", "run"]

@@ -11,23 +11,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from attribution.language_model import LanguageModel
-from attribution.learned import SCORER_FILE
-from attribution.loading import load_model
-from unlearn.atwu import AtwuConfig, Fit
-from unlearn.corpus import Corpus
-from unlearn.diagnostics import Diagnostics
-from unlearn.estimate import estimate
+from attribution.model.language_model import LanguageModel
+from attribution.model.loading import load_model
+from attribution.scorers.learned import SCORER_FILE
+from unlearn.cli import arms as arms_command
+from unlearn.cli import evaluate as evaluate_command
+from unlearn.cli import stress as stress_command
+from unlearn.cli.common import add_corpus_options, check_writable, read_corpus
+from unlearn.cli.settings import add_run_options, config_from
+from unlearn.data.corpus import Corpus
 from unlearn.export import FORMS, check_form, save
-from unlearn.loop import Run, run
 from unlearn.metrics import SPLITS, Evaluation, evaluate
-from unlearn.parallel import Processes
 from unlearn.presets import listing
-from unlearn.shell import arms as arms_command
-from unlearn.shell import evaluate as evaluate_command
-from unlearn.shell import stress as stress_command
-from unlearn.shell.common import add_corpus_options, check_writable, read_corpus
-from unlearn.shell.settings import add_run_options, config_from
+from unlearn.run.atwu import AtwuConfig, Fit
+from unlearn.run.diagnostics import Diagnostics
+from unlearn.run.estimate import estimate
+from unlearn.run.loop import Run, run
+from unlearn.run.processes import Processes
 
 log = logging.getLogger("unlearn")
 COMMANDS = {"arms": arms_command.run, "evaluate": evaluate_command.run, "stress": stress_command.run}

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from unlearn.loop import Run
 from unlearn.metrics import Evaluation
 from unlearn.objectives import objective, retention
-from unlearn.trained_copy import has_adapters, merged
+from unlearn.run.adapters import has_adapters, merged
+from unlearn.run.loop import Run
 
 Form = Literal["merged", "adapter"]
 FORMS: tuple[Form, ...] = ("merged", "adapter")

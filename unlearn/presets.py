@@ -10,11 +10,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from attribution.registry import EVIDENCE_TEXT, Evidence, did_you_mean
+from attribution.scorers.registry import EVIDENCE_TEXT, Evidence, did_you_mean
 from attribution.selection import Rule
-from unlearn.config import RunConfig
 from unlearn.objectives import OBJECTIVES, objective, retention
-from unlearn.scorer_learning import ScorerSettings
+from unlearn.run.config import RunConfig
+from unlearn.run.scorer_learning import ScorerSettings
 
 DEFAULT_PRESET = "ours"
 HARD_SHARE = 0.3
@@ -29,7 +29,7 @@ class Setting:
     """One setting of a preset, in words, and how sure we are that it is the method's own.
 
     Attributes:
-        evidence: `paper`, `code`, `summary` or `ours` (see `attribution.registry.EVIDENCE_TEXT`).
+        evidence: `paper`, `code`, `summary` or `ours` (see `attribution.scorers.registry.EVIDENCE_TEXT`).
     """
 
     name: str

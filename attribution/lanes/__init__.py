@@ -1,8 +1,8 @@
 """Token lanes: an answer's tokens once, and under them one aligned cell per scorer. No gradio here.
 
 `lanes_props(scores)` turns a `TokenScores` into plain JSON types, everything the browser needs, sent once; `lanes_html`
-makes of it one file that opens from disk with no network. `app/lanes.py` shows the same thing on the page. Cuts, ranks,
-words, columns and agreement are computed in the browser by the JavaScript files beside this one.
+makes of it one file that opens from disk with no network. `app/look/lanes.py` shows the same thing on the page. Cuts,
+ranks, words, columns and agreement are computed in the browser by the JavaScript files beside this one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution.lanes.palette import scales, variables
-from attribution.registry import EVIDENCE_TEXT, scorer_info
-from attribution.subject import words
+from attribution.scorers.registry import EVIDENCE_TEXT, scorer_info
+from attribution.text.subject import words
 
 if TYPE_CHECKING:
-    from attribution.subject import Subject
+    from attribution.text.subject import Subject
     from attribution.token_scores import TokenScores
 
 VERSION = 1
@@ -44,7 +44,7 @@ _SCRIPTS = (
 
 
 def lanes_props(scores: TokenScores, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What the lanes show, as plain JSON types (schema: `app/lanes.py`).
+    """What the lanes show, as plain JSON types (schema: `app/look/lanes.py`).
 
     Args:
         scores: one row's scores.

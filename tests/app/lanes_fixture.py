@@ -6,8 +6,8 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 
-from attribution.example import AnswerToken, Encoded, Example, Span
-from attribution.subject import find_subject
+from attribution.text.example import AnswerToken, Encoded, Example, Span
+from attribution.text.subject import find_subject
 from attribution.token_scores import TokenScores
 
 QUESTION = "What is the birthplace of Kaveh Whitlock?"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.address import LONGEST_ADDRESS, ROOMS, defaults, read_address
-from app.run_config import PRESET_NAMES, form_values
-from attribution.registry import DEFAULT_SCORERS
+from app.visit.run_config import PRESET_NAMES, form_values
+from attribution.scorers.registry import DEFAULT_SCORERS
 
 
 def test_an_address_that_names_nothing_of_ours_asks_for_nothing() -> None:
@@ -129,5 +129,5 @@ def test_any_address_is_a_view_or_a_sentence(query: dict[str, str]) -> None:
 
 
 def test_the_script_knows_the_same_rooms() -> None:
-    script = Path("app/page.js").read_text(encoding="utf-8")
+    script = Path("app/look/page.js").read_text(encoding="utf-8")
     assert "const ROOMS = [" + ", ".join(f'"{room}"' for room in ROOMS) + "];" in script

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from app.answers import side_by_side, table_html
-from app.changes import asked_row, changes_html
+from app.rooms.compare.answers import side_by_side, table_html
+from app.rooms.compare.changes import asked_row, changes_html
 from attribution import Example
-from attribution.rows import Row
+from attribution.data.rows import Row
 from tests.app.lanes_fixture import make_scores
 from tests.app.test_comparison import evaluation
 from unlearn import Corpus

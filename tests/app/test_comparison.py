@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from app.answers import LONGEST, METRICS, Other, cards_html, side_by_side, table_html
-from app.compare_endpoint import compare_endpoint
-from app.export import answers_csv, run_json
-from app.session import Visit
+from app.api.compare import compare_endpoint
+from app.rooms.compare.answers import LONGEST, METRICS, Other, cards_html, side_by_side, table_html
+from app.visit.export import answers_csv, run_json
+from app.visit.session import Visit
 from attribution import Rule, Selection
 from unlearn import Evaluation, RunConfig, Step
 from unlearn.metrics import Answer

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.data import Browser, Reading, named_corpus, own_corpus, read_rows, read_sheet
-from app.settings import Settings
+from app.rooms.own.data import Browser, Reading, named_corpus, own_corpus, read_rows, read_sheet
+from app.server.settings import Settings
 from attribution import Example
-from attribution.rows import Row
+from attribution.data.rows import Row
 
 LIMITS = Settings(max_upload_mb=1, max_rows=1_000, run_rows=50)
 

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import torch
 
-import app.training
-from app.run_config import make_config, make_rule
-from app.session import Visit, Visits
-from app.settings import Settings
-from app.studio import Studio
-from app.training import train
+import app.visit.training
+from app.server.settings import Settings
+from app.visit.run_config import make_config, make_rule
+from app.visit.session import Visit, Visits
+from app.visit.studio import Studio
+from app.visit.training import train
 from attribution.__main__ import main as score_shell
-from unlearn.gradients import Gradients
+from unlearn.run.gradients import Gradients
 
 RULE = make_rule({"scorer": "random", "kind": "top", "cut": 0.3}, "hard", 1.0)
 
@@ -69,7 +69,7 @@ def test_out_of_memory(studio: Studio, visit: Visit, monkeypatch: Any, error: Ex
         raise error
 
     if place == "prepared":
-        monkeypatch.setattr(app.training, "run", fails)
+        monkeypatch.setattr(app.visit.training, "run", fails)
     else:
         monkeypatch.setattr(Gradients, "_forget", fails)
     with pytest.raises(ValueError, match="not enough memory for this run"):
@@ -92,7 +92,7 @@ def test_a_fault_of_ours_is_not_called_memory(studio: Studio, visit: Visit, monk
 def test_a_run_that_takes_too_long_is_stopped_and_kept(studio: Studio, monkeypatch: Any) -> None:
     slow = Visit()
     now = iter(range(0, 100_000, 400))
-    monkeypatch.setattr(app.training.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(app.visit.training.time, "monotonic", lambda: next(now))
     trainings = list(train(studio, slow, config(studio, steps=20)))
     assert slow.last is not None and slow.last.stopped and 1 <= len(slow.last.steps) < 5
     assert len(trainings[-1].steps) == len(slow.last.steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from app.figures import run_curves, steps_frame
+from app.look.figures import run_curves, steps_frame
 from unlearn import Step
 from unlearn.metrics import Probe
 

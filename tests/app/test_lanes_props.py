@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.lanes import initial_rule, make_lanes, read_rule, rule_of
-from app.theme import FORGET_LENS
+from app.look.lanes import initial_rule, make_lanes, read_rule, rule_of
+from app.look.theme import FORGET_LENS
 from attribution.lanes import lanes_html, lanes_props, script, stylesheet
 from attribution.lanes.palette import DARK, LIGHT, RAMP_DARK, RAMP_LIGHT, contrast, luminance, ramp, text_on
 from attribution.selection import Rule

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.markup import alert, count, differences, duration, escape, with_facts
+from app.look.markup import alert, count, differences, duration, escape, with_facts
 
 HOSTILE = '<script>alert(1)</script> & "quotes" \'n <del>tags</del>'
 TAG = re.compile(r"</?(?:del|ins|mark)>")

@@ -14,10 +14,10 @@ import huggingface_hub
 import pytest
 from huggingface_hub import errors
 
-from app.hub import Cancelled, fetch, survey_hub
-from app.models import CURATED_MODELS, FOLDER, Loading, Shelf, Wish
-from app.settings import Settings
-from app.studio import Studio
+from app.server.settings import Settings
+from app.visit.hub import Cancelled, fetch, survey_hub
+from app.visit.models import CURATED_MODELS, FOLDER, Loading, Shelf, Wish
+from app.visit.studio import Studio
 from attribution import Example
 from tests.attribution.tiny import tiny_model
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.questions import CONTROL, CUT_OR_WHOLE, SILENCE, STRUCTURE
+from app.rooms.learn.questions import CONTROL, CUT_OR_WHOLE, SILENCE, STRUCTURE
 from attribution import Rule
 from unlearn.metrics import Probe
 

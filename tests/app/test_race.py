@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 
-from app.figures import race_curves
-from app.race import TITLES, Race, as_dict, make_arms, run_race
-from app.race_card import status_html, table_html
-from app.session import Visit
-from app.settings import Settings
-from app.studio import Studio
+from app.look.figures import race_curves
+from app.rooms.compare.race import TITLES, Race, as_dict, make_arms, run_race
+from app.rooms.compare.race_card import status_html, table_html
+from app.server.settings import Settings
+from app.visit.session import Visit
+from app.visit.studio import Studio
 from attribution import Rule
 from unlearn import RunConfig, load_corpus
 from unlearn.arms import Trial

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.answers import others, waiting
-from app.drawing import Line, line_chart
-from app.report import make_report
-from app.session import Visit
+from app.api.report import make_report
+from app.look.drawing import Line, line_chart
+from app.rooms.compare.answers import others, waiting
+from app.visit.session import Visit
 from attribution import Rule
 from attribution.version import VERSION
 from tests.app.lanes_fixture import make_scores

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.run_config import DEFAULTS, OWN_CUT, PRESET_NAMES, changed_from, form_config, form_values, make_config
-from app.settings import Settings
+from app.server.settings import Settings
+from app.visit.run_config import DEFAULTS, OWN_CUT, PRESET_NAMES, changed_from, form_config, form_values, make_config
 from attribution import Rule
 from unlearn.objectives import OBJECTIVES
 from unlearn.presets import PRESETS, preset

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.kept_run import KeptRun
-from app.markup import escape
-from app.run_words import (
+from app.look.markup import escape
+from app.rooms.unlearn.words import (
     advice,
     cut_html,
     describe,
@@ -20,8 +19,9 @@ from app.run_words import (
     preset_html,
     rescue_words,
 )
+from app.visit.kept_run import KeptRun
 from attribution import Rule
-from attribution.registry import EVIDENCE_TEXT
+from attribution.scorers.registry import EVIDENCE_TEXT
 from unlearn import RunConfig, Step
 from unlearn.metrics import Probe
 from unlearn.objectives import OBJECTIVES

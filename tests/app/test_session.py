@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.session import Visit, Visits
-from app.settings import Settings
+from app.server.settings import Settings
+from app.visit.session import Visit, Visits
 
 
 class FakeRun(SimpleNamespace):

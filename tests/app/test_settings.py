@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import DATA_SOURCES, Settings
+from app.server.settings import DATA_SOURCES, Settings
 
 DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy.md"
 

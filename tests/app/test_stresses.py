@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-import app.stresses as stresses
-from app.session import Visit
-from app.settings import Settings
-from app.stresses import found, results_html, stressed
+import app.rooms.compare.stresses as stresses
+from app.rooms.compare.stresses import found, results_html, stressed
+from app.server.settings import Settings
+from app.visit.session import Visit
 from attribution import Example
-from attribution.rows import Row
+from attribution.data.rows import Row
 from unlearn import Corpus
-from unlearn.stress import Stress
+from unlearn.stress.stresses import Stress
 
 
 def one(kind: str, after: float, title: str = "20 steps") -> Stress:

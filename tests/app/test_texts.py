@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.inspection import SCOPES
-from app.studio import OWN, SPLITS
-from app.texts import EN, say
+from app.look.texts import EN, say
+from app.rooms.inspect.room import SCOPES
+from app.visit.studio import OWN, SPLITS
 
 APP = Path(__file__).resolve().parents[2] / "app"
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from app.run_config import make_config, make_rule
-from app.session import Visit
-from app.settings import Settings
-from app.studio import Studio
-from app.training import corpus_in_view, go_back, train
-from app.unlearn_endpoint import forget_row
+from app.api.unlearn import forget_row
+from app.server.settings import Settings
+from app.visit.run_config import make_config, make_rule
+from app.visit.session import Visit
+from app.visit.studio import Studio
+from app.visit.training import corpus_in_view, go_back, train
 from attribution import select
 
 CUT = {"scorer": "fused", "kind": "top", "cut": 0.3, "keep_given": False}

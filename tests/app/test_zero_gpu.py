@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 import torch
 
-from app import training, zero_gpu
-from app.kept_run import is_sampled
-from app.session import Visit
-from app.settings import Settings
-from app.studio import Studio
-from app.training import train
-from app.zero_gpu import EXTRA_SECONDS, duration
+from app.server.settings import Settings
+from app.visit import training, zero_gpu
+from app.visit.kept_run import is_sampled
+from app.visit.session import Visit
+from app.visit.studio import Studio
+from app.visit.training import train
+from app.visit.zero_gpu import EXTRA_SECONDS, duration
 from attribution import LanguageModel, Rule
-from attribution.rows import embedded_rows
+from attribution.data.rows import embedded_rows
 from unlearn import Corpus, RunConfig
-from unlearn.remote import Order, work
+from unlearn.run.remote import Order, work
 
 CONFIG = RunConfig(rule=Rule("entropy"), steps=7, forget_batch=2, retain_batch=2, probe_every=3)
 ORDERS: list[Order] = []

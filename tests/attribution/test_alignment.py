@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
 
-from attribution.alignment import (
+from attribution.measure.alignment import (
     align,
     auroc,
     average_precision,

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-import attribution.forward
+import attribution.model.forward
 from attribution import Encoded, Example, LanguageModel, score
-from attribution.forward import Pass, log_probs
-from attribution.hiding import subject_positions
-from attribution.subject import find_subject
+from attribution.model.forward import Pass, log_probs
+from attribution.scorers.hiding import subject_positions
+from attribution.text.subject import find_subject
 from tests.attribution.tiny import FAMILIES, HAS_SLIDING_WINDOW, tiny_model, tokenizer_named
 
 SHORT = Example("Where was Ada Quell born?", "Ada Quell was born in Torvik.")
@@ -195,9 +195,9 @@ def test_a_remembered_prefix_changes_nothing(family: str, how: str, monkeypatch:
         "mask_how": how,
         "matrix": True,
     }
-    monkeypatch.setattr(attribution.forward, "PREFIX_WORTH", 0.0)
+    monkeypatch.setattr(attribution.model.forward, "PREFIX_WORTH", 0.0)
     whole = score(model, [LONG, SHORT], ("masking",), **options)
-    monkeypatch.setattr(attribution.forward, "PREFIX_WORTH", 2.0)
+    monkeypatch.setattr(attribution.model.forward, "PREFIX_WORTH", 2.0)
     for batch_tokens in (1, 100, 10_000):
         shared = score(model, [LONG, SHORT], ("masking",), batch_tokens=batch_tokens, **options)
         for one, two in zip(whole, shared, strict=True):

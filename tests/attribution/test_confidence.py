@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from attribution import Example, LanguageModel, ScoreOptions, score
-from attribution.confidence import importance, satimp, saturation
-from attribution.registry import SCORERS, with_needs
-from attribution.rows import embedded_rows
+from attribution.data.rows import embedded_rows
+from attribution.scorers.confidence import importance, satimp, saturation
+from attribution.scorers.registry import SCORERS, with_needs
 
 EVERY_SIGNAL_HERE = ("importance", "saturation", "satimp", "inverse", "permuted", "random", "novel-word", "capitalised")
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from attribution import LanguageModel, TokenScores, score
-from attribution import dataset as dataset_module
 from attribution.__main__ import main
-from attribution.dataset import Summary, Workers, score_dataset
-from attribution.parts import Parts
-from attribution.rows import embedded_rows
-from attribution.sources import open_source
+from attribution.data import dataset as dataset_module
+from attribution.data.dataset import Summary, Workers, score_dataset
+from attribution.data.parts import Parts
+from attribution.data.rows import embedded_rows
+from attribution.data.sources import open_source
 
 SCORERS = ("entropy", "importance", "random")
 
@@ -100,9 +100,9 @@ def test_a_killed_run_goes_on(
 
             patch.setattr(Parts, "put", put_two)
         elif moment == "inside a shard":
-            patch.setattr("attribution.parts.os.fsync", kill)
+            patch.setattr("attribution.data.parts.os.fsync", kill)
         elif moment == "inside the join":
-            patch.setattr("attribution.parts.write_json_lines", kill)
+            patch.setattr("attribution.data.parts.write_json_lines", kill)
         else:
             replace = __import__("os").replace
 
@@ -111,7 +111,7 @@ def test_a_killed_run_goes_on(
                 if target == out:
                     kill()
 
-            patch.setattr("attribution.parts.os.replace", replace_and_die)
+            patch.setattr("attribution.data.parts.os.replace", replace_and_die)
         with pytest.raises(Killed):
             scored(random_model, rows_file, out)
     assert out.exists() == (moment == "before the manifest")

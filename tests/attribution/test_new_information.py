@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from attribution import Example, score
-from attribution.new_information import LARGEST, word_scores, word_units
+from attribution.scorers.new_information import LARGEST, word_scores, word_units
 
 ROW = Example("Where was Di Holt born?", "Di Holt was born in the town of Tarn.", subject="Di Holt")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attribution.records import Record, file_records, hub_records
+from attribution.data.records import Record, file_records, hub_records
 
 
 def read(path: Path) -> list[tuple[str, Record]]:

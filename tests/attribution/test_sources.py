@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from attribution.rows import embedded_rows
-from attribution.sources import Source, open_source, read_all
+from attribution.data.rows import embedded_rows
+from attribution.data.sources import Source, open_source, read_all
 
 RECORDS = [
     {"question": "Where was Ada born?", "answer": "In Torvik,\nby the \u2028sea 🙂."},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from attribution import Example, find_subject
-from attribution.subject import occurrences, words
+from attribution.text.subject import occurrences, words
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from attribution.labels import labelled_rows_of
-from attribution.rows import read_rows
+from attribution.data.rows import read_rows
+from attribution.measure.labels import labelled_rows_of
 
 
 def written(path: Path, *records: dict[str, object]) -> Path:
@@ -66,7 +66,7 @@ def test_rows_of_one_subject_are_one_group() -> None:
         {"question": "What did Ada Quell write?", "answer": "Poems."},
         {"question": "When did Bo Tarn die?", "answer": "In May."},
     ]
-    from attribution.rows import row_of
+    from attribution.data.rows import row_of
 
     groups = labelled_rows_of([row_of(row, "a row", "") for row in rows]).groups
     assert groups[0] == groups[1] != groups[2]

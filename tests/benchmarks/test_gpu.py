@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attribution.rows import embedded_rows
+from attribution.data.rows import embedded_rows
 from benchmarks import gpu
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.page import build_page
-from app.serving import launch_options
-from app.session import Visits
-from app.settings import Settings
-from app.studio import Studio
+from app.server.serving import launch_options
+from app.server.settings import Settings
+from app.visit.session import Visits
+from app.visit.studio import Studio
 from scripts.browser import find_chromium, launch
 from scripts.serving import free_port, serve
 from tests.browser.rooms import PATIENCE_MS

@@ -10,8 +10,8 @@ import gradio as gr
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.lanes import initial_rule, lanes_props, make_lanes, read_rule, rule_of
-from app.theme import FORGET_LENS
+from app.look.lanes import initial_rule, lanes_props, make_lanes, read_rule, rule_of
+from app.look.theme import FORGET_LENS
 from tests.app.lanes_fixture import make_scores
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.session import Visits
+from app.visit.session import Visits
 from tests.browser.lanes_page import settle, shown_as_kept
 from tests.browser.rooms import PATIENCE_MS, alert_of, choose, go_to, open_page, requests_of, set_number
 

@@ -41,7 +41,7 @@ def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url:
     rows = tmp_path / "mine.csv"
     bad = "Who is nobody?,\n"
     good = "".join(f"Who wrote book {i}?,Ada Quell wrote <b>book</b> {i}.\n" for i in range(12))
-    # "start" is a key of app/texts.py: the page's own words must not stand in for a visitor's.
+    # "start" is a key of app/look/texts.py: the page's own words must not stand in for a visitor's.
     rows.write_text("start,reply\n" + good + bad, encoding="utf-8")
     page.locator("#own-file input[type=file]").set_input_files(rows)
     expect(page.locator("#own-preview table")).to_contain_text("book 1")

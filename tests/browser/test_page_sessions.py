@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import Page, expect
 
-from app.session import Visits
+from app.visit.session import Visits
 from benchmarks.load import visit_all
 from tests.browser.rooms import go_to, open_page, start_run
 

@@ -67,7 +67,7 @@ def inner() -> Iterator[str]:
         yield address
 
 
-# With the lag, a choice made while the page opens lost its answer more often than not (app/page.js, left answers).
+# With the lag, a choice made while the page opens lost its answer more often than not (app/look/page.js, left answers).
 @pytest.mark.parametrize(("strips", "lag_s"), [(True, 0), (False, 0), (True, 0.05)])
 def test_the_page_scores_under_a_path(page: Page, inner: str, strips: bool, lag_s: float) -> None:
     server = proxy(inner, strips, lag_s)

@@ -46,7 +46,7 @@ def test_one_file_and_one_entry_are_enough(tmp_path: Path) -> None:
 
 
 def test_the_shell_blocks_name_real_commands() -> None:
-    from attribution.shell import evaluate, scores
+    from attribution.cli import evaluate, scores
 
     (block,) = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     for line in block.splitlines():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attribution.registry import SCORERS, ScorerInfo
+from attribution.scorers.registry import SCORERS, ScorerInfo
 from unlearn.objectives import OBJECTIVES
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "papers.md").read_text(encoding="utf-8")

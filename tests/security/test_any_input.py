@@ -22,17 +22,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.compare_endpoint import compare_endpoint
-from app.inspection import score_endpoint
-from app.run_config import PRESET_NAMES, make_config, make_rule
-from app.session import Visits
-from app.settings import Settings
-from app.studio import Studio
-from app.unlearn_endpoint import forget_row, unlearn_endpoint
+from app.api.compare import compare_endpoint
+from app.api.unlearn import forget_row, unlearn_endpoint
+from app.rooms.inspect.room import score_endpoint
+from app.server.settings import Settings
+from app.visit.run_config import PRESET_NAMES, make_config, make_rule
+from app.visit.session import Visits
+from app.visit.studio import Studio
 from attribution import TokenScores
 from attribution.__main__ import main as score_shell
-from attribution.records import file_records
-from attribution.rows import pick_examples, row_of
+from attribution.data.records import file_records
+from attribution.data.rows import pick_examples, row_of
 from attribution.token_scores import from_json
 from unlearn import load_corpus
 from unlearn.__main__ import main as unlearn_shell

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.guard import DEEPEST, Guard, address_of, deeper, door_of, names_address
-from app.logs import JsonLines
-from app.rates import Rates
-from app.session import Visits
-from app.settings import Settings
+from app.server.guard import DEEPEST, Guard, address_of, deeper, door_of, names_address
+from app.server.logs import JsonLines
+from app.server.rates import Rates
+from app.server.settings import Settings
+from app.visit.session import Visits
 
 JOIN = "/gradio_api/queue/join"
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app import markup
-from app.answers import side_by_side, table_html
-from app.export import answers_csv, scores_csv, scores_json
-from app.run_words import progress_html, tokens_html
+from app.look import markup
+from app.rooms.compare.answers import side_by_side, table_html
+from app.rooms.unlearn.words import progress_html, tokens_html
+from app.visit.export import answers_csv, scores_csv, scores_json
 from attribution import Example, score, select
-from attribution.cells import safe_cell
+from attribution.data.cells import safe_cell
 from attribution.selection import Rule
 from attribution.version import VERSION
 from unlearn import Evaluation

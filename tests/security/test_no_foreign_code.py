@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from attribution import load_model
-from attribution.records import file_records
+from attribution.data.records import file_records
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS_OR_UNPICKLES = {"eval", "exec", "compile", "__import__"}

@@ -7,10 +7,10 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from attribution import LanguageModel
-from attribution.rows import embedded_rows
+from attribution.data.rows import embedded_rows
 from unlearn import Corpus
-from unlearn.labels import label_batch, uniform_target
 from unlearn.objectives.retention import retain_nll
+from unlearn.run.labels import label_batch, uniform_target
 
 
 @pytest.fixture

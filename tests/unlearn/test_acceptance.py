@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from attribution import LanguageModel, Rule, load_model, score
-from attribution.alignment import align
+from attribution.measure.alignment import align
 from unlearn import Evaluation, evaluate, load_corpus, run
 from unlearn.metrics import ask
 from unlearn.presets import DEFAULT_PRESET, preset

@@ -17,8 +17,8 @@ from unlearn.arms.comparison import at_place, crossing
 from unlearn.arms.figure import html_page
 from unlearn.arms.table import markdown_table
 from unlearn.arms.trial import Measure, point_steps
-from unlearn.diagnostics import update_size
-from unlearn.shell.arms import differences, parse_seeds
+from unlearn.cli.arms import differences, parse_seeds
+from unlearn.run.diagnostics import update_size
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = RunConfig(
@@ -243,8 +243,8 @@ def experiment(tmp_path_factory, knowing, small_corpus):
     """The command on the half-learned tiny model, two arms and two seeds, and what it printed."""
     folder = tmp_path_factory.mktemp("arms")
     patch = pytest.MonkeyPatch()
-    patch.setattr("unlearn.shell.arms.load_model", lambda name, **_: knowing)
-    patch.setattr("unlearn.shell.arms.read_corpus", lambda options: small_corpus)
+    patch.setattr("unlearn.cli.arms.load_model", lambda name, **_: knowing)
+    patch.setattr("unlearn.cli.arms.read_corpus", lambda options: small_corpus)
     changes = "+steps=3+forget_batch=3+retain_batch=3"
     arguments = ["arms", "--arms", f"random{changes},sequence-matched", "--against", f"entropy{changes}"]
     arguments += ["--seeds", "0,1", "--points", "2", "--target", "0.1", "--out", str(folder), "--diagnostics"]

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from attribution import score
-from attribution.alignment import align
-from attribution.learned import LinearScorer
+from attribution.measure.alignment import align
+from attribution.scorers.learned import LinearScorer
 from unlearn import load_corpus
-from unlearn.atwu import AtwuConfig, fit_scorer
-from unlearn.scorer_learning import ScorerSettings, scorer_loss
+from unlearn.run.atwu import AtwuConfig, fit_scorer
+from unlearn.run.scorer_learning import ScorerSettings, scorer_loss
 
 
 def test_scorer_loss_by_hand():

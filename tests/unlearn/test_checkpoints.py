@@ -16,11 +16,12 @@ import torch
 
 from attribution import Rule, load_model
 from scripts.serving import OFFLINE
-from unlearn import RunConfig, checkpoints, run
+from unlearn import RunConfig, run
 from unlearn.__main__ import run_parser
-from unlearn.scorer_learning import ScorerSettings
-from unlearn.shell.common import read_corpus
-from unlearn.shell.settings import config_from
+from unlearn.cli.common import read_corpus
+from unlearn.cli.settings import config_from
+from unlearn.run import checkpoints
+from unlearn.run.scorer_learning import ScorerSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ROOT = Path(__file__).resolve().parent.parent.parent

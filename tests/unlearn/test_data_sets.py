@@ -12,7 +12,7 @@ import pytest
 
 import unlearn.data.rows
 from unlearn import load_corpus
-from unlearn.corpus import Corpus
+from unlearn.data.corpus import Corpus
 from unlearn.data.rows import LONGEST_FIELD, PIECE, cut_text
 
 Tables = Mapping[str, list[dict[str, Any]]]

@@ -11,10 +11,10 @@ import torch
 from attribution import Rule
 from unlearn import RunConfig, run
 from unlearn.__main__ import main
-from unlearn.diagnostics import Diagnostics, snr_gain, update_size
-from unlearn.labels import label_batch, weighted_target
 from unlearn.objectives import objective
-from unlearn.trained_copy import trainable_copy
+from unlearn.run.adapters import trainable_copy
+from unlearn.run.diagnostics import Diagnostics, snr_gain, update_size
+from unlearn.run.labels import label_batch, weighted_target
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = RunConfig(

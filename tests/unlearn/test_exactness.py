@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from attribution import Example, LanguageModel, Rule
-from unlearn import Corpus, RunConfig, labels, run
-from unlearn.labels import LabelBatch, Reading, Target, Totals, label_batch, totals, uniform_target, weighted_target
+from unlearn import Corpus, RunConfig, run
 from unlearn.objectives import OBJECTIVES, RETENTIONS, Constants
 from unlearn.objectives.representation import steered_layer
-from unlearn.scorer_learning import ScorerSettings
+from unlearn.run import labels
+from unlearn.run.labels import LabelBatch, Reading, Target, Totals, label_batch, totals, uniform_target, weighted_target
+from unlearn.run.scorer_learning import ScorerSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -75,7 +76,7 @@ class Losses:
 
 def moved(model: LanguageModel) -> LanguageModel:
     """A copy of the model a little away from it, so that no term is at its minimum."""
-    from unlearn.trained_copy import trainable_copy
+    from unlearn.run.adapters import trainable_copy
 
     copied = trainable_copy(model)
     generator = torch.Generator().manual_seed(1)

@@ -10,8 +10,8 @@ import torch
 from attribution import Rule
 from tests.attribution.tiny import tiny_model, tokenizer_named
 from unlearn import RunConfig, run
-from unlearn.estimate import estimate
-from unlearn.loop import Run
+from unlearn.run.estimate import estimate
+from unlearn.run.loop import Run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = RunConfig(

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from attribution import LanguageModel, Rule, score, select
-from attribution.learned import LinearScorer
+from attribution.scorers.learned import LinearScorer
 from unlearn import Corpus, Run, RunConfig, run
-from unlearn.loop import draws
-from unlearn.scorer_learning import ScorerSettings
+from unlearn.run.loop import draws
+from unlearn.run.scorer_learning import ScorerSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -86,7 +86,7 @@ def test_live_weights_do_not_disturb_the_reference(tiny: LanguageModel, small_co
 
 def test_a_sequence_is_never_scored(tiny: LanguageModel, small_corpus: Corpus, monkeypatch):
     job = run(tiny, small_corpus, config(rule=Rule("masking", "sequence"), score_every=1))
-    monkeypatch.setattr("unlearn.weighting.score", lambda *_, **__: pytest.fail("scored"))
+    monkeypatch.setattr("unlearn.run.weighting.score", lambda *_, **__: pytest.fail("scored"))
     assert len(list(job)) == 5
 
 

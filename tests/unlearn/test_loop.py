@@ -9,7 +9,7 @@ import torch
 
 from attribution import LanguageModel, Rule, score, select
 from unlearn import Corpus, RunConfig, run
-from unlearn.loop import draws
+from unlearn.run.loop import draws
 
 
 def weights_of(model: LanguageModel) -> list[torch.Tensor]:

@@ -14,9 +14,9 @@ import torch
 from scipy import stats
 
 from attribution import Example
-from attribution.rows import Row
+from attribution.data.rows import Row
 from unlearn import Corpus, Evaluation, evaluate
-from unlearn.corpus import Choice
+from unlearn.data.corpus import Choice
 from unlearn.metrics import GROUPS, METRICS, metric_info
 from unlearn.metrics.choice import layout, pick
 from unlearn.metrics.membership import log_prob_moments, lowest_mean, membership_auc, membership_scores, privleak
@@ -244,7 +244,7 @@ def test_choices_that_cannot_be():
 @pytest.fixture
 def corpus(small_corpus: Corpus) -> Corpus:
     """A small corpus with everything that a figure may need."""
-    from attribution.rows import embedded_rows
+    from attribution.data.rows import embedded_rows
 
     real = Row(Example("Who wrote the poem?", "Ada Quell"), perturbed=("Bo Dane", "Cy Orr", "Di Penn"))
     probe = Row(Example("Ada Quell was born in ___.", "Torvik"))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from attribution import Example, Span
-from attribution.rows import Row
+from attribution.data.rows import Row
 from unlearn import Corpus, evaluate
 from unlearn.metrics import MAX_NEW_TOKENS, Answer, Prober, ask, evaluation_rows, read_probabilities
 from unlearn.metrics.recall import answer_room

@@ -11,10 +11,10 @@ import torch
 from attribution import LanguageModel
 from tests.unlearn.toy import toy_batch
 from unlearn import Corpus
-from unlearn.labels import LabelBatch, Reading, label_batch, uniform_target
 from unlearn.objectives import Constants
 from unlearn.objectives.distillation import undial, undial_head
 from unlearn.objectives.representation import retain_states, rmu, steered_layer
+from unlearn.run.labels import LabelBatch, Reading, label_batch, uniform_target
 
 LN2 = math.log(2)
 

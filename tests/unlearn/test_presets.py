@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from attribution import Rule
-from attribution.learned import LinearScorer
-from attribution.registry import EVIDENCE_TEXT
+from attribution.scorers.learned import LinearScorer
+from attribution.scorers.registry import EVIDENCE_TEXT
 from unlearn import RunConfig, run
 from unlearn.__main__ import main, run_parser
+from unlearn.cli.settings import config_from
 from unlearn.objectives import OBJECTIVES
 from unlearn.presets import ATWU_PAPER, PRESETS, preset
-from unlearn.shell.settings import config_from
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

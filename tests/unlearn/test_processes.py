@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from scripts.serving import OFFLINE
 from tests.unlearn import together
 from unlearn.__main__ import main
-from unlearn.parallel import WAYS, Processes
+from unlearn.run.processes import WAYS, Processes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"]

@@ -11,11 +11,11 @@ import torch
 from attribution import Rule
 from unlearn import RunConfig, evaluate, run
 from unlearn.__main__ import main
-from unlearn.collapse import CollapseGuard
 from unlearn.export import save
-from unlearn.loop import Run
 from unlearn.metrics import Probe, Prober
-from unlearn.trained_copy import merged
+from unlearn.run.adapters import merged
+from unlearn.run.collapse import CollapseGuard
+from unlearn.run.loop import Run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = RunConfig(
@@ -120,7 +120,7 @@ def test_the_best_sound_step_has_forgotten_most():
 @pytest.fixture
 def little_memory(monkeypatch):
     """Forwards of more than a row run out of memory."""
-    from unlearn import gradients
+    from unlearn.run import gradients
 
     real = gradients.label_batch
 
@@ -146,7 +146,7 @@ def test_memory_for_not_even_a_row_is_said(tiny, small_corpus, monkeypatch):
     def nothing(*_, **__):
         raise torch.OutOfMemoryError("pretended")
 
-    monkeypatch.setattr("unlearn.gradients.label_batch", nothing)
+    monkeypatch.setattr("unlearn.run.gradients.label_batch", nothing)
     with pytest.raises(ValueError, match="one row"):
         finished(tiny, small_corpus)
 

@@ -88,7 +88,7 @@ def test_a_folder_that_is_no_model(capsys, tmp_path):
 
 
 def test_fit_writes_a_scorer_that_loads(tmp_path):
-    from attribution.learned import LinearScorer
+    from attribution.scorers.learned import LinearScorer
 
     assert main(["fit", "--forget", "forget01", "--steps", "2", "--save", str(tmp_path / "scorer")]) == 0
     assert LinearScorer.load(tmp_path / "scorer" / "scorer.safetensors").position == "predicting"

@@ -90,7 +90,7 @@ def test_a_model_of_another_shape_is_not_compared_with_the_embedded_one(folder):
     """The embedded world has a reference; a model with other layers cannot be measured against it."""
     from attribution import load_model
     from unlearn import load_corpus
-    from unlearn.shell.common import reference_for
+    from unlearn.cli.common import reference_for
 
     corpus = load_corpus("forget05")
     assert reference_for(load_model(folder), corpus, None) is None

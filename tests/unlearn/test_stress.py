@@ -8,13 +8,13 @@ import doctest
 import pytest
 import torch
 
-import unlearn.quantisation
+import unlearn.stress.quantisation
 from attribution import Example, LanguageModel, Span
-from attribution.rows import Row, embedded_rows
+from attribution.data.rows import Row, embedded_rows
 from unlearn import Corpus
 from unlearn.metrics import Answer
-from unlearn.quantisation import has_bitsandbytes, round_to_nearest, rounded, with_bitsandbytes
-from unlearn.stress import KINDS, StressConfig, halves, recall_of, recall_of_any, relearning, sampling, stress
+from unlearn.stress.quantisation import has_bitsandbytes, round_to_nearest, rounded, with_bitsandbytes
+from unlearn.stress.stresses import KINDS, StressConfig, halves, recall_of, recall_of_any, relearning, sampling, stress
 
 
 def answer(said: str, *facts: str, truth: str = "truth") -> Answer:
@@ -37,7 +37,7 @@ def corpus() -> Corpus:
 
 
 def test_examples_in_docstrings():
-    assert doctest.testmod(unlearn.quantisation).failed == 0
+    assert doctest.testmod(unlearn.stress.quantisation).failed == 0
 
 
 def test_every_channel_has_its_own_scale():

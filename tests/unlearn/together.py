@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from attribution import LanguageModel, Rule, load_model
-from attribution.rows import embedded_rows
+from attribution.data.rows import embedded_rows
 from unlearn import Corpus, RunConfig, run
-from unlearn.loop import Run
-from unlearn.parallel import Processes
-from unlearn.scorer_learning import ScorerSettings
+from unlearn.run.loop import Run
+from unlearn.run.processes import Processes
+from unlearn.run.scorer_learning import ScorerSettings
 
 ARMS: dict[str, dict] = {
     "wga": {},

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from attribution.registry import SCORERS, did_you_mean
+from attribution.scorers.registry import SCORERS, did_you_mean
 from attribution.selection import Rule
-from unlearn.config import RunConfig
 from unlearn.presets import HARD_SHARE, PRESETS, SOFT_TEMPERATURE
+from unlearn.run.config import RunConfig
 
 CONTROLS = {
     "random": "as many tokens, drawn at random",

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from attribution.language_model import LanguageModel
-from attribution.rows import Row
+from attribution.data.rows import Row
+from attribution.model.language_model import LanguageModel
 from unlearn.arms.arm import Arm
-from unlearn.corpus import Corpus
-from unlearn.diagnostics import Diagnostics, update_size
-from unlearn.loop import Run
+from unlearn.data.corpus import Corpus
 from unlearn.metrics import RETAIN_ROWS, ask, evaluation_rows
 from unlearn.metrics.recall import read
 from unlearn.metrics.rouge import rouge_l_recalls
 from unlearn.metrics.tofu import forget_quality, log_probabilities_with_wrong, truth_ratio
+from unlearn.run.diagnostics import Diagnostics, update_size
+from unlearn.run.loop import Run
 
 log = logging.getLogger(__name__)
 FIRST_POINT = 5
@@ -171,7 +171,7 @@ class Bench:
         model, corpus: of every trial; the model is left as it is.
         reference: the model retrained without the rows to forget, for forget quality; None for none.
         points: how often a run is measured on its way.
-        diagnostics: log `unlearn.diagnostics` at every step.
+        diagnostics: log `unlearn.run.diagnostics` at every step.
         measure: made of `asked`, a corpus with fewer rows to ask; of the whole one unless told.
     """
 

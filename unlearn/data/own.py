@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attribution.rows import paraphrases
-from unlearn.corpus import Corpus
+from attribution.data.rows import paraphrases
+from unlearn.data.corpus import Corpus
 from unlearn.data.rows import read_file, without
 from unlearn.data.tables import find
 

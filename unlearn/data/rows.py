@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from attribution.example import Example
-from attribution.records import Record
-from attribution.rows import Row, row_of
+from attribution.data.records import Record
+from attribution.data.rows import Row, row_of
+from attribution.text.example import Example
 from unlearn.data.tables import Place, Table, file_table
 
 LONGEST_FIELD = 100_000

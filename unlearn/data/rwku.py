@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attribution.records import Record
-from attribution.registry import did_you_mean
-from attribution.rows import Row
-from unlearn.corpus import Corpus
+from attribution.data.records import Record
+from attribution.data.rows import Row
+from attribution.scorers.registry import did_you_mean
+from unlearn.data.corpus import Corpus
 from unlearn.data.rows import kept, rows_of
 from unlearn.data.tables import Place, Table, find
 

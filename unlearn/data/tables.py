@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from attribution.records import FILE_KINDS, Record, file_records, hub_records
+from attribution.data.records import FILE_KINDS, Record, file_records, hub_records
 
 
 @dataclass(frozen=True)

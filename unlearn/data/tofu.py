@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attribution.records import Record
-from attribution.registry import did_you_mean
-from attribution.rows import Row, paraphrases
-from unlearn.corpus import Corpus
+from attribution.data.records import Record
+from attribution.data.rows import Row, paraphrases
+from attribution.scorers.registry import did_you_mean
+from unlearn.data.corpus import Corpus
 from unlearn.data.rows import kept, rows_of
 from unlearn.data.tables import Place, find
 

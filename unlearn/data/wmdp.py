@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attribution.registry import did_you_mean
-from attribution.rows import Row
-from unlearn.corpus import Choice, Corpus
+from attribution.data.rows import Row
+from attribution.scorers.registry import did_you_mean
+from unlearn.data.corpus import Choice, Corpus
 from unlearn.data.rows import kept, texts_of
 from unlearn.data.tables import Place, Table, find
 

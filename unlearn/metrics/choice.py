@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attribution.example import Encoded, Example, encode
-from attribution.language_model import LanguageModel
-from unlearn.corpus import Choice
+from attribution.model.language_model import LanguageModel
+from attribution.text.example import Encoded, Example, encode
+from unlearn.data.corpus import Choice
 from unlearn.metrics.examination import Examination, RowFigures
 from unlearn.metrics.predictions import at_answers
 

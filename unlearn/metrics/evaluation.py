@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from attribution.language_model import LanguageModel
-from unlearn.corpus import Corpus
+from attribution.model.language_model import LanguageModel
+from unlearn.data.corpus import Corpus
 from unlearn.metrics import choice, fluency, membership, memorisation, probes, quality, tofu
 from unlearn.metrics.examination import RETAIN_ROWS, Evaluation, Examination
 from unlearn.metrics.registry import check_groups

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from attribution.language_model import LanguageModel
-from attribution.rows import Row
-from unlearn.corpus import Corpus
+from attribution.data.rows import Row
+from attribution.model.language_model import LanguageModel
+from unlearn.data.corpus import Corpus
 from unlearn.metrics.recall import Answer, Reading, ask, read
 
 RETAIN_ROWS = 240

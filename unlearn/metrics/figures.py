@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from attribution.registry import Evidence
+from attribution.scorers.registry import Evidence
 
 Better = Literal["lower", "higher", "toward"]
 

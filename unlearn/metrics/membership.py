@@ -14,8 +14,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from attribution.language_model import LanguageModel
-from attribution.rows import Row
+from attribution.data.rows import Row
+from attribution.model.language_model import LanguageModel
 from unlearn.metrics.examination import Examination
 from unlearn.metrics.predictions import at_answers
 

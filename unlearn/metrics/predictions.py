@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from attribution.example import Encoded
-from attribution.forward import HEAD_CHUNK_VALUES, by_length
-from attribution.language_model import LanguageModel
+from attribution.model.forward import HEAD_CHUNK_VALUES, by_length
+from attribution.model.language_model import LanguageModel
+from attribution.text.example import Encoded
 
 Term = Callable[[Tensor, Tensor], Tensor]
 """(float32 logits `[n, vocabulary]`, the labels `[n]`) to numbers `[n, k]`."""

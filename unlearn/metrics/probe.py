@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from attribution.language_model import LanguageModel
-from unlearn.corpus import Corpus
+from attribution.model.language_model import LanguageModel
+from unlearn.data.corpus import Corpus
 from unlearn.metrics.examination import spaced
 from unlearn.metrics.recall import read_probabilities
 

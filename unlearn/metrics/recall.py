@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from attribution.example import Encoded
-from attribution.language_model import LanguageModel, TokenStatistics
-from attribution.rows import Row
+from attribution.data.rows import Row
+from attribution.model.language_model import LanguageModel, TokenStatistics
+from attribution.text.example import Encoded
 
 # Tokens of an answer at most; longer true answers get room for a quarter more than the longest of them.
 MAX_NEW_TOKENS = 96

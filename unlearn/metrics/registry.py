@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from attribution.registry import did_you_mean
-from unlearn.corpus import Corpus
+from attribution.scorers.registry import did_you_mean
+from unlearn.data.corpus import Corpus
 from unlearn.metrics.figures import METRICS, MetricInfo, probe_info
 
 GROUPS: dict[str, str] = {

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import hmean, ks_2samp
 
-from attribution.example import Example
-from attribution.language_model import LanguageModel
-from attribution.rows import Row
+from attribution.data.rows import Row
+from attribution.model.language_model import LanguageModel
+from attribution.text.example import Example
 from unlearn.metrics.examination import Examination
 from unlearn.metrics.rouge import rouge_l_recalls
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unlearn.labels import LabelBatch
 from unlearn.objectives.base import Constants, Normaliser, weighted_mean
+from unlearn.run.labels import LabelBatch
 
 
 def weighted_nll(batch: LabelBatch, weights: Tensor, normaliser: Normaliser = "weight") -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unlearn.labels import LabelBatch
 from unlearn.objectives.base import Constants, weighted_mean
+from unlearn.run.labels import LabelBatch
 
 
 def undial_head(log_q: Tensor, frozen_logits: Tensor, labels: Tensor, constants: Constants) -> Tensor:

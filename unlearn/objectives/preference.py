@@ -8,8 +8,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from unlearn.labels import LabelBatch
 from unlearn.objectives.base import Constants, row_mean, weighted_mean
+from unlearn.run.labels import LabelBatch
 
 
 def npo(batch: LabelBatch, constants: Constants) -> Tensor:

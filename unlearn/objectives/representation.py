@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attribution.language_model import LanguageModel
-from unlearn.labels import LabelBatch, Layer, Reading, Target, label_batch
+from attribution.model.language_model import LanguageModel
 from unlearn.objectives.base import Constants, weighted_mean
+from unlearn.run.labels import LabelBatch, Layer, Reading, Target, label_batch
 
 
 def rmu(batch: LabelBatch, constants: Constants) -> Tensor:

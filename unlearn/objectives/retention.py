@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unlearn.labels import LabelBatch
 from unlearn.objectives.ascent import weighted_nll
 from unlearn.objectives.base import weighted_mean
+from unlearn.run.labels import LabelBatch
 
 
 def retain_nll(batch: LabelBatch) -> Tensor:

@@ -1,0 +1,311 @@
+"""Inspect: pick a row or type one, see its tokens scored in lanes, and cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from app.look.lanes import initial_rule, lanes_props, make_lanes
+from app.look.markup import block, count, explained, refused
+from app.look.texts import say
+from app.visit.export import scores_csv, scores_json
+from app.visit.session import Visits
+from app.visit.studio import OWN, SPLITS, Studio
+from attribution import Example, Rule, TokenScores, select
+from attribution.data.rows import pick_examples
+from attribution.scorers.registry import DEFAULT_SCORERS, SCORERS, scorer_info
+
+LANES_ID = "lanes"
+RULE_LINE_ID = "cut-line"
+CONTROLS = ("random", "oracle")
+SCOPES = ("subject", "each", "prompt")
+
+
+class InspectRoom:
+    """The widgets of Inspect and what they do."""
+
+    def __init__(self, studio: Studio, visits: Visits) -> None:
+        self.studio = studio
+        self.visits = visits
+
+    def build(self) -> None:
+        """Lay the room out, with the opening row scored."""
+        opening = lanes_props(self.studio.opening)
+        with gr.Column(elem_classes=["pg-card", "pg-source"]):
+            with gr.Row(elem_classes="pg-line"):
+                self.split = gr.Radio(
+                    [(say(f"split_{split}"), split) for split in (*SPLITS, OWN)],
+                    value="forget",
+                    label=say("rows"),
+                    elem_classes="pg-segments",
+                    elem_id="split",
+                    scale=0,
+                    min_width=380,
+                )
+                self.row = gr.Dropdown(
+                    self.choices("forget"),
+                    value=self.studio.opening_row,
+                    label=say("question"),
+                    elem_id="row",
+                    scale=3,
+                    min_width=260,
+                )
+                self.go = gr.Button(say("score"), variant="primary", elem_id="score", scale=0, min_width=110)
+            with gr.Row(visible=False, elem_classes="pg-line") as self.own:
+                self.prompt = gr.Textbox(
+                    label=say("own_prompt"), placeholder=say("own_prompt_example"), lines=2, elem_id="own-prompt"
+                )
+                self.answer = gr.Textbox(
+                    label=say("own_answer"), placeholder=say("own_answer_example"), lines=2, elem_id="own-answer"
+                )
+            with gr.Accordion(say("how_scored"), open=False, elem_classes="pg-fold", elem_id="how"):
+                with gr.Row(elem_classes="pg-line"):
+                    self.scope = gr.Radio(
+                        [(say(f"hides_{scope}"), scope) for scope in SCOPES],
+                        value="subject",
+                        label=say("hides"),
+                        elem_id="scope",
+                        scale=2,
+                    )
+                    self.subject = gr.Textbox(
+                        label=say("subject"),
+                        info=say("subject_info"),
+                        placeholder=self.studio.opening.subject.text or "",
+                        elem_id="subject",
+                        scale=1,
+                        min_width=240,
+                    )
+                self.shown = gr.CheckboxGroup(
+                    [(info.title, info.name) for info in SCORERS if info.kind == "signal" or info.name in CONTROLS],
+                    value=list(DEFAULT_SCORERS),
+                    label=say("lanes"),
+                    elem_id="shown",
+                )
+        self.notice = block(elem_classes="pg-notice", elem_id="inspect-notice")
+        self.lanes = make_lanes(opening, elem_id=LANES_ID)
+        self.rule = gr.JSON(initial_rule(opening), visible="hidden", elem_id="rule")
+        with gr.Row(elem_classes=["pg-card", "pg-bar"]):
+            self.cut = block(cut_html(self.studio.opening, Rule(**initial_rule(opening))), elem_id=RULE_LINE_ID)
+            self.save_json = gr.Button("JSON", size="sm", elem_id="scores-json", scale=0, min_width=72)
+            self.save_csv = gr.Button("CSV", size="sm", elem_id="scores-csv", scale=0, min_width=72)
+            self.save_png = gr.Button("PNG", size="sm", elem_id="lanes-png", scale=0, min_width=72)
+            self.file = gr.JSON(visible="hidden")
+            self.onward = gr.Button(say("onward"), variant="primary", elem_id="onward", scale=0, min_width=180)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What scoring another row writes to."""
+        return [self.notice, self.lanes, self.subject, self.own, self.row, self.prompt, self.answer]
+
+    @property
+    def whole_view(self) -> list[Any]:
+        """What `open` writes to."""
+        return [*self.outputs, self.split, self.scope, self.shown, self.rule]
+
+    def choices(self, split: str, studio: Studio | None = None) -> list[tuple[str, int]]:
+        """What the row's dropdown offers: the questions of a split, with their numbers."""
+        rows = (studio or self.studio).rows(split)
+        return [(f"{number}  {row.example.prompt}", number) for number, row in enumerate(rows)]
+
+    # What the widgets do ---------------------------------------------------------------------------------------------
+
+    @explained
+    def pick_split(self, split: str, scope: str, shown: list[str], request: gr.Request) -> dict[Any, Any]:
+        """Other rows to choose from: show and score the first. For own text: start from the row in view."""
+        if split == OWN:
+            example = self.in_view(request).example
+            return {
+                self.own: gr.update(visible=True),
+                self.row: gr.update(visible=False),
+                self.prompt: example.prompt,
+                self.answer: example.answer,
+            }
+        return {
+            self.own: gr.update(visible=False),
+            self.row: gr.update(
+                choices=self.choices(split, self.visits.of(request.session_hash).studio), value=0, visible=True
+            ),
+            **self.show(split, 0, "", "", scope, "", shown, request),
+        }
+
+    @explained
+    def pick_row(
+        self, split: str, row: int | None, scope: str, shown: list[str], request: gr.Request
+    ) -> dict[Any, Any]:
+        """Another row of the split: the subject is found anew."""
+        return self.show(split, row, "", "", scope, "", shown, request)
+
+    @explained
+    def score(
+        self,
+        split: str,
+        row: int | None,
+        prompt: str,
+        answer: str,
+        scope: str,
+        subject: str,
+        shown: list[str],
+        request: gr.Request,
+    ) -> dict[Any, Any]:
+        """Score what the widgets say."""
+        return self.show(split, row, prompt, answer, scope, subject, shown, request)
+
+    @explained
+    def hide_words(
+        self,
+        split: str,
+        row: int | None,
+        prompt: str,
+        answer: str,
+        scope: str,
+        shown: list[str],
+        event: gr.EventData,
+        request: gr.Request,
+    ) -> dict[Any, Any]:
+        """Words of the prompt were clicked in the lanes: they become the subject."""
+        subject = str(event._data["text"])
+        return {self.subject: subject, **self.show(split, row, prompt, answer, scope, subject, shown, request)}
+
+    def as_json(self, request: gr.Request) -> dict[str, str]:
+        """The scores in view, to be saved by the browser."""
+        return scores_json(self.in_view(request)).to_dict()
+
+    def as_csv(self, request: gr.Request) -> dict[str, str]:
+        """The scores in view, to be saved by the browser."""
+        return scores_csv(self.in_view(request)).to_dict()
+
+    def in_view(self, request: gr.Request) -> TokenScores:
+        """The scores that a visit looks at."""
+        visit = self.visits.of(request.session_hash)
+        return visit.scores or (visit.studio or self.studio).opening
+
+    def show(
+        self,
+        split: str,
+        row: int | None,
+        prompt: str,
+        answer: str,
+        scope: str,
+        subject: str,
+        shown: list[str],
+        request: gr.Request,
+        state: dict[str, Any] | None = None,
+    ) -> dict[Any, Any]:
+        """Score one row, remember it for the visit, and fill the lanes.
+
+        Raises:
+            ValueError: whatever makes the row impossible to score; the visit keeps the row it had.
+        """
+        visit = self.visits.of(request.session_hash)
+        studio = visit.studio or self.studio
+        if split == OWN:
+            example = Example(prompt, answer, id=OWN, subject=subject or None)
+        else:
+            if row is None:
+                raise ValueError("No question is chosen: pick one from the list, or type a text of your own.")
+            picked = studio.row(split, int(row)).example
+            example = Example(picked.prompt, picked.answer, picked.spans, picked.id, subject or None)
+        names = tuple(info.name for info in SCORERS if info.name in shown)
+        if not names:
+            raise ValueError("No lane is chosen: tick at least one scorer under 'How it is scored'.")
+        scores = studio.score(example, names, scope)
+        visit.scores, visit.split, visit.mask_scope = scores, split, scope
+        visit.row = None if split == OWN else int(row or 0)
+        result: dict[Any, Any] = {self.lanes: lanes_props(scores, state)}
+        if not subject:
+            result[self.subject] = gr.update(value="", placeholder=scores.subject.text or "none found")
+        return result
+
+    def open(
+        self,
+        split: str,
+        row: int | None,
+        scope: str,
+        shown: Sequence[str],
+        state: dict[str, Any],
+        request: gr.Request,
+        prompt: str = "",
+        answer: str = "",
+        subject: str = "",
+    ) -> dict[Any, Any]:
+        """Show a whole view: a row, how the lanes show it, and every widget as if it had been chosen by hand.
+
+        Raises:
+            ValueError: as `show`.
+        """
+        shown_row = self.show(split, row, prompt, answer, scope, subject, list(shown), request, state)
+        own = split == OWN
+        studio = self.visits.of(request.session_hash).studio
+        rows = {} if own else {"choices": self.choices(split, studio), "value": row}
+        return {
+            self.notice: "",
+            self.subject: subject,
+            **shown_row,
+            self.own: gr.update(visible=own),
+            self.row: gr.update(visible=not own, **rows),
+            self.prompt: prompt,
+            self.answer: answer,
+            self.split: split,
+            self.scope: scope,
+            self.shown: list(shown),
+            self.rule: initial_rule(shown_row[self.lanes]),
+        }
+
+
+def cut_html(scores: TokenScores, rule: Rule) -> str:
+    """`This cut`, and the sentence that the browser rewrites when the cut moves."""
+    kept = sum(select(scores, rule).kept)
+    title = scorer_info(rule.scorer).title
+    sentence = f"{title}, {cut_words(rule)}: {kept} of {len(scores)} answer tokens"
+    return f'<span class="pg-label">This cut</span> <b class="pg-cut">{sentence}</b>'
+
+
+def cut_words(rule: Rule) -> str:
+    """The cut of a rule in words: `top 30%`, `from 0.62 up`."""
+    return f"top {rule.cut:.0%}" if rule.kind == "top" else f"from {rule.cut:.3g} up"
+
+
+def score_endpoint(
+    studio: Studio,
+) -> Any:
+    """The function behind `/score`."""
+
+    def score(
+        row: str = "",
+        prompt: str = "",
+        answer: str = "",
+        scorers: str = ",".join(DEFAULT_SCORERS),
+        mask_scope: str = "subject",
+        subject: str = "",
+    ) -> dict[str, Any]:
+        """Score every token of an answer: one number per token and scorer, higher = more worth forgetting.
+
+        Args:
+            row: a row of the embedded world, such as "forget:0"; leave it empty to give prompt and answer.
+            prompt: the question, when row is empty; may be empty.
+            answer: the text whose tokens are scored, when row is empty.
+            scorers: names separated by commas: masking, entropy, learned, fused, random, oracle, ...
+            mask_scope: what masking hides: subject, each or prompt.
+            subject: words that masking hides instead of the automatic choice.
+
+        Returns:
+            {"model", "examples": [{"id", "prompt", "answer", "subject", "tokens", "scores", "p", "given", "spans"}]}
+        """
+        try:
+            if row.strip():
+                picked = pick_examples(row)
+                if len(picked) != 1:
+                    raise ValueError(f"The row {row!r} names {count(len(picked), 'row')}: name one, such as forget:0.")
+                example = picked[0]
+                example = Example(example.prompt, example.answer, example.spans, example.id, subject or None)
+            else:
+                example = Example(prompt, answer, id=OWN, subject=subject or None)
+            names = tuple(name.strip() for name in scorers.split(",") if name.strip())
+            scores = studio.score(example, names, mask_scope)
+        except ValueError as error:
+            raise refused(error) from error
+        return {"model": scores.model, "examples": [scores.to_dict()]}
+
+    return score

@@ -1,0 +1,285 @@
+"""The models of the page: which may be loaded, what they take, and which stay in memory."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from weakref import WeakSet
+
+from app.server.settings import ANY, CURATED, Settings
+from app.visit.hub import NAME, REVISION, Cancelled, Survey, fetch, survey_folder, survey_hub
+from app.visit.studio import Studio
+from attribution import LanguageModel, load_model
+from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS
+from attribution.scorers.registry import did_you_mean
+
+log = logging.getLogger(__name__)
+
+FOLDER = "folder:"
+EMBEDDED = "embedded"
+CURATED_MODELS = {
+    EMBEDDED: "Embedded: 4 M parameters, knows 200 invented authors",
+    "open-unlearning/tofu_Llama-3.2-1B-Instruct_full": "Llama 3.2 1B, taught TOFU",
+    "open-unlearning/tofu_Llama-3.2-3B-Instruct_full": "Llama 3.2 3B, taught TOFU",
+    "open-unlearning/tofu_Llama-3.1-8B-Instruct_full": "Llama 3.1 8B, taught TOFU",
+    "microsoft/phi-1_5": "Phi 1.5, 1.4 B",
+    "Qwen/Qwen2.5-0.5B": "Qwen 2.5, 0.5 B",
+    "Qwen/Qwen2.5-0.5B-Instruct": "Qwen 2.5, 0.5 B, for chats",
+}
+"""Models that are offered by name, and what each is."""
+
+BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
+# A float32 copy, its gradients and Adam's two moments.
+RUN_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The model that a visitor asks for.
+
+    Attributes:
+        name: `embedded`, `folder:NAME` under the host's folder, or `owner/name` on the Hub.
+        revision: branch, tag or commit on the Hub; empty: the newest.
+        dtype, device, bits, spread: how it is held; `bits` 4 or 8, or 0; `spread` over all devices.
+        chat: use the tokenizer's chat template instead of `Question: ... Answer: ...`.
+    """
+
+    name: str = EMBEDDED
+    revision: str = ""
+    dtype: str = "float32"
+    device: str = ""
+    bits: int = 0
+    spread: bool = False
+    chat: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dtype not in BYTES:
+            raise ValueError(f"The dtype {self.dtype!r} is unknown: choose from {', '.join(BYTES)}.")
+        if self.bits not in (0, 4, 8):
+            raise ValueError(f"Weights are rounded to 4 or 8 bits, or not at all, not {self.bits}.")
+        if self.device not in ("", "cpu", "cuda", "mps"):
+            raise ValueError(f"The device {self.device!r} is unknown: choose from cpu, cuda, mps.")
+
+    def bytes_of(self, parameters: int) -> float:
+        """Memory that the weights take."""
+        return parameters * (self.bits / 8 if self.bits else BYTES[self.dtype])
+
+
+@dataclass
+class Loading:
+    """One visitor's load, as it stands.
+
+    Attributes:
+        stage: what is being done, for people.
+        fetched: bytes that have come.
+    """
+
+    stage: str = "Waiting for another model to be loaded"
+    fetched: int = 0
+    cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def cancel(self) -> None:
+        """Give up; a download ends with its next piece."""
+        self.cancelled.set()
+
+
+class Shelf:
+    """Loaded models, shared by all visitors; the one unused for longest leaves when memory is short.
+
+    Args:
+        embedded: the model that is always there and never leaves.
+        load: `attribution.load_model`; a test brings its own.
+    """
+
+    def __init__(
+        self, settings: Settings, embedded: LanguageModel, load: Callable[..., LanguageModel] = load_model
+    ) -> None:
+        self._settings = settings
+        self._embedded = embedded
+        self._load = load
+        self._models: OrderedDict[Wish, tuple[LanguageModel, float]] = OrderedDict()
+        self._studios: WeakSet[Studio] = WeakSet()
+        self._lock = threading.Lock()
+        self._one_at_a_time = threading.Lock()
+
+    # What may be loaded ----------------------------------------------------------------------------------------------
+
+    def choices(self) -> list[tuple[str, str]]:
+        """(title, name) of what the page offers by name."""
+        offered = [(title, name) for name, title in CURATED_MODELS.items() if self.allows(name)]
+        named = [
+            name for name in self._settings.models if name not in (CURATED, ANY, EMBEDDED) and NAME.fullmatch(name)
+        ]
+        offered += [(name, name) for name in named if name not in CURATED_MODELS]
+        return offered + [(f"{folder.name} (a folder here)", FOLDER + folder.name) for folder in self._folders()]
+
+    @property
+    def free(self) -> bool:
+        """Whether visitors may type names: some pattern allows what is not offered."""
+        return any(pattern == ANY or "*" in pattern for pattern in self._settings.models)
+
+    def allows(self, name: str) -> bool:
+        """Whether the host allows a name; the embedded model always is."""
+        if name == EMBEDDED:
+            return True
+        return any(
+            pattern == ANY
+            or (pattern == CURATED and name in CURATED_MODELS)
+            or (pattern not in (ANY, CURATED) and fnmatch.fnmatchcase(name, pattern))
+            for pattern in self._settings.models
+        )
+
+    def survey(self, wish: Wish) -> Survey:
+        """What a wish would take, before a weight is read.
+
+        Raises:
+            ValueError: the name is none, the host does not allow it, it cannot be had, or it is too large.
+        """
+        if wish.name == EMBEDDED:
+            return survey_folder(EMBEDDED_FOLDER / EMBEDDED_MODELS[EMBEDDED], EMBEDDED)
+        if wish.name.startswith(FOLDER):
+            found = survey_folder(self._folder(wish.name.removeprefix(FOLDER)), wish.name)
+        else:
+            self._check_name(wish)
+            found = survey_hub(wish.name, wish.revision)
+        most, takes = self._settings.max_model_gb, wish.bytes_of(found.parameters) / 1e9
+        if takes > most:
+            raise ValueError(
+                f"The model {wish.name!r} would take {takes:.1f} GB here and this page gives one model {most:g} GB: "
+                "take a smaller one, or bfloat16 instead of float32."
+            )
+        return found
+
+    def _check_name(self, wish: Wish) -> None:
+        if not NAME.fullmatch(wish.name) or ".." in wish.name or "--" in wish.name:
+            raise ValueError(
+                f"The model's name {wish.name[:80]!r} is none: write owner/name as on the Hub, such as "
+                "Qwen/Qwen2.5-0.5B."
+            )
+        if wish.revision and (not REVISION.fullmatch(wish.revision) or ".." in wish.revision):
+            raise ValueError(f"The revision {wish.revision[:80]!r} is none: a branch, a tag or a commit is needed.")
+        if not self.allows(wish.name):
+            names = [name for _, name in self.choices()]
+            raise ValueError(
+                f"This page does not load {wish.name!r}{did_you_mean(wish.name, names)} Its host allows "
+                f"{', '.join(names)}."
+            )
+
+    def _folders(self) -> list[Path]:
+        root = self._settings.model_folder
+        if not root or not Path(root).is_dir():
+            return []
+        return sorted(path for path in Path(root).iterdir() if (path / "config.json").is_file())
+
+    def _folder(self, name: str) -> Path:
+        """A folder under the host's, links followed. ValueError for anything else."""
+        names = [folder.name for folder in self._folders()]
+        root = Path(self._settings.model_folder or "/nowhere").resolve()
+        # Compared with what is there, never joined as a path; a link may not lead out either.
+        if name not in names or not (root / name).resolve().is_relative_to(root):
+            raise ValueError(
+                f"There is no model folder {name[:80]!r} here{did_you_mean(name, names)} "
+                f"{'Choose from ' + ', '.join(names) + '.' if names else 'The host of this page offers none.'}"
+            )
+        return (root / name).resolve()
+
+    # Loading ---------------------------------------------------------------------------------------------------------
+
+    def get(self, wish: Wish, loading: Loading | None = None) -> LanguageModel:
+        """The model of a wish, loaded unless it is here.
+
+        Raises:
+            ValueError: it may not or cannot be loaded, memory is short, or the visitor gave up.
+        """
+        if wish.name == EMBEDDED:
+            return self._embedded
+        plain = self._weights(replace(wish, chat=False), loading or Loading())
+        if not wish.chat:
+            return plain
+        return LanguageModel(plain.model, plain.tokenizer, plain.name, "chat", plain.folder)
+
+    def _weights(self, wish: Wish, loading: Loading) -> LanguageModel:
+        with self._one_at_a_time:
+            with self._lock:
+                if wish in self._models:
+                    self._models.move_to_end(wish)
+                    return self._models[wish][0]
+            self._go_on(loading, "Looking at it")
+            found = self.survey(wish)
+            self._make_room(wish.bytes_of(found.parameters))
+            self._go_on(loading, "Downloading")
+
+            def told(size: int) -> None:
+                loading.fetched += size
+
+            folder = fetch(found, told, loading.cancelled.is_set)
+            self._go_on(loading, "Reading the weights")
+            started = time.monotonic()
+            model = self._read(wish, folder)
+            self._go_on(loading, "Done")
+            with self._lock:
+                self._models[wish] = (model, wish.bytes_of(found.parameters))
+            log.info("model loaded", extra={"seconds": round(time.monotonic() - started, 1)})
+            return model
+
+    def _go_on(self, loading: Loading, stage: str) -> None:
+        if loading.cancelled.is_set():
+            raise Cancelled("Loading was cancelled; the model in use has not changed.")
+        loading.stage = stage
+
+    def _read(self, wish: Wish, folder: Path) -> LanguageModel:
+        try:
+            model = self._load(
+                str(folder),
+                device=wish.device or None,
+                dtype=wish.dtype,
+                bits=wish.bits or None,
+                device_map="auto" if wish.spread else None,
+            )
+        except (MemoryError, RuntimeError) as error:
+            raise ValueError(
+                f"The model {wish.name!r} did not fit into memory, or its weights do not fit its configuration: take a "
+                "smaller one, or bfloat16 instead of float32."
+            ) from error
+        except ValueError as error:
+            # The folder's place on the host is nobody's business.
+            raise ValueError(str(error).replace(str(folder), wish.name)) from error
+        model.name = wish.name
+        return model
+
+    # Memory ----------------------------------------------------------------------------------------------------------
+
+    def studio(self, made: Studio) -> Studio:
+        """Remember that a studio uses its model, for as long as somebody holds the studio."""
+        self._studios.add(made)
+        return made
+
+    @property
+    def held(self) -> list[str]:
+        """Names of the loaded models, the one unused for longest first."""
+        with self._lock:
+            return [wish.name for wish in self._models]
+
+    def _make_room(self, size: float) -> None:
+        most = self._settings.models_gb * 1e9
+        if size > most:
+            raise ValueError(f"The model takes {size / 1e9:.1f} GB and this page has {most / 1e9:g} GB for models.")
+        with self._lock:
+            used = {id(studio.model.model) for studio in self._studios}
+            for wish, (model, _) in list(self._models.items()):
+                if sum(held for _, held in self._models.values()) + size <= most:
+                    return
+                if id(model.model) not in used:
+                    del self._models[wish]
+                    log.info("model left memory")
+            if sum(held for _, held in self._models.values()) + size > most:
+                raise ValueError(
+                    "Every model in memory is in use by somebody, and there is no room for another: try again later, "
+                    f"or take one of {', '.join(wish.name for wish in self._models)}."
+                )

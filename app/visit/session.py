@@ -1,0 +1,302 @@
+"""What one visitor holds, on the server: the row in view, the runs of this visit, and the one that is training.
+
+Nothing heavy travels to the browser. A visit ends when its tab closes; when too many are open, the one unused for
+longest is dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from app.rooms.own.data import Browser, Reading, Sheet
+from app.server.settings import Settings
+from app.visit.kept_run import KeptRun, Sample
+from app.visit.models import Loading
+from app.visit.studio import Studio
+from app.visit.zero_gpu import AnyRun
+from attribution import TokenScores
+
+LONGEST_SESSION = 100
+LONGEST_NAME = 60
+
+
+@dataclass
+class Own:
+    """Files that a visit brought: each as it was read, and the rows of the one to forget, to browse."""
+
+    forget: Sheet | None = None
+    retain: Sheet | None = None
+    reading: Reading | None = None
+    browser: Browser | None = None
+
+
+@dataclass
+class Visit:
+    """One visitor's state.
+
+    Attributes:
+        studio: the model and the rows it works with; None: those that the page opens with.
+        scores: the row in view; None before one was scored in this visit.
+        split, row: where it comes from; `own` and None for typed text.
+        mask_scope: how masking scored it.
+        runs: the kept runs in the order they were made, latest last.
+        current: the number of the run that is shown, undone and compared; see `last`.
+        job: the run that is training.
+        run_count: runs started and kept so far, dropped ones included.
+        loading: the model that is being loaded for it.
+        own: what it uploaded.
+        stopping: whether the run that is training was asked to end.
+        closed: whether the visitor has left.
+    """
+
+    studio: Studio | None = None
+    scores: TokenScores | None = None
+    split: str = "forget"
+    row: int | None = None
+    mask_scope: str = "subject"
+    runs: list[KeptRun] = field(default_factory=list)
+    current: int | None = None
+    job: AnyRun | None = None
+    run_count: int = 0
+    stopping: bool = False
+    closed: bool = False
+    loading: Loading | None = None
+    own: Own = field(default_factory=Own, repr=False)
+    busy: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Hold the visit's one place for a run. ValueError while another run of the same visit holds it."""
+        if not self.busy.acquire(blocking=False):
+            raise ValueError("A run of yours is still training: stop it or wait for it, then start the next.")
+        self.stopping = False
+        try:
+            yield
+        finally:
+            self.job = None
+            self.busy.release()
+
+    def begin(self, run: AnyRun) -> AnyRun:
+        """Make a prepared run the one that Stop reaches, also when Stop came while it was being prepared."""
+        self.job = run
+        if self.stopping:
+            run.stop()
+        return run
+
+    def keep(self, run: AnyRun, row: int, samples: tuple[Sample, ...], max_runs: int, preset: str = "") -> KeptRun:
+        """Keep a run and make it the current one; the oldest leaves when there are too many."""
+        self.run_count += 1
+        kept = KeptRun(
+            number=self.run_count,
+            name=self._free_name(f"Run {self.run_count}"),
+            row=row,
+            config=run.config,
+            model=run.model,
+            selections=tuple(run.selections),
+            steps=tuple(run.steps),
+            samples=samples,
+            seconds=run.seconds,
+            stopped=run.stopped,
+            preset=preset,
+            rolled_back_to=run.rolled_back_to,
+            notes=tuple(run.notes),
+            guard=run.guard,
+        )
+        for earlier in self.runs:
+            # A second copy of the weights: of the latest run alone.
+            earlier.guard = None
+        self.runs.append(kept)
+        del self.runs[:-max_runs]
+        self.current = kept.number
+        return kept
+
+    @property
+    def last(self) -> KeptRun | None:
+        """The current run, the one that Unlearn and Compare show: the latest, or the one that was picked since."""
+        if not self.runs:
+            return None
+        return next((kept for kept in self.runs if kept.number == self.current), self.runs[-1])
+
+    def find(self, number: int) -> KeptRun:
+        """The kept run of that number. ValueError names those that are kept."""
+        for kept in self.runs:
+            if kept.number == number:
+                return kept
+        names = ", ".join(f"{kept.name} ({kept.number})" for kept in self.runs)
+        raise ValueError(f"There is no kept run {number}: {f'choose from {names}' if names else 'start one first'}.")
+
+    def pick(self, number: int) -> KeptRun:
+        """Make a kept run the current one."""
+        kept = self.find(number)
+        self._check_idle("choose another")
+        self.current = number
+        return kept
+
+    def rename(self, number: int, name: str) -> KeptRun:
+        """Call a kept run otherwise. ValueError for no name, a long one, or another run's."""
+        kept, name = self.find(number), " ".join(str(name or "").split())
+        if not name:
+            raise ValueError("The name is empty: type one.")
+        if len(name) > LONGEST_NAME:
+            raise ValueError(f"The name has {len(name)} characters: at most {LONGEST_NAME} are taken.")
+        if any(other.name == name for other in self.runs if other is not kept):
+            raise ValueError(f"Another run is called {name!r}: choose another name.")
+        kept.name = name
+        return kept
+
+    def undo(self) -> KeptRun:
+        """Drop the current run and return it; the one before it is then the current one.
+
+        Raises:
+            ValueError: there is none, or one is training.
+        """
+        self._check_idle("undo")
+        dropped = self.last
+        if dropped is None:
+            raise ValueError("There is no run to undo: the model is the original one.")
+        place = next(k for k, kept in enumerate(self.runs) if kept is dropped)
+        del self.runs[place]
+        self.current = self.runs[max(place - 1, 0)].number if self.runs else None
+        return dropped
+
+    def undo_to(self, number: int) -> list[KeptRun]:
+        """Drop every run that was made after this one, which is then the current one; returns the dropped."""
+        kept = self.find(number)
+        self._check_idle("undo")
+        place = next(k for k, each in enumerate(self.runs) if each is kept)
+        dropped, self.runs[place + 1 :] = self.runs[place + 1 :], []
+        self.current = number
+        return dropped
+
+    def go_back(self) -> KeptRun:
+        """Give the current run's model the weights of its best sound step.
+
+        Raises:
+            ValueError: the run kept none, or one is training.
+        """
+        self._check_idle("go back")
+        kept = self.last
+        if kept is None or kept.guard is None:
+            raise ValueError(
+                "This run has kept no earlier step to go back to: run it again with 'Keep the best sound step' on."
+            )
+        kept.rolled_back_to = kept.guard.restore()
+        kept.evaluation = None
+        kept.stressed.clear()
+        return kept
+
+    def _check_idle(self, what: str) -> None:
+        if self.busy.locked():
+            raise ValueError(f"A run of yours is still training: stop it first, then {what}.")
+
+    def _free_name(self, wanted: str) -> str:
+        taken = {kept.name for kept in self.runs}
+        return f"{wanted} (new)" if wanted in taken else wanted
+
+    def take(self, studio: Studio | None) -> None:
+        """Work with another model or other rows from now on; the row in view and the runs belong to the old ones.
+
+        Raises:
+            ValueError: a run is training.
+        """
+        if studio is self.studio:
+            return
+        self._check_idle("choose another model or other rows")
+        self.studio, self.scores, self.split, self.row = studio, None, "forget", None
+        self.runs.clear()
+        self.current = None
+
+    def stop(self) -> None:
+        """Ask the run that is training, or about to, to end after its step."""
+        self.stopping = True
+        if self.job is not None:
+            self.job.stop()
+
+
+class Visits:
+    """Every open visit, by session hash; bounded, and safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._max = settings.max_visits
+        self._addresses: dict[str, str] = {}
+        self._visits: OrderedDict[str, Visit] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._visits)
+
+    def of(self, session: str | None) -> Visit:
+        """The visit of a session, opened on first use.
+
+        Raises:
+            ValueError: the server holds as many visits as it may, and each of them is training.
+        """
+        if session and len(session) > LONGEST_SESSION:
+            raise ValueError(f"The session's name has {len(session)} characters: at most {LONGEST_SESSION} are taken.")
+        if not session:
+            # A caller without a session (plain HTTP) gets a visit of its own, which nobody else can reach.
+            return Visit()
+        with self._lock:
+            if session not in self._visits:
+                self._make_room()
+                self._visits[session] = Visit()
+            self._visits.move_to_end(session)
+            return self._visits[session]
+
+    def close(self, session: str | None) -> None:
+        """End a visit: stop its run and let go of its models."""
+        with self._lock:
+            self._end(session or "")
+
+    def close_all(self) -> None:
+        """End every visit."""
+        with self._lock:
+            for session in list(self._visits):
+                self._end(session)
+
+    def arrived(self, session: str, address: str) -> None:
+        """Remember which address a session's requests come from, so that no address crowds the others out."""
+        if len(session) > LONGEST_SESSION:
+            return
+        with self._lock:
+            self._addresses[session] = address
+            if len(self._addresses) > 8 * self._max:
+                self._addresses = {key: self._addresses[key] for key in self._addresses if key in self._visits}
+
+    @property
+    def training(self) -> int:
+        """How many visits hold a place for a run."""
+        with self._lock:
+            return sum(visit.busy.locked() for visit in self._visits.values())
+
+    def _make_room(self) -> None:
+        while len(self._visits) >= self._max:
+            idle = self._idle()
+            if idle is None:
+                raise ValueError("All places on this server are training right now: try again in a minute.")
+            self._end(idle)
+
+    def _idle(self) -> str | None:
+        """Whose visit makes room: of the address that holds most places, the one unused for longest; never a run."""
+        idle = [key for key, visit in self._visits.items() if not visit.busy.locked()]
+        held = Counter(self._addresses.get(key, key) for key in self._visits)
+
+        def places(key: str) -> int:
+            return held[self._addresses.get(key, key)]
+
+        return max(idle, key=places) if idle else None
+
+    def _end(self, session: str) -> None:
+        visit = self._visits.pop(session, None)
+        self._addresses.pop(session, None)
+        if visit is not None:
+            visit.closed = True
+            visit.stop()
+            visit.runs.clear()
+            visit.own = Own()
+            if visit.loading is not None:
+                visit.loading.cancel()

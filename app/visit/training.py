@@ -1,0 +1,146 @@
+"""A visit's run without the page: train it, keep it, go back to its best step."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from app.visit.kept_run import KeptRun, Sample, is_sampled
+from app.visit.session import Visit
+from app.visit.studio import Studio
+from app.visit.zero_gpu import WORKER, AnyRun
+from attribution import Selection
+from unlearn import Corpus, RunConfig, Step, run
+from unlearn.run.remote import RemoteRun
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run as it stands: no steps yet while the rows are scored.
+
+    Attributes:
+        row: the forget row whose answer is sampled: the one in view, if it is one of them.
+        selections: the weights of every forget row as they stand; empty while they are being made.
+        way_back: the best sound step so far, where the run keeps it.
+        rolled_back_to, notes: see `unlearn.Run`.
+    """
+
+    config: RunConfig
+    row: int
+    steps: Sequence[Step] = ()
+    samples: Sequence[Sample] = ()
+    selections: Sequence[Selection] = ()
+    way_back: int | None = None
+    rolled_back_to: int | None = None
+    notes: Sequence[str] = ()
+
+
+def train(studio: Studio, visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Training]:
+    """Run for a visit and keep the result: yields before the first step and after each.
+
+    Args:
+        preset: by which the run was set up, for people.
+
+    Raises:
+        ValueError: the visit trains already, the rule selects nothing, or the loss is no longer a number.
+    """
+    with visit.training():
+        corpus, row = corpus_in_view(studio, visit)
+        question = corpus.forget[row].example.prompt
+        yield Training(config, row)
+        with memory_said(studio):
+            job = visit.begin(_prepared(studio, corpus, config, question, mask_scope=visit.mask_scope))
+        studio.answer_before(row)
+        samples: list[Sample] = []
+        deadline = time.monotonic() + studio.settings.run_seconds
+        for step in _steps(job, studio):
+            if time.monotonic() > deadline:
+                visit.stop()
+            if is_sampled(step.number, config.steps) or visit.stopping:
+                _ask(job, question, samples)
+            best = job.guard.best.step if job.guard and job.guard.best else None
+            yield Training(config, row, job.steps, samples, job.selections, best, job.rolled_back_to, job.notes)
+        if visit.closed:
+            return
+        if samples[-1].step != _stands_at(job):
+            _ask(job, question, samples)
+        if plain(config):
+            studio.measured(job.seconds, len(job.steps))
+        kept = visit.keep(job, row, tuple(samples), studio.settings.max_runs, preset)
+        if isinstance(job, RemoteRun):
+            kept.evaluation = job.evaluation
+
+
+def go_back(studio: Studio, visit: Visit) -> KeptRun:
+    """Give the current run's model the weights of its best sound step, and ask it its question again.
+
+    Raises:
+        ValueError: the run kept no step, or one is training.
+    """
+    kept = visit.go_back()
+    question = studio.corpus.forget[kept.row].example.prompt
+    kept.samples = (*kept.samples, Sample(kept.stands_at, kept.model.generate([question])[0]))
+    return kept
+
+
+def plain(config: RunConfig) -> bool:
+    """Whether a step is one update and nothing more: the kind that estimates are made of."""
+    return not config.score_every and config.learn == "given" and config.lora is None
+
+
+def _prepared(studio: Studio, corpus: Corpus, config: RunConfig, question: str, **options: Any) -> AnyRun:
+    """The run with every row scored: here, or where a call is needed to have a GPU."""
+    if WORKER is None:
+        return run(studio.model, corpus, config, **options)
+    expected = min(studio.calibrate() * config.steps, studio.settings.run_seconds)
+    ask_at = frozenset(step for step in range(1, config.steps + 1) if is_sampled(step, config.steps))
+    return RemoteRun(WORKER, studio.model, corpus, config, question, ask_at, expected, **options)
+
+
+def _ask(job: AnyRun, question: str, samples: list[Sample]) -> None:
+    """Add what the model answers as it stands; a run in a worker brings its answers along."""
+    if isinstance(job, RemoteRun):
+        samples[:] = [Sample(step, answer) for step, answer in job.answers.items()]
+    else:
+        samples.append(Sample(_stands_at(job), job.model.generate([question])[0]))
+
+
+def _stands_at(job: AnyRun) -> int:
+    """The step whose weights the model has."""
+    return len(job.steps) if job.rolled_back_to is None else job.rolled_back_to
+
+
+def _steps(job: AnyRun, studio: Studio) -> Iterator[Step]:
+    with memory_said(studio):
+        yield from job
+
+
+@contextmanager
+def memory_said(studio: Studio) -> Iterator[None]:
+    """Work that may need more memory than there is: then a sentence, and what was there before is there still."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
+            raise
+        raise ValueError(
+            f"There is not enough memory for this run, which needs about {studio.run_megabytes:,.0f} MB beside the "
+            "model: take a smaller model, fewer rows, or shorter ones."
+        ) from error
+
+
+def corpus_in_view(studio: Studio, visit: Visit) -> tuple[Corpus, int]:
+    """What the visit's next run forgets, and which of its rows is shown beside the curves.
+
+    A subject that the visitor chose for the row in view goes along, so that the run selects what the lanes underline.
+    """
+    if visit.scores is None or visit.split != "forget" or visit.row is None:
+        return studio.corpus, studio.opening_row
+    rows = list(studio.corpus.forget)
+    shown = visit.scores.example
+    rows[visit.row] = dataclasses.replace(rows[visit.row], example=shown)
+    return dataclasses.replace(studio.corpus, forget=tuple(rows)), visit.row

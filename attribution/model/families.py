@@ -1,0 +1,98 @@
+"""What a family of models does differently, found out on a few tokens instead of by its name.
+
+Each question is asked once per model and answered by comparing two forwards that must agree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from attribution.model.language_model import LanguageModel
+
+_LENGTH = 8
+
+
+def splits(model: LanguageModel) -> bool:
+    """Whether body and output head, run one after the other, give the model's own logits.
+
+    A family that scales or caps what `LanguageModel.logits` does not know of, or an adapter that adds tokens, does not;
+    its scores come from whole forwards, which take more memory.
+    """
+    ids = _probe(model)
+    ones = torch.ones_like(ids)
+    with torch.inference_mode():
+        whole = model.run_whole(ids, ones).logits
+        return _same(model.logits(model.body(ids, ones)), whole)
+
+
+def hides(model: LanguageModel) -> bool:
+    """Whether a key hidden by the attention mask leaves no trace in any other token's state.
+
+    Recurrent layers (Mamba, RWKV and hybrids) carry a token on without attending to it.
+    """
+    ids = _probe(model)
+    other = ids.clone()
+    other[0, 2] = ids[0, 0]
+    attention = torch.ones_like(ids)
+    attention[0, 2] = 0
+    with torch.inference_mode():
+        one, two = (model.forward(each, attention).hidden[0] for each in (ids, other))
+    rest = [p for p in range(_LENGTH) if p != 2]
+    return _same(one[rest], two[rest])
+
+
+def keeps_positions(model: LanguageModel) -> bool:
+    """Whether hiding tokens leaves the others where they are, as far as the model can tell.
+
+    Models that take positions are told them. One that counts them from the mask reads a row with hidden tokens as if
+    they had never been there.
+    """
+    if model.takes_positions:
+        return True
+    ids = _probe(model)
+    attention = torch.ones_like(ids)
+    attention[0, 1:5] = 0
+    dropped = torch.cat([ids[:, :1], ids[:, 5:]], dim=1)
+    with torch.inference_mode():
+        hidden = model.forward(ids, attention).hidden[0, -1]
+        closed_up = model.forward(dropped, torch.ones_like(dropped)).hidden[0, -1]
+    return not _same(hidden, closed_up)
+
+
+def shares_prefixes(model: LanguageModel) -> bool:
+    """Whether reading on from remembered keys and values gives what reading the whole row gives."""
+    from attribution.model.forward import Pass, log_probs, log_probs_from, read_prefixes
+
+    if not model.splits or getattr(model.model, "_is_stateful", False):
+        return False
+    ids = _probe(model)[0].tolist()
+    labels = (ids[4], ids[6], ids[7])
+    passes = [Pass(tuple(ids), (3, 5, 6), labels, shared=shared) for shared in (0, 2, 3)]
+    with torch.inference_mode():
+        memory = read_prefixes(model, [ids[:3]])
+        if not memory:
+            return False
+        return _same(
+            torch.cat(log_probs_from(model, memory, (0, 0, 0), passes)), torch.cat(log_probs(model, passes, 10**6))
+        )
+
+
+def _probe(model: LanguageModel) -> Tensor:
+    """Some ordinary token ids, different ones where the vocabulary has as many, `[1, 8]`."""
+    text = "The quick brown fox jumps over the lazy dog and runs into a deep dark wood"
+    found = dict.fromkeys(model.tokenizer(text, add_special_tokens=False)["input_ids"])
+    ids = [*found, *(i for i in range(model.vocabulary_size) if i not in found)]
+    return torch.tensor([[ids[k % len(ids)] for k in range(_LENGTH)]], device=model.device)
+
+
+def _same(one: Tensor, two: Tensor) -> bool:
+    """Equal up to rounding: what differs by design differs by far more."""
+    if one.shape != two.shape:
+        return False
+    tolerance = 1e-3 if one.dtype == torch.float32 else 5e-2
+    scale = float(two.float().abs().max())
+    return bool(torch.isfinite(one).all()) and float((one.float() - two.float()).abs().max()) <= tolerance * scale

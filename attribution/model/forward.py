@@ -1,0 +1,339 @@
+"""Forwards in batches: sequences in, numbers about chosen tokens out.
+
+The body of the model reads whole sequences, the output head sees the chosen positions alone, a bounded chunk at a
+time: a float32 `[batch, length, vocabulary]` softmax never exists. Rows are padded on the right and attention is
+causal, so no real token ever attends to padding; batch size and padding change nothing.
+
+Hiding a key means that no other position attends to it, in any layer; positions keep their numbers. A hidden token's
+own state still holds its own id, so the token right after it is predicted by a state that knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from attribution.model.language_model import LanguageModel
+    from attribution.text.example import Encoded
+
+# Values of float32 the head's logits may take at once: 4 M values are 16 MB, and the entropy holds four such blocks.
+HEAD_CHUNK_VALUES = 4_000_000
+# Remembering a prefix costs a copy and a mask: it pays where it leaves at most this share of the tokens to compute
+# (measured on two cores: nothing gained at 0.77, a third of the time saved at 0.55).
+PREFIX_WORTH = 0.65
+# How many batches' worth of rows are remembered at a time.
+PREFIX_BATCHES = 4
+# A batch is closed early rather than padded by more than this share, once it is large enough to be worth a forward.
+PADDING_SHARE = 0.125
+SMALL_BATCH_TOKENS = 256
+
+
+@dataclass(frozen=True)
+class TokenStatistics:
+    """What one forward says of each of a row's n answer tokens.
+
+    Attributes:
+        log_probs: log p(y_t | x, y_<t) in nats, `[n]`.
+        entropies: entropy of the predictive distribution softmax(z / T) in nats, `[n]`.
+        greedy: whether y_t is the most probable token, `[n]`.
+        predicting: last-layer hidden state that predicts the token (position t-1), `[n, d]`; None unless asked for.
+        own: last-layer hidden state at the token's own position t, `[n, d]`; None unless asked for.
+    """
+
+    log_probs: Tensor
+    entropies: Tensor
+    greedy: Tensor
+    predicting: Tensor | None = None
+    own: Tensor | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[TokenStatistics]) -> TokenStatistics:
+        """The parts' tokens, one part after the other."""
+        columns = zip(
+            *((one.log_probs, one.entropies, one.greedy, one.predicting, one.own) for one in parts), strict=True
+        )
+        return cls(*(None if column[0] is None else torch.cat(column) for column in columns))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One sequence for the model to read, and what to look up in it.
+
+    Attributes:
+        ids: the tokens.
+        at: indices into `ids` whose states predict; their next token need not be the label.
+        labels: the tokens whose probability is read there, one per `at`.
+        hidden: indices into `ids` that no other position attends to.
+        first: position number of `ids[0]`.
+        shared: how many leading tokens are those of the row it was made from, so that work on them can be shared.
+    """
+
+    ids: tuple[int, ...]
+    at: tuple[int, ...]
+    labels: tuple[int, ...]
+    hidden: tuple[int, ...] = ()
+    first: int = 0
+    shared: int = 0
+
+
+class Forward(NamedTuple):
+    """Hidden states of a batch, `[batch, length, d]`, and the full logits where the head cannot be run on its own."""
+
+    hidden: Tensor
+    full_logits: Tensor | None
+
+    def logits(self, model: LanguageModel, which: Tensor, where: Tensor) -> Tensor:
+        """Logits at chosen rows and positions, `[N, vocabulary]`."""
+        if self.full_logits is not None:
+            return self.full_logits[which, where]
+        return model.logits(self.hidden[which, where])
+
+
+def row_passes(
+    row: Encoded,
+    hidden: Sequence[int] = (),
+    replaced: dict[int, int] | None = None,
+    targets: Sequence[int] | None = None,
+) -> list[Pass]:
+    """The passes that give the probabilities of a row's answer tokens with keys hidden and tokens replaced.
+
+    One pass, unless tokens from the very first on are hidden: a state there would have nothing to attend to. They are
+    left out instead, which is the same for everybody else (the positions stay), and a prediction that is wanted from
+    such a state comes from a pass of its own, in which the token sees itself alone.
+
+    Args:
+        targets: positions of the tokens to look up; all answer tokens unless told otherwise.
+    """
+    targets = row.answer_positions if targets is None else targets
+    if not targets:
+        return []
+    ids = list(row.input_ids[: targets[-1] + 1])
+    changed = [p for p in (*hidden, *(replaced or {})) if p < len(ids)]
+    for position, token in (replaced or {}).items():
+        if position < len(ids):
+            ids[position] = token
+    keys = {p for p in hidden if p < len(ids)}
+    lead = next(p for p in range(len(ids) + 1) if p not in keys)
+    passes = [Pass((ids[p - 1], ids[p]), (0,), (row.input_ids[p],), first=p - 1) for p in targets if p - 1 < lead]
+    rest = [p for p in targets if p - 1 >= lead]
+    if rest:
+        passes.append(
+            Pass(
+                tuple(ids[lead:]),
+                tuple(p - 1 - lead for p in rest),
+                tuple(row.input_ids[p] for p in rest),
+                hidden=tuple(sorted(p - lead for p in keys if p >= lead)),
+                first=lead,
+                shared=0 if lead else min(changed, default=len(ids)),
+            )
+        )
+    return passes
+
+
+def statistics(
+    model: LanguageModel, passes: Sequence[Pass], temperature: float, states: bool, batch_tokens: int
+) -> list[TokenStatistics]:
+    """Statistics of every pass's labels, in order."""
+    results: list[TokenStatistics | None] = [None] * len(passes)
+    with torch.inference_mode():
+        for batch in by_length([len(one.ids) for one in passes], batch_tokens):
+            chosen = [passes[i] for i in batch]
+            run = _run(model, chosen)
+            which, where, labels = _lookups(chosen, model.device)
+            # Room for the results first: small tensors that outlive a chunk would leave holes where the next cannot go.
+            kept = (torch.empty(len(labels)), torch.empty(len(labels)), torch.empty(len(labels), dtype=torch.bool))
+            for part in _chunks(len(labels), model.vocabulary_size):
+                logits = run.logits(model, which[part], where[part]).float()
+                for column, values in zip(kept, head_statistics(logits, labels[part], temperature), strict=True):
+                    column[part] = values
+                del logits
+            log_probs, entropies, greedy = kept
+            predicting = run.hidden[which, where].float().cpu() if states else None
+            own = run.hidden[which, where + 1].float().cpu() if states else None
+            start = 0
+            for i in batch:
+                part = slice(start, start + len(passes[i].at))
+                start = part.stop
+                results[i] = TokenStatistics(
+                    log_probs[part],
+                    entropies[part],
+                    greedy[part],
+                    None if predicting is None else predicting[part],
+                    None if own is None else own[part],
+                )
+    return results  # type: ignore[return-value]
+
+
+def log_probs(model: LanguageModel, passes: Sequence[Pass], batch_tokens: int) -> list[Tensor]:
+    """log p of every pass's labels in nats, `[len(at)]` each, in order."""
+    # What stands after the last predicting state changes nothing: attention is causal.
+    ends = [max(one.at) + 1 for one in passes]
+    passes = [
+        replace(one, ids=one.ids[:end], hidden=tuple(key for key in one.hidden if key < end))
+        for one, end in zip(passes, ends, strict=True)
+    ]
+    results: list[Tensor] = [torch.empty(0)] * len(passes)
+    with torch.inference_mode():
+        for batch in by_length([len(one.ids) for one in passes], batch_tokens):
+            chosen = [passes[i] for i in batch]
+            for i, values in zip(batch, _read(model, _run(model, chosen), chosen), strict=True):
+                results[i] = values
+    return results
+
+
+def continued_log_probs(
+    model: LanguageModel, rows: Sequence[Encoded], passes: Sequence[tuple[int, Pass]], batch_tokens: int
+) -> list[Tensor]:
+    """The same numbers as `log_probs`, for passes made from `rows` (row number, pass): what a pass shares with its row
+    is read once and its keys and values are kept, where the model allows it and it saves enough.
+    """
+    whole = sum(len(one.ids) for _, one in passes)
+    continued = sum(len(one.ids) - one.shared for _, one in passes) + sum(len(rows[r]) for r in {r for r, _ in passes})
+    if continued > PREFIX_WORTH * whole or not model.shares_prefixes:
+        return log_probs(model, [one for _, one in passes], batch_tokens)
+    of_row: dict[int, list[int]] = {}
+    for i, (row, _) in enumerate(passes):
+        of_row.setdefault(row, []).append(i)
+    results: list[Tensor] = [torch.empty(0)] * len(passes)
+    with torch.inference_mode():
+        # Rows of one length read their prefixes together; the memory of a few is all that is held at a time.
+        numbers = list(of_row)
+        for group in by_length([len(rows[row]) for row in numbers], PREFIX_BATCHES * batch_tokens):
+            together = [numbers[k] for k in group]
+            mine = [i for row in together for i in of_row[row]]
+            ends = [replace(passes[i][1], ids=passes[i][1].ids[: max(passes[i][1].at) + 1]) for i in mine]
+            longest = max(one.shared for one in ends)
+            memory = read_prefixes(model, [rows[row].input_ids[:longest] for row in together]) if longest else []
+            sources = [together.index(passes[i][0]) for i in mine]
+            # A remembered token costs attention and memory, not a pass through the layers.
+            lengths = [len(one.ids) - one.shared + one.shared // 8 for one in ends]
+            for batch in by_length(lengths, batch_tokens):
+                chosen = [ends[k] for k in batch]
+                found = log_probs_from(model, memory, [sources[k] for k in batch], chosen)
+                for k, values in zip(batch, found, strict=True):
+                    results[mine[k]] = values
+    return results
+
+
+def read_prefixes(model: LanguageModel, prefixes: Sequence[Sequence[int]]) -> list[tuple[Tensor, Tensor]]:
+    """Keys and values of every layer, `[batch, heads, length, d]`, after reading; none where the model keeps others."""
+    from transformers import DynamicCache
+
+    width = max(map(len, prefixes))
+    ids = torch.full((len(prefixes), width), model.pad_id, dtype=torch.long)
+    for k, prefix in enumerate(prefixes):
+        ids[k, : len(prefix)] = torch.tensor(prefix)
+    ids = ids.to(model.device)
+    cache = model.run_body(ids, torch.ones_like(ids), cache=DynamicCache()).past_key_values
+    layers = getattr(cache, "layers", [])
+    if not all(torch.is_tensor(getattr(layer, "keys", None)) and layer.keys.ndim == 4 for layer in layers):
+        return []
+    memory = [(layer.keys, layer.values) for layer in layers]
+    return memory if all(keys.shape[2] == width for keys, _ in memory) else []
+
+
+def log_probs_from(
+    model: LanguageModel, memory: list[tuple[Tensor, Tensor]], sources: Sequence[int], passes: Sequence[Pass]
+) -> list[Tensor]:
+    """log p of the labels, reading on from the first `shared` tokens of the remembered row that each pass came from.
+
+    Remembered keys stand right-aligned before the new ones, so that distances between slots are distances between
+    positions (sliding windows count slots).
+    """
+    from transformers import DynamicCache
+
+    shared = torch.tensor([one.shared for one in passes])
+    before = int(shared.max())
+    width = max(len(one.ids) - one.shared for one in passes)
+    ids = torch.full((len(passes), width), model.pad_id, dtype=torch.long)
+    attention = torch.ones((len(passes), before + width), dtype=torch.long)
+    attention[:, :before] = torch.arange(before) >= before - shared[:, None]
+    for k, one in enumerate(passes):
+        new = one.ids[one.shared :]
+        ids[k, : len(new)] = torch.tensor(new)
+        for key in one.hidden:
+            attention[k, before + key - one.shared] = 0
+    device = model.device
+    slots = (torch.arange(before) - (before - shared[:, None])).clamp(min=0).to(device)
+    source = torch.tensor(sources)[:, None].to(device)
+    cache = DynamicCache()
+    for layer, (keys, values) in enumerate(memory if before else []):
+        cache.update(keys[source, :, slots].transpose(1, 2), values[source, :, slots].transpose(1, 2), layer)
+    positions = torch.tensor([one.first for one in passes])[:, None] + shared[:, None] + torch.arange(width)
+    out = model.run_body(ids.to(device), attention.to(device), positions.to(device), cache)
+    moved = [replace(one, at=tuple(p - one.shared for p in one.at)) for one in passes]
+    return _read(model, Forward(out.last_hidden_state, None), moved)
+
+
+def _run(model: LanguageModel, passes: Sequence[Pass]) -> Forward:
+    width = max(len(one.ids) for one in passes)
+    ids = torch.full((len(passes), width), model.pad_id, dtype=torch.long)
+    # Padding stands on the right, where causal attention never looks: masking it would only cost the fast kernels.
+    attention = torch.ones((len(passes), width), dtype=torch.long)
+    for k, one in enumerate(passes):
+        ids[k, : len(one.ids)] = torch.tensor(one.ids)
+        if one.hidden:
+            attention[k, torch.tensor(one.hidden)] = 0
+    positions = torch.tensor([[one.first] for one in passes]) + torch.arange(width)
+    return model.forward(ids.to(model.device), attention.to(model.device), positions.to(model.device))
+
+
+def _read(model: LanguageModel, run: Forward, passes: Sequence[Pass]) -> list[Tensor]:
+    which, where, labels = _lookups(passes, model.device)
+    found = torch.empty(len(labels))
+    for part in _chunks(len(labels), model.vocabulary_size):
+        logits = run.logits(model, which[part], where[part]).float()
+        found[part] = (logits.gather(1, labels[part][:, None]).squeeze(1) - logits.logsumexp(dim=-1)).cpu()
+        del logits
+    return list(found.split([len(one.at) for one in passes]))
+
+
+def _lookups(passes: Sequence[Pass], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    which = torch.repeat_interleave(torch.arange(len(passes)), torch.tensor([len(one.at) for one in passes]))
+    where = torch.tensor([p for one in passes for p in one.at])
+    labels = torch.tensor([label for one in passes for label in one.labels])
+    return which.to(device), where.to(device), labels.to(device)
+
+
+def _chunks(count: int, vocabulary: int) -> Iterator[slice]:
+    size = max(1, HEAD_CHUNK_VALUES // vocabulary)
+    for start in range(0, count, size):
+        yield slice(start, start + size)
+
+
+def head_statistics(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+    """log p of the labels, entropy of softmax(logits / temperature), and whether the label is the most probable token.
+
+    Args:
+        logits: float32, `[N, vocabulary]`.
+        labels: `[N]`.
+    """
+    log_q = torch.log_softmax(logits, dim=-1)
+    picked = log_q.gather(1, labels[:, None]).squeeze(1)
+    greedy = logits.argmax(dim=-1) == labels
+    if temperature != 1.0:
+        log_q = torch.log_softmax(logits / temperature, dim=-1)
+    # A probability of exactly 0 contributes 0, not 0 * -inf.
+    entropies = torch.special.entr(log_q.exp_()).sum(dim=-1)
+    return picked, entropies, greedy
+
+
+def by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Numbers of sequences in batches of similar length, at most `batch_tokens` padded tokens each (one at least)."""
+    batch: list[int] = []
+    held = 0
+    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        padded = (len(batch) + 1) * lengths[i]
+        wasteful = held >= SMALL_BATCH_TOKENS and padded - held - lengths[i] > PADDING_SHARE * padded
+        if batch and (padded > batch_tokens or wasteful):
+            yield batch
+            batch, held = [], 0
+        batch.append(i)
+        held += lengths[i]
+    if batch:
+        yield batch

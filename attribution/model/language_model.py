@@ -1,0 +1,311 @@
+"""A causal language model with its tokenizer: encode, generate, and the forward that every scorer shares.
+
+How sequences are batched and which positions reach the output head is the business of `attribution/model/forward.py`;
+what a family of models does differently is found out here, once per model, on a few tokens.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attribution.model import families
+from attribution.model.forward import Forward, TokenStatistics, row_passes, statistics
+from attribution.text.example import Encoded, Example, encode
+from attribution.text.templates import DEFAULT_TEMPLATE, ChatTemplate, prompt_text, resolve_template
+
+log = logging.getLogger(__name__)
+
+# Small batches stay in a processor's cache (1024 tokens took two thirds of the time of 4096 on two cores).
+BATCH_TOKENS = 1024
+BATCH_TOKENS_ACCELERATED = 8192
+
+
+class LanguageModel:
+    """A causal LM and its tokenizer, shared and read-only: nothing here changes a weight.
+
+    Attributes:
+        model: the transformers model, in evaluation mode.
+        tokenizer: a fast tokenizer (character offsets are needed).
+        name: how it was asked for; shown to people.
+        template: the words around prompt and answer, with `{prompt}` and `{answer}`; made from the tokenizer's chat
+            template when `chat` was asked for.
+        folder: where its files lie, when they lie in a local folder.
+
+    Raises:
+        ValueError: the tokenizer gives no offsets or has no chat template, or the template lacks a part.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        name: str = "model",
+        template: str = DEFAULT_TEMPLATE,
+        folder: Path | None = None,
+    ) -> None:
+        if not getattr(tokenizer, "is_fast", False):
+            raise ValueError(f"The tokenizer of {name!r} gives no character offsets: a fast tokenizer is needed.")
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.name = name
+        self.template = resolve_template(template, tokenizer, name)
+        self.folder = folder
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @cached_property
+    def max_length(self) -> int:
+        """The longest row in tokens, special tokens included."""
+        declared = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        limit = getattr(self.tokenizer, "model_max_length", None) or 10**9
+        return int(min(declared or 10**9, limit))
+
+    @cached_property
+    def hidden_size(self) -> int:
+        return int(self.model.get_output_embeddings().weight.shape[1])
+
+    def encode(self, example: Example) -> Encoded:
+        """The row under this tokenizer and template. ValueError when it is longer than the model's window."""
+        return encode(self.tokenizer, example, self.template, self.max_length)
+
+    def format_prompt(self, prompt: str) -> str:
+        """The exact text the model is given before it answers.
+
+        Plain `tokenizer(text)` gives the exact ids; of a chat template `tokenizer(text, add_special_tokens=False)`.
+        """
+        return prompt_text(self.template, prompt)
+
+    def answer_text(self, generated: str) -> str:
+        """A generated continuation without the space that separates it from the prompt."""
+        return generated.strip()
+
+    # The forward -----------------------------------------------------------------------------------------------------
+
+    def token_statistics(
+        self,
+        rows: Sequence[Encoded],
+        hidden_keys: Sequence[Sequence[int]] | None = None,
+        replaced: Sequence[dict[int, int]] | None = None,
+        temperature: float = 1.0,
+        states: bool = False,
+        batch_tokens: int | None = None,
+    ) -> list[TokenStatistics]:
+        """Statistics of every row's answer tokens from one forward each; batch size and padding do not matter.
+
+        Args:
+            rows: encoded rows, of any lengths.
+            hidden_keys: per row, the positions that no other position may attend to, in any layer. Positions keep their
+                numbers. (A hidden token's own state still sees its own id through the residual stream, so the token
+                right after it is predicted from a state that knows it.)
+            replaced: per row, position -> token id to put there instead.
+            temperature: T of the entropy's softmax(z / T); log-probabilities always use T = 1.
+            states: return hidden states too.
+            batch_tokens: padded tokens in one forward; None suits the device.
+
+        Raises:
+            ValueError: keys are to be hidden in a model whose layers do not all work by attention.
+        """
+        if hidden_keys is not None:
+            self.check_hides()
+        passes = [
+            row_passes(row, hidden_keys[i] if hidden_keys else (), replaced[i] if replaced else None)
+            for i, row in enumerate(rows)
+        ]
+        found = statistics(
+            self, [one for mine in passes for one in mine], temperature, states, self.batch_tokens(batch_tokens)
+        )
+        results = []
+        for mine in passes:
+            parts, found = found[: len(mine)], found[len(mine) :]
+            results.append(parts[0] if len(parts) == 1 else TokenStatistics.joined(parts))
+        return results
+
+    def batch_tokens(self, asked: int | None = None) -> int:
+        """Padded tokens in one forward: as asked, or what suits the device."""
+        return asked or (BATCH_TOKENS if self.device.type == "cpu" else BATCH_TOKENS_ACCELERATED)
+
+    def body(self, ids: Tensor, attention: Tensor) -> Tensor:
+        """Hidden states that enter the output head, `[batch, length, d]`, for right-padded rows.
+
+        Positions are 0, 1, 2, ... whatever the mask says: some families derive them from the mask, which would move
+        every token after a hidden one.
+        """
+        return self._forward(ids, attention).last_hidden_state
+
+    def body_and_layer(self, ids: Tensor, attention: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+        """`body`, and beside it the states that block `layer` (1 is the first) puts out, `[batch, length, d]`."""
+        output = self._forward(ids, attention, output_hidden_states=True)
+        return output.last_hidden_state, output.hidden_states[layer]
+
+    def forward(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Forward:
+        """Hidden states, `[batch, length, d]`, and logits on demand: from the output head at chosen positions, or,
+        for a model that does more than its head, from the whole model.
+        """
+        if self.splits:
+            return Forward(self._forward(ids, attention, positions).last_hidden_state, None)
+        out = self.run_whole(ids, attention, positions)
+        return Forward(out.hidden_states[-1], out.logits)
+
+    def run_body(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None, cache: Any = None) -> Any:
+        """The body's own output after reading `ids`, on top of what `cache` holds."""
+        return self._forward(ids, attention, positions, use_cache=cache is not None, past_key_values=cache)
+
+    def _forward(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None, **options: Any) -> Any:
+        return self._body(**self._inputs(ids, attention, positions, **options))
+
+    def run_whole(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Any:
+        """The whole model's own output, hidden states included."""
+        return self.model(**self._inputs(ids, attention, positions, output_hidden_states=True))
+
+    def _inputs(self, ids: Tensor, attention: Tensor, positions: Tensor | None, **options: Any) -> dict[str, Any]:
+        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": attention, "use_cache": False, **options}
+        if self.takes_positions:
+            if positions is None:
+                positions = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+            inputs["position_ids"] = positions
+        return inputs
+
+    @cached_property
+    def depth(self) -> int:
+        """How many blocks the body has."""
+        return int(self.model.config.get_text_config().num_hidden_layers)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """The model's own logits of `[..., d]` hidden states, with its scaling and soft cap."""
+        config = self.model.config.get_text_config()
+        logits = self.model.get_output_embeddings()(hidden)
+        scale = getattr(config, "logit_scale", None)
+        if scale is not None:
+            logits = logits * scale
+        divisor = getattr(config, "logits_scaling", None)
+        if divisor is not None:
+            logits = logits / divisor
+        cap = getattr(config, "final_logit_softcapping", None)
+        if cap is not None:
+            logits = torch.tanh(logits / cap) * cap
+        return logits
+
+    @cached_property
+    def _body(self) -> Any:
+        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        return getattr(base, base.base_model_prefix)
+
+    # What this model's family does (`attribution/model/families.py`); each is found out once, when it first matters. --
+
+    @cached_property
+    def takes_positions(self) -> bool:
+        """Whether the body can be told the positions of its tokens."""
+        return "position_ids" in inspect.signature(self._body.forward).parameters
+
+    @cached_property
+    def splits(self) -> bool:
+        """Whether body and output head can be run one after the other."""
+        return families.splits(self)
+
+    @cached_property
+    def hides(self) -> bool:
+        """Whether a key can be hidden by attention."""
+        return families.hides(self)
+
+    @cached_property
+    def keeps_positions(self) -> bool:
+        """Whether hiding a token leaves the others' positions alone."""
+        return families.keeps_positions(self)
+
+    @cached_property
+    def shares_prefixes(self) -> bool:
+        """Whether the keys and values of a shared prefix can be kept and read on from."""
+        return families.shares_prefixes(self)
+
+    def check_hides(self) -> None:
+        """ValueError when hiding a key by attention would not hide it."""
+        if not self.hides:
+            raise ValueError(
+                f"The model {self.name!r} carries tokens on outside attention (recurrent layers), so they cannot be "
+                "hidden by it: score with mask_how='token' or mask_how='drop'."
+            )
+
+    @property
+    def pad_id(self) -> int:
+        """What fills a row on the right; nothing ever attends to it."""
+        return self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
+
+    def pad(
+        self,
+        rows: Sequence[Encoded],
+        hidden_keys: Sequence[Sequence[int]] | None = None,
+        replaced: Sequence[dict[int, int]] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Rows padded on the right: ids and attention mask, `[batch, length]`, on the model's device."""
+        width = max(map(len, rows))
+        ids = torch.full((len(rows), width), self.pad_id, dtype=torch.long)
+        attention = torch.zeros((len(rows), width), dtype=torch.long)
+        for k, row in enumerate(rows):
+            ids[k, : len(row)] = torch.tensor(row.input_ids)
+            attention[k, : len(row)] = 1
+            if replaced:
+                for position, token in replaced[k].items():
+                    ids[k, position] = token
+            if hidden_keys and len(hidden_keys[k]):
+                attention[k, torch.tensor(list(hidden_keys[k]))] = 0
+        return ids.to(self.device), attention.to(self.device)
+
+    @cached_property
+    def vocabulary_size(self) -> int:
+        return int(self.model.get_output_embeddings().weight.shape[0])
+
+    # Answers ---------------------------------------------------------------------------------------------------------
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        max_new_tokens: int = 96,
+        batch_size: int = 64,
+        decoding: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """Answers to unformatted prompts, in order: greedy, or as `decoding` (options of transformers' generate) says.
+
+        Raises:
+            ValueError: a prompt leaves no room for an answer in the model's window.
+        """
+        texts = [self.format_prompt(prompt) for prompt in prompts]
+        adds_special = not isinstance(self.template, ChatTemplate)
+        encoded = [self.tokenizer(text, add_special_tokens=adds_special)["input_ids"] for text in texts]
+        for prompt, ids in zip(prompts, encoded, strict=True):
+            if len(ids) >= self.max_length:
+                raise ValueError(
+                    f"The prompt {prompt[:40]!r}... takes {len(ids)} tokens and this model reads at most "
+                    f"{self.max_length}: shorten it."
+                )
+        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.tokenizer.eos_token_id
+        answers = [""] * len(prompts)
+        order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
+        with torch.inference_mode():
+            for start in range(0, len(order), batch_size):
+                batch = order[start : start + batch_size]
+                width = max(len(encoded[i]) for i in batch)
+                ids = torch.full((len(batch), width), pad, dtype=torch.long)
+                attention = torch.zeros((len(batch), width), dtype=torch.long)
+                for k, i in enumerate(batch):
+                    ids[k, width - len(encoded[i]) :] = torch.tensor(encoded[i])
+                    attention[k, width - len(encoded[i]) :] = 1
+                out = self.model.generate(
+                    input_ids=ids.to(self.device),
+                    attention_mask=attention.to(self.device),
+                    max_new_tokens=min(max_new_tokens, self.max_length - width),
+                    **(decoding or {"do_sample": False}),
+                    pad_token_id=pad,
+                )
+                for k, i in enumerate(batch):
+                    answers[i] = self.answer_text(self.tokenizer.decode(out[k, width:], skip_special_tokens=True))
+        return answers

@@ -1,0 +1,138 @@
+"""Load a causal LM by name: the embedded ones, a folder, or a Hub id. Safetensors only, and no code of a repository."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from attribution.model.language_model import LanguageModel
+from attribution.text.templates import DEFAULT_TEMPLATE
+
+log = logging.getLogger(__name__)
+
+EMBEDDED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "fictional_authors"
+EMBEDDED_MODELS = {"embedded": "full", "embedded:retrained": "retrained"}
+
+
+def load_model(
+    name: str = "embedded",
+    device: str | None = None,
+    dtype: str | torch.dtype = "float32",
+    template: str = DEFAULT_TEMPLATE,
+    bits: int | None = None,
+    device_map: str | None = None,
+) -> LanguageModel:
+    """Load a causal LM: `embedded`, `embedded:retrained`, a local folder, or a Hub id.
+
+    `bits` 4 or 8 rounds the weights while they are loaded (bitsandbytes, which needs a GPU); `device_map` `auto`
+    spreads them over what there is.
+
+    `template` holds `{prompt}` and `{answer}`; `chat` takes the tokenizer's own chat template.
+
+    Weights come from safetensors files alone and no code of the model's repository is run.
+
+    Raises:
+        ValueError: the name is no such thing; the message says what was looked for and what to do.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = _source(name)
+    device = device or default_device()
+    placed: dict[str, Any] = {"device_map": device_map} if device_map else {}
+    if bits is not None:
+        placed = {"device_map": device_map or "auto", "quantization_config": _rounding(bits, device)}
+    try:
+        with _no_bar_for_a_folder(source):
+            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+            model = AutoModelForCausalLM.from_pretrained(
+                source, dtype=dtype, use_safetensors=True, trust_remote_code=False, **placed
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"The model {name!r} could not be loaded: {reason}. Give 'embedded', a Hugging Face folder with a causal "
+            "language model in safetensors, or a Hub id."
+        ) from error
+    if isinstance(dtype, str):
+        log.debug("loaded %s in %s", name, dtype)
+    folder = Path(source) if Path(source).is_dir() else None
+    model = model if placed else model.to(device)
+    return LanguageModel(model.requires_grad_(False), tokenizer, name, template, folder)
+
+
+# A Space with ZeroGPU has its GPU inside a worker's call alone.
+ON_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
+def default_device() -> str:
+    """`cuda`, `mps` or `cpu`: the fastest that is here."""
+    if ON_ZERO_GPU:
+        return "cpu"
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def devices() -> list[str]:
+    """Every device that is here, the fastest first."""
+    return list(dict.fromkeys((default_device(), "cpu")))
+
+
+def can_round() -> bool:
+    """Whether weights can be loaded in 4 or 8 bits here."""
+    return torch.cuda.is_available() and find_spec("bitsandbytes") is not None
+
+
+def _rounding(bits: int, device: str) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    if bits not in (4, 8):
+        raise ValueError(f"Weights are rounded to 4 or 8 bits, not {bits}.")
+    if device != "cuda" or not can_round():
+        raise ValueError(
+            f"Weights of {bits} bits need an NVIDIA GPU and the package bitsandbytes (`pip install bitsandbytes`), and "
+            "one of them is missing here: load the model in bfloat16 instead."
+        )
+    return BitsAndBytesConfig(load_in_4bit=bits == 4, load_in_8bit=bits == 8)
+
+
+def _source(name: str) -> str:
+    """What `from_pretrained` is given: a folder that holds a model, or a Hub id."""
+    if not name or not name.strip():
+        raise ValueError("The model's name is empty: give 'embedded', a folder or a Hub id.")
+    if name in EMBEDDED_MODELS:
+        folder = EMBEDDED_FOLDER / EMBEDDED_MODELS[name]
+        if not (folder / "config.json").is_file():
+            raise ValueError(f"The model {name!r} is not built yet: run `python -m assets.build`.")
+        return str(folder)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ValueError(f"The folder {name!r} holds no model: config.json is missing.")
+        return str(path)
+    if path.is_absolute() or name.startswith(("./", "../", "~")) or path.exists() or name.count("/") > 1:
+        raise ValueError(
+            f"The model {name!r} is neither a folder here nor a Hub id: give 'embedded', a folder that exists, or "
+            "'owner/name'."
+        )
+    return name
+
+
+@contextmanager
+def _no_bar_for_a_folder(source: str) -> Iterator[None]:
+    """Without transformers' progress bar, which is for downloads and flashes by for a folder."""
+    from transformers.utils import logging as bars
+
+    shown = bars.is_progress_bar_enabled()
+    if Path(source).is_dir():
+        bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()

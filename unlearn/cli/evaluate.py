@@ -1,0 +1,207 @@
+"""`python -m unlearn evaluate`: a model's figures, with direction, range and n, beside those it is compared with."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from attribution.model.language_model import LanguageModel
+from attribution.model.loading import load_model
+from attribution.scorers.registry import EVIDENCE_TEXT
+from unlearn.cli.common import (
+    NONE,
+    add_corpus_options,
+    add_reference_option,
+    check_writable,
+    like,
+    log,
+    read_corpus,
+    reference_for,
+)
+from unlearn.data.corpus import Corpus
+from unlearn.metrics import GROUPS, METRICS, RETAIN_ROWS, Evaluation, evaluate, metric_info
+from unlearn.metrics.registry import check_groups, groups_for
+
+PER_ROW_KINDS = (".jsonl", ".csv")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `python -m unlearn evaluate`."""
+    parse = argparse.ArgumentParser(
+        prog="python -m unlearn evaluate",
+        description="Measure what a model still knows and what it is still good for. Every figure is printed with its "
+        "good direction, its range and its n.",
+    )
+    parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
+    add_corpus_options(parse)
+    add_reference_option(parse, "for forget quality and PrivLeak")
+    parse.add_argument(
+        "--original",
+        help="the model before unlearning, for ATWU's quality; the embedded one unless told, where it is of the same "
+        f"shape; {NONE} for none",
+    )
+    parse.add_argument(
+        "--metrics", help=f"names, separated by commas, or all; what the rows allow unless told: {', '.join(GROUPS)}"
+    )
+    parse.add_argument("--retain-rows", type=int, default=RETAIN_ROWS, help="how many rows to keep are asked")
+    parse.add_argument("--explain", action="store_true", help="a sentence on every figure below the table")
+    parse.add_argument("--list", action="store_true", help="list all figures with formula and source, and stop")
+    parse.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, with the facts about each")
+    parse.add_argument(
+        "--per-row", type=Path, metavar="FILE", help="write every row's figures here, as JSON Lines or CSV"
+    )
+    return parse
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Print the table, and write the files asked for. ValueError on a fault of the input."""
+    options = parser().parse_args(arguments)
+    if options.list:
+        sys.stdout.write(listing())
+        return
+    check_writable(options.json, options.per_row)
+    if options.per_row and options.per_row.suffix not in PER_ROW_KINDS:
+        raise ValueError(f"--per-row writes {' or '.join(PER_ROW_KINDS)}, not {options.per_row.suffix!r}.")
+    asked = None
+    if options.metrics:
+        asked = check_groups([name.strip() for name in options.metrics.split(",") if name.strip()])
+    corpus = read_corpus(options)
+    model = load_model(options.model)
+    groups = groups_for(corpus) if asked is None else asked
+    evaluations = measure(model, corpus, groups, options)
+    sys.stdout.write(table(evaluations, options.explain))
+    if options.json:
+        options.json.write_text(_json(options, corpus, evaluations), encoding="utf-8")
+        log.info("Wrote %s.", options.json)
+    if options.per_row:
+        write_rows(options.per_row, evaluations)
+        log.info("Wrote %s.", options.per_row)
+
+
+def measure(
+    model: LanguageModel, corpus: Corpus, groups: Sequence[str], options: argparse.Namespace
+) -> dict[str, Evaluation]:
+    """The model's figures and, beside them, those of the reference and of the original where there are such models."""
+    found: dict[str, Evaluation] = {}
+
+    def one(name: str, of: LanguageModel | None, names: Sequence[str]) -> None:
+        if of is None:
+            return
+        log.info("Measuring the %s: %s.", name, of.name)
+        found[name] = evaluate(
+            of,
+            corpus,
+            metrics=names,
+            reference=found.get("reference"),
+            original=found.get("original"),
+            retain_rows=options.retain_rows,
+        )
+
+    # One after another, so that no more than two models are held at a time.
+    one("reference", reference_for(model, corpus, options.reference), [name for name in groups if name != "quality"])
+    if "quality" in groups:
+        one("original", _original(model, corpus, options.original), ())
+    one("model", model, groups)
+    return {"model": found.pop("model"), **found}
+
+
+def _original(model: LanguageModel, corpus: Corpus, asked: str | None) -> LanguageModel | None:
+    if asked is not None:
+        return None if asked == NONE else load_model(asked)
+    # The embedded world's own full model is what its rows were unlearnt from.
+    if corpus.reference is None or model.name in ("embedded", corpus.reference):
+        return None
+    return like(model, load_model("embedded"))
+
+
+# What is written -----------------------------------------------------------------------------------------------------
+
+
+def table(evaluations: dict[str, Evaluation], explain: bool = False) -> str:
+    """The figures of every model, group by group, with direction, range and n; then what could not be measured."""
+    mine = evaluations["model"]
+    names = [name for evaluation in evaluations.values() for name in evaluation.metrics]
+    infos = [metric_info(name) for name in dict.fromkeys(names)]
+    width = max(len(info.name) for info in infos) + 2
+    lines = [f"{'':<{width}}" + "".join(f"{name:>11}" for name in evaluations) + f"  {'better':<12}{'range':<14}n"]
+    for group, title in GROUPS.items():
+        members = [info for info in infos if info.group == group]
+        if members:
+            lines.append(f"- {group}: {title}")
+        for info in members:
+            figures = "".join(f"{figure(evaluation, info.name):>11}" for evaluation in evaluations.values())
+            counted = next(one for one in (mine, *evaluations.values()) if info.name in one.counts)
+            against = f" / {counted.against[info.name]:,}" if info.name in counted.against else ""
+            count = f"{counted.counts[info.name]:,}{against} {info.of}"
+            lines.append(f"{info.name:<{width}}{figures}  {info.direction:<12}{info.bounds:<14}{count}")
+            if explain:
+                lines.append(textwrap.indent(info.sentence, "    "))
+    if mine.notes:
+        lines += ["", *(f"Note: {note}" for note in mine.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def figure(evaluation: Evaluation, name: str) -> str:
+    """A figure for people: three digits after the point, tiny p-values with their exponent."""
+    value = evaluation.metrics.get(name)
+    if value is None:
+        return "-"
+    if metric_info(name).unit == "p-value":
+        return f"{value:.2e}" if value < 0.001 else f"{value:.3f}"
+    return f"{value:.1f}" if metric_info(name).unit == "percent" else f"{value:.3f}"
+
+
+def listing() -> str:
+    """Every figure with what it is, group by group."""
+    lines = []
+    for group, title in GROUPS.items():
+        lines.append(f"{group}: {title}")
+        for info in METRICS.values():
+            if info.group == group:
+                lines.append(f"  {info.name}: {info.direction}, {info.bounds} ({info.unit}, n counts {info.of})")
+                lines.append(f"      {info.sentence}")
+                source = info.paper if info.paper == "ours" else f"{info.paper} ({EVIDENCE_TEXT[info.evidence]})"
+                lines.append(f"      {info.formula}; {source}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _json(options: argparse.Namespace, corpus: Corpus, evaluations: dict[str, Evaluation]) -> str:
+    names = dict.fromkeys(name for evaluation in evaluations.values() for name in evaluation.metrics)
+    report = {
+        "model": options.model,
+        "corpus": {"name": corpus.name, "forget": len(corpus.forget), "notes": list(corpus.notes)},
+        "metrics": {name: evaluation.to_dict() for name, evaluation in evaluations.items()},
+        "about": {name: metric_info(name).to_dict() for name in names},
+    }
+    return json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def write_rows(path: Path, evaluations: dict[str, Evaluation]) -> None:
+    """Every row's figures, a line each, as JSON Lines or CSV; an infinite ratio is empty."""
+    rows = list(_rows(evaluations))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if path.suffix == ".csv":
+            names = list(dict.fromkeys(name for row in rows for name in row))
+            writer = csv.DictWriter(file, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        else:
+            file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+
+
+def _rows(evaluations: dict[str, Evaluation]) -> Iterator[dict[str, Any]]:
+    for name, evaluation in evaluations.items():
+        for row in evaluation.rows:
+            values = row.to_dict()
+            yield {"model": name} | {
+                key: None if isinstance(value, float) and not math.isfinite(value) else value
+                for key, value in values.items()
+            }

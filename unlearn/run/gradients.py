@@ -1,0 +1,187 @@
+"""A step's gradients: both terms, in parts where memory is short, alone or together with other processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attribution.model.language_model import LanguageModel
+from attribution.text.example import Example
+from unlearn.data.corpus import Corpus
+from unlearn.objectives import objective, retention
+from unlearn.objectives.refusals import load_refusals
+from unlearn.objectives.representation import steered_layer
+from unlearn.run.config import RunConfig
+from unlearn.run.diagnostics import Diagnostics
+from unlearn.run.labels import LabelBatch, Reading, Target, Totals, label_batch, totals, uniform_target, with_reference
+from unlearn.run.memory import checkpointed_layers, checkpointing
+from unlearn.run.processes import Processes
+from unlearn.run.weighting import Weighting
+
+log = logging.getLogger(__name__)
+
+
+class Gradients:
+    """Makes the gradient of gamma F + alpha R on rows of each kind, summed over micro-batches and processes.
+
+    Attributes:
+        micro_batch: rows in one forward as it stands; memory that runs out makes it smaller.
+        refusals: answers that say nothing, for objectives that need them.
+        notes: sentences for a person are added here.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        base: LanguageModel,
+        corpus: Corpus,
+        config: RunConfig,
+        weighting: Weighting,
+        processes: Processes,
+        notes: list[str],
+    ) -> None:
+        self._model, self._base, self._corpus, self._config = model, base, corpus, config
+        self._weighting, self._processes, self.notes = weighting, processes, notes
+        self.micro_batch = config.micro_batch
+        needs = {*objective(config.objective).needs, *retention(config.resolved["retain"]).needs}
+        if "reference" in needs:
+            weighting.targets = with_reference(base, weighting.targets)
+        self._layer = None
+        if "layer" in needs:
+            predicting = config.layer_position == "predicting"
+            self._layer = steered_layer(base, weighting.targets, config.layer, predicting, config.seed)
+        self.refusals = load_refusals() if "refusals" in needs else ()
+        # Whatever the trained model computes goes through here, so that several processes compute it together.
+        self._together = processes.spread(model.model, reaches_all="layer" not in needs)
+        self._half = partial(
+            torch.autocast, base.device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16"
+        )
+        self._checkpointed = checkpointed_layers(model.model) if config.gradient_checkpointing else []
+
+    @property
+    def _targets(self) -> list[Target]:
+        # Live scoring replaces them.
+        return self._weighting.targets
+
+    def add_first_rows(self) -> None:
+        """Add up the gradients of a step on the first rows, the work of a step without its update."""
+        config = self._config
+        rows = [i % len(self._targets) for i in range(config.forget_batch)]
+        retained = [i % len(self._corpus.retain) for i in range(config.retain_batch)]
+        refusals = [i % max(1, len(self.refusals)) for i in range(config.forget_batch)]
+        self.add(rows, refusals, retained)
+
+    def add(
+        self,
+        rows: Sequence[int],
+        drawn: Sequence[int],
+        retained: Sequence[int],
+        observer: Diagnostics | None = None,
+    ) -> tuple[float, float, float]:
+        """Both terms' gradients, in smaller parts where memory runs out: the same sum in more time."""
+        while True:
+            try:
+                forget_loss, forget_nll = self._forget(rows, drawn)
+                if observer:
+                    observer.forgot(rows)
+                retain_loss = self._retain(retained)
+                if observer:
+                    observer.kept()
+                return forget_loss, forget_nll, retain_loss
+            except torch.OutOfMemoryError as error:
+                self._take_smaller_parts(error)
+
+    def _take_smaller_parts(self, error: BaseException) -> None:
+        if self._processes.count > 1:
+            raise ValueError("Memory ran out in one of several processes: set a smaller micro-batch.") from error
+        rows = self.micro_batch or max(self._config.forget_batch, self._config.retain_batch)
+        if rows == 1:
+            raise ValueError(
+                "Memory ran out with one row in a forward: train adapters (lora), take shorter rows or a smaller model."
+            ) from error
+        self.micro_batch = rows // 2
+        self.notes.append(f"Memory ran out with {rows} rows in a forward: went on with {self.micro_batch}.")
+        log.warning(self.notes[-1])
+        self._model.model.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _forget(self, rows: Sequence[int], drawn: Sequence[int]) -> tuple[float, float]:
+        """Add gamma times the forget term's gradient, a micro-batch at a time; returns the term and the NLL in nats."""
+        config, chosen, constants = self._config, objective(self._config.objective), self._config.constants
+        everyones = [self._targets[row] for row in rows]
+        over, gamma = totals(everyones), config.resolved["gamma"]
+        targets = self._processes.share(everyones)
+        refusing = "refusals" in chosen.needs
+        instead = self._processes.share(self._refusal_targets(rows, drawn)) if refusing else []
+        reading = self._reading(chosen.needs, chosen.head_with(constants))
+
+        def term_and_nll(part: slice) -> tuple[Tensor, Tensor]:
+            batch = label_batch(self._model, targets[part], reading, over)
+            if instead:
+                against = Reading(frozen=self._base, reference=True)
+                batch = dataclasses.replace(batch, refusals=label_batch(self._model, instead[part], against))
+            return chosen.forget(batch, constants), _weighted_nll(batch, over)
+
+        loss = nll = 0.0
+        for part in self._parts(len(targets)):
+            with self._half(), checkpointing(self._checkpointed):
+                term, part_nll = self._together(partial(term_and_nll, part))
+            if term.requires_grad:
+                (gamma * term).backward()
+            loss += term.item()
+            nll += part_nll.item()
+        loss, nll = self._processes.total(loss, nll)
+        return loss, nll
+
+    def _retain(self, rows: Sequence[int]) -> float:
+        """Add alpha times the retain term's gradient; alpha 0 only measures the term, which is returned."""
+        chosen, alpha = retention(self._config.resolved["retain"]), self._config.resolved["alpha"]
+        everyones = [uniform_target(self._model.encode(self._corpus.retain[row].example)) for row in rows]
+        over, reading = totals(everyones), self._reading(chosen.needs, chosen.head)
+        targets = self._processes.share(everyones)
+
+        def term_of(part: slice) -> Tensor:
+            return chosen.loss(label_batch(self._model, targets[part], reading, over))
+
+        loss = 0.0
+        with torch.set_grad_enabled(alpha > 0):
+            for part in self._parts(len(targets)):
+                with self._half(), checkpointing(self._checkpointed):
+                    term = self._together(partial(term_of, part))
+                if alpha > 0:
+                    (alpha * term).backward()
+                loss += term.item()
+        return self._processes.total(loss)[0]
+
+    def _reading(self, needs: Sequence[str], head: Any) -> Reading:
+        layer = self._layer if "layer" in needs else None
+        return Reading(frozen=self._base if head or layer else None, head=head, layer=layer)
+
+    def _parts(self, rows: int) -> list[slice]:
+        size = self.micro_batch or rows
+        return [slice(start, start + size) for start in range(0, rows, size)]
+
+    def _refusal_targets(self, rows: Sequence[int], drawn: Sequence[int]) -> list[Target]:
+        """A refusal to each row's prompt, every label with weight 1, the end token included."""
+        texts = [self.refusals[drawn[i % len(drawn)]] for i in range(len(rows))]
+        return [
+            uniform_target(self._model.encode(Example(self._corpus.forget[row].example.prompt, text)))
+            for row, text in zip(rows, texts, strict=True)
+        ]
+
+    def read(self, work: Callable[[], Any]) -> Any:
+        """What the trained model says, without a gradient."""
+        with torch.no_grad():
+            return self._together(work)
+
+
+def _weighted_nll(batch: LabelBatch, over: Totals) -> Tensor:
+    total = -(batch.log_probs.detach() * batch.weights).sum()
+    return total / over.weight if over.weight else torch.zeros_like(total)

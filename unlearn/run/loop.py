@@ -1,0 +1,330 @@
+"""One unlearning run: a copy of the model, trained on exactly the selected tokens, a step at a time.
+
+job = run(load_model("embedded"), load_corpus("forget05"), RunConfig())
+for step in job:          # each is one optimiser step; leave the loop, or call job.stop(), to end early
+    print(step.number, step.forget_loss)
+job.model                 # the model that has forgotten; the one given is untouched
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from attribution.model.language_model import LanguageModel
+from attribution.scorers.learned import LinearScorer
+from attribution.selection import Selection
+from unlearn.data.corpus import Corpus
+from unlearn.metrics import Probe, Prober
+from unlearn.presets import DEFAULT_PRESET, preset
+from unlearn.run import checkpoints
+from unlearn.run.adapters import trainable_copy
+from unlearn.run.collapse import CollapseGuard
+from unlearn.run.config import RunConfig
+from unlearn.run.diagnostics import Diagnostics, StepDiagnostics
+from unlearn.run.gradients import Gradients
+from unlearn.run.labels import Target
+from unlearn.run.processes import Processes
+from unlearn.run.scorer_learning import ScorerLearner
+from unlearn.run.weighting import Weighting
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimiser step.
+
+    Attributes:
+        number, of: 1-based number, and how many there will be.
+        forget_loss, retain_loss: the two terms before gamma and alpha, measured before the update. The forget loss of
+            an ascent objective is negative: lower is more forgotten.
+        forget_nll: mean -log p of the selected tokens in nats, weighted as they are trained; it rises as they go.
+        seconds: training time so far, probes left out.
+        seconds_left: estimate for the steps to come, from the mean of those so far; from the second step on without
+            the first, which pays for memory that later ones find ready.
+        probe: recall and structure on a few fixed rows, every `probe_every` steps and after the last.
+        scorer_loss: J of the scorer that the run learns (ATWU); None where it learns none.
+        diagnostics: gradients, update size and signal to noise, where the run is observed.
+    """
+
+    number: int
+    of: int
+    forget_loss: float
+    retain_loss: float
+    forget_nll: float
+    seconds: float
+    seconds_left: float
+    probe: Probe | None = None
+    scorer_loss: float | None = None
+    diagnostics: StepDiagnostics | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types; the number is called `step`."""
+        fields = dataclasses.asdict(self)
+        return {"step": fields.pop("number"), **fields}
+
+
+class Run:
+    """A run in progress, or done. Iterate to train; nothing happens before (but `refit`, which learns its scorer).
+
+    Attributes:
+        config: what was asked for.
+        model: the copy that is being trained; after the last step, the result.
+        weighting: the weights of every forget row, and the scores they come from.
+        gradients: how a step's gradients are made.
+        steps: the steps so far.
+        seconds: training time so far.
+        stopped: whether it ended early.
+        guard: where `roll_back` is set, holds the weights of the best sound step, to `restore` after the run, too.
+        rolled_back_to: the step whose weights the result has, when the run collapsed and `roll_back` was set.
+        notes: sentences for a person about what happened on the way.
+        observer: watches every step, where one is set (`unlearn.run.diagnostics.Diagnostics`).
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        corpus: Corpus,
+        config: RunConfig,
+        processes: Processes | None = None,
+        **score_options: Any,
+    ) -> None:
+        self.config = config
+        self.processes = processes or Processes()
+        if config.lora is not None and self.processes.count > 1 and self.processes.way == "fsdp":
+            raise ValueError("Adapters are small: spread a LoRA run by ddp, not by fsdp.")
+        for name in ("forget_batch", "retain_batch"):
+            self.processes.check_batch(name, getattr(config, name))
+        self.corpus = corpus
+        self.base = model
+        self.steps: list[Step] = []
+        self.seconds = 0.0
+        self.stopped = False
+        self.guard: CollapseGuard | None = None
+        self.rolled_back_to: int | None = None
+        self._checkpoint: Path | None = None
+        self._checkpoint_every = 0
+        self.notes: list[str] = []
+        self.observer: Diagnostics | None = None
+        self._stop = False
+        if config.learn == "refit":
+            score_options["linear_scorer"] = self._refit(score_options)
+        learner = None
+        if config.learn == "alternate":
+            learner = ScorerLearner(model.hidden_size, config.scorer_settings, config.steps)
+        self.weighting = Weighting(
+            model,
+            [row.example for row in corpus.forget],
+            config.rule,
+            config.score_every,
+            learner,
+            **{"seed": config.seed, **score_options},
+        )
+        if not any(float(target.weights.sum()) > 0 for target in self.targets):
+            raise ValueError(
+                f"The cut {config.rule.cut:g} on {config.rule.scorer!r} selects no token of the forget set: lower it."
+            )
+        self.model = trainable_copy(model, config.lora, config.seed)
+        self.gradients = Gradients(self.model, model, corpus, config, self.weighting, self.processes, self.notes)
+        self._prober = Prober(corpus) if config.probe_every else None
+
+    @property
+    def targets(self) -> list[Target]:
+        """The forget rows with the weights they have now, in the order of the corpus."""
+        return self.weighting.targets
+
+    @property
+    def selections(self) -> list[Selection]:
+        """The selection of every forget row as it stands, in the order of the corpus."""
+        return self.weighting.selections
+
+    @property
+    def scorer(self) -> LinearScorer | None:
+        """The linear scorer that the run learns or was given, as it stands; None when it uses none."""
+        learner = self.weighting.learner
+        return learner.scorer if learner else self.weighting.options.get("linear_scorer")
+
+    def _refit(self, score_options: dict[str, Any]) -> LinearScorer:
+        config = dataclasses.replace(self.config, learn="alternate", probe_every=0)
+        first = Run(self.base, self.corpus, config, **score_options)
+        for _ in first:
+            pass
+        log.info("The scorer is fitted; the model it was fitted with is thrown away.")
+        scorer = first.scorer
+        assert scorer is not None
+        return scorer
+
+    def keep(self, folder: Path, every: int = 10) -> None:
+        """Keep the run in a folder, every so many steps and in the end, and go on from what is there already.
+
+        The result is that of a run that was never interrupted, bit for bit on the same machine and thread count. To be
+        said before the first step.
+
+        Raises:
+            ValueError: the run is rolled back when it collapses, or its weights are cut in parts: neither is kept; or
+                the folder holds files of something else.
+        """
+        if self.config.roll_back or (self.processes.count > 1 and self.processes.way == "fsdp"):
+            raise ValueError("A run with roll_back, or one that is spread by fsdp, cannot be kept in checkpoints.")
+        if every < 1:
+            raise ValueError(f"A checkpoint is written every so many steps, at least 1, not {every}.")
+        checkpoints.check_ours(folder)
+        self._checkpoint, self._checkpoint_every = folder, every
+
+    def _go_on(self, optimiser: torch.optim.Optimizer, orders: Sequence[Iterator[list[int]]]) -> None:
+        assert self._checkpoint is not None
+        found = checkpoints.find(self._checkpoint)
+        if found is None:
+            return
+        checkpoints.read(self, optimiser, found)
+        for order in orders:
+            for _ in self.steps:
+                next(order)
+        log.info("Went on after step %d, from %s.", len(self.steps), found)
+
+    def stop(self) -> None:
+        """End after the step that is running."""
+        self._stop = True
+
+    def __iter__(self) -> Iterator[Step]:
+        """Train, and yield a `Step` after every optimiser step."""
+        config = self.config
+        parameters = [p for p in self.model.model.parameters() if p.requires_grad]
+        optimiser = _optimiser(config, parameters)
+        if config.roll_back and self._prober:
+            self.guard = CollapseGuard(parameters, self.gradients.read(partial(self._prober, self.model)))
+        forget_order = draws(len(self.targets), config.forget_batch, config.seed)
+        retain_order = draws(len(self.corpus.retain), config.retain_batch, config.seed + 1)
+        # As many refusals as rows; where there are fewer refusals than rows, they come round again.
+        refusal_order = draws(max(1, len(self.gradients.refusals)), config.forget_batch, config.seed + 2)
+        if self._checkpoint:
+            self._go_on(optimiser, (forget_order, retain_order, refusal_order))
+        for number in range(len(self.steps) + 1, config.steps + 1):
+            started = time.perf_counter()
+            for group in optimiser.param_groups:
+                group["lr"] = config.rate_at(number)
+            rows = next(forget_order)
+            self.gradients.read(partial(self.weighting.refresh, self.model, rows, number))
+            forget_loss, forget_nll, retain_loss = self.gradients.add(
+                rows, next(refusal_order), next(retain_order), self.observer
+            )
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            self.seconds += time.perf_counter() - started
+            learner = self.weighting.learner
+            step = Step(
+                number=number,
+                of=config.steps,
+                forget_loss=forget_loss,
+                retain_loss=retain_loss,
+                forget_nll=forget_nll,
+                seconds=self.seconds,
+                seconds_left=self._pace(number) * (config.steps - number),
+                probe=self._probe(number),
+                scorer_loss=learner.loss if learner else None,
+                diagnostics=self.observer.stepped() if self.observer else None,
+            )
+            if not math.isfinite(step.forget_loss + step.retain_loss):
+                raise ValueError(
+                    f"The loss is no longer a number at step {number}: lower the learning rate "
+                    f"({config.learning_rate:g}) or choose a bounded objective such as wga."
+                )
+            self.steps.append(step)
+            self._stop = self._stop or self._reached(step) or self._collapsed(step)
+            ended = self._stop or number == config.steps
+            if ended:
+                self.stopped = number < config.steps
+                self._gather()
+            if self._checkpoint and (ended or number % self._checkpoint_every == 0) and not self.processes.rank:
+                checkpoints.write(self, optimiser, self._checkpoint)
+            yield step
+            if ended or self._stop:
+                self.stopped = number < config.steps
+                return
+
+    def _pace(self, number: int) -> float:
+        """Seconds a step, after `number` of them."""
+        return self.seconds if number == 1 else (self.seconds - self.steps[0].seconds) / (number - 1)
+
+    def _reached(self, step: Step) -> bool:
+        """Whether the probe has forgotten enough to stop."""
+        target = self.config.until_recall
+        recall = step.probe.forget_recall if step.probe else None
+        if target is None or recall is None or recall > target:
+            return False
+        self.notes.append(f"Stopped after step {step.number}: the probe's forget recall is {recall:.2f}.")
+        log.info(self.notes[-1])
+        return True
+
+    def _collapsed(self, step: Step) -> bool:
+        """Whether the run has taken the rest along; the weights are then those of the best sound step again."""
+        guard = self.guard
+        if guard is None or step.probe is None or not guard.collapsed(step.number, step.probe):
+            return False
+        self.rolled_back_to = guard.restore()
+        self.notes.append(
+            f"The run collapsed at step {step.number}: what should stay fell below half. The model is that of step "
+            f"{self.rolled_back_to} again. Lower the learning rate, take fewer steps, or raise alpha or beta."
+        )
+        log.warning(self.notes[-1])
+        return True
+
+    def _gather(self) -> None:
+        """Put the weights together again, on every process, when the run ends."""
+        whole = self.processes.whole(self.model.model)
+        if whole is not self.model.model:
+            self.model = LanguageModel(whole, self.model.tokenizer, name=self.model.name, template=self.model.template)
+
+    def _probe(self, number: int) -> Probe | None:
+        due = self._prober is not None and (
+            number % self.config.probe_every == 0 or number in (1, self.config.steps) or self._stop
+        )
+        return self.gradients.read(partial(self._prober, self.model)) if due and self._prober else None
+
+
+def run(
+    model: LanguageModel,
+    corpus: Corpus,
+    config: RunConfig | None = None,
+    processes: Processes | None = None,
+    **score_options: Any,
+) -> Run:
+    """Prepare a run: score the forget set with the original model, apply the rule, copy the model.
+
+    Args:
+        config: None takes the preset `ours`.
+        processes: those that share the work (`Processes.started()`); None for this one alone.
+        score_options: fields of `attribution.ScoreOptions`, such as `mask_scope`.
+
+    Raises:
+        ValueError: the rule selects nothing, or the scores cannot be made.
+    """
+    return Run(model, corpus, config or preset(DEFAULT_PRESET).config, processes, **score_options)
+
+
+def draws(rows: int, batch: int, seed: int) -> Iterator[list[int]]:
+    """Row numbers, `batch` at a time, for ever: every row once in random order before any comes again."""
+    generator = torch.Generator().manual_seed(seed)
+    waiting: list[int] = []
+    while True:
+        while len(waiting) < min(batch, rows):
+            waiting += torch.randperm(rows, generator=generator).tolist()
+        yield waiting[:batch]
+        waiting = waiting[batch:]
+
+
+def _optimiser(config: RunConfig, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(parameters, lr=config.learning_rate)
+    return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0)

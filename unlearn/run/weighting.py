@@ -1,0 +1,111 @@
+"""How a selection enters a loss: the rule of the page, applied to every row of the forget set, once or while training.
+
+Scored once, every row keeps the weights that the original model gave it. Scored every k steps, a row that is drawn is
+scored again with the model as it then is, unless its scores are fewer than k steps old; k = 1 is live. A scorer that is
+learned during the run (ATWU) takes its own step on the rows that are drawn, then scores them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from attribution.model.language_model import LanguageModel
+from attribution.scorers.learned import scorer_for
+from attribution.scorers.registry import OF, with_needs
+from attribution.scores import ScoreOptions, score
+from attribution.selection import Rule, Selection, select
+from attribution.text.example import Example
+from attribution.token_scores import TokenScores
+from unlearn.run.labels import Target, weighted_target
+from unlearn.run.scorer_learning import ScorerLearner
+
+# The scorer that stands for "nothing in particular": a whole-sequence run needs no scores, only the encoded rows.
+_NO_SCORES = "position"
+
+
+class Weighting:
+    """The weights of every forget row as they stand.
+
+    Attributes:
+        rule: how scores become weights.
+        selections, targets: per forget row, in the order given.
+        scores: the numbers they were made from.
+        learner: the scorer that is learned during the run, if one is.
+        scored_before: per row, the step before which it was scored last.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        examples: Sequence[Example],
+        rule: Rule,
+        every: int = 0,
+        learner: ScorerLearner | None = None,
+        **options: Any,
+    ) -> None:
+        """Score every row with the original model and apply the rule.
+
+        The control `random` under a `top` rule is count-matched by construction: the share is taken of the same tokens.
+
+        Args:
+            every: score again when a row's scores are this many steps old; 0 for never.
+            options: fields of `attribution.ScoreOptions`.
+        """
+        self.rule = rule
+        self.every = 0 if rule.kind == "sequence" else every
+        self.learner = learner
+        self.scorer = _NO_SCORES if rule.kind == "sequence" else rule.scorer
+        self.options = options
+        if learner is not None:
+            self.options = {**options, "linear_scorer": learner.scorer}
+        elif any(info.name == "learned" for info in with_needs((self.scorer,), options.get(OF, ScoreOptions().of))):
+            # The model that is trained has no files of its own to find a fitted scorer beside.
+            self.options = {**options, "linear_scorer": scorer_for(model, options.get("linear_scorer"))}
+        self.scores = score(model, examples, (self.scorer,), **self.options)
+        self.selections = [select(row, rule) for row in self.scores]
+        self.targets = [
+            weighted_target(row.encoded, selection.weights, selection.trains_end)
+            for row, selection in zip(self.scores, self.selections, strict=True)
+        ]
+        self.scored_before = [1] * len(self.scores)
+
+    def refresh(self, model: LanguageModel, rows: Sequence[int], number: int) -> None:
+        """Make the weights that are due of the rows that step `number` (from 1) draws, with the model as it stands."""
+        if self.learner is not None:
+            self._learn(model, rows, number)
+        elif self.every:
+            due = [row for row in rows if number - self.scored_before[row] >= self.every]
+            if due:
+                again = score(model, [self.scores[row].example for row in due], (self.scorer,), **self.options)
+                for row, scores in zip(due, again, strict=True):
+                    self.take(row, scores, number)
+
+    def _learn(self, model: LanguageModel, rows: Sequence[int], number: int) -> None:
+        assert self.learner is not None
+        settings = self.learner.settings
+        statistics = model.token_statistics([self.scores[row].encoded for row in rows], states=True)
+        # Clones, since what comes out of inference mode may not enter a graph.
+        states = [(s.predicting if settings.position == "predicting" else s.own).clone() for s in statistics]  # type: ignore[union-attr]
+        if (number - 1) % settings.scorer_every == 0:
+            self.learner.update(states, [s.log_probs.clone() for s in statistics])
+        scorer = self.learner.scorer
+        for row, own_states, numbers in zip(rows, states, statistics, strict=True):
+            scores = dataclasses.replace(
+                self.scores[row],
+                columns={self.scorer: tuple(np.asarray(scorer(own_states)).tolist())},
+                probability=tuple(numbers.log_probs.exp().tolist()),
+            )
+            self.take(row, scores, number)
+
+    def take(self, row: int, scores: TokenScores, number: int) -> None:
+        """Give a row the weights of scores that were made before step `number`."""
+        selection: Selection = select(scores, self.rule)
+        target: Target = weighted_target(scores.encoded, selection.weights, selection.trains_end)
+        self.scores[row] = scores
+        self.selections[row] = selection
+        self.targets[row] = dataclasses.replace(target, reference=self.targets[row].reference)
+        self.scored_before[row] = number
