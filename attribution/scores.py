@@ -14,7 +14,8 @@ from attribution.model.forward import TokenStatistics
 from attribution.model.language_model import LanguageModel
 from attribution.scorers.hiding import check_custom
 from attribution.scorers.learned import LinearScorer
-from attribution.scorers.registry import DEFAULT_SCORERS, OF, did_you_mean, scorer_info, with_needs
+from attribution.scorers.registry import DEFAULT_SCORERS, OF, scorer_info, with_needs
+from attribution.suggestions import did_you_mean
 from attribution.text.example import Encoded, Example
 from attribution.text.subject import Subject, find_subject
 from attribution.token_scores import ChangeMatrix, TokenScores

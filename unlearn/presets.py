@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from attribution.scorers.registry import EVIDENCE_TEXT, Evidence, did_you_mean
+from attribution.scorers.registry import EVIDENCE_TEXT, Evidence
 from attribution.selection import Rule
+from attribution.suggestions import did_you_mean
 from unlearn.objectives import OBJECTIVES, objective, retention
 from unlearn.run.config import RunConfig
 from unlearn.run.scorer_learning import ScorerSettings

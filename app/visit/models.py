@@ -17,7 +17,7 @@ from app.visit.hub import NAME, REVISION, Cancelled, Survey, fetch, survey_folde
 from app.visit.studio import Studio
 from attribution import LanguageModel, load_model
 from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS
-from attribution.scorers.registry import did_you_mean
+from attribution.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from attribution.model.loading import EMBEDDED_FOLDER
-from attribution.scorers.registry import did_you_mean
+from attribution.suggestions import did_you_mean
 from attribution.text.example import Example, Span
 
 DATA_FOLDER = EMBEDDED_FOLDER / "data"

@@ -14,7 +14,7 @@ from typing import Any
 
 from attribution.data.records import FILE_KINDS, Records, file_records, hub_records
 from attribution.data.rows import SPLITS, Row, embedded_rows, row_of
-from attribution.scorers.registry import did_you_mean
+from attribution.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)

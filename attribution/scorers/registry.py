@@ -5,12 +5,13 @@ A new scorer is one function in one file and one entry here (see `docs/adding-a-
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from attribution.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -313,12 +314,6 @@ def scorer_info(name: str) -> ScorerInfo:
     if name in _BY_NAME:
         return _BY_NAME[name]
     raise ValueError(f"The scorer {name!r} is unknown{did_you_mean(name, _BY_NAME)} Choose from {', '.join(_BY_NAME)}.")
-
-
-def did_you_mean(name: str, known: object) -> str:
-    """` (did you mean 'x'?).` for a close match, else a full stop."""
-    close = difflib.get_close_matches(str(name).lower(), [str(k) for k in known], n=1)  # type: ignore[attr-defined]
-    return f": did you mean {close[0]!r}?" if close else "."
 
 
 def with_needs(names: tuple[str, ...], of: str) -> tuple[ScorerInfo, ...]:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from attribution.scorers.registry import did_you_mean, scorer_info
+from attribution.scorers.registry import scorer_info
+from attribution.suggestions import did_you_mean
 from attribution.text.subject import words as words_of_text
 from attribution.token_scores import TokenScores
 

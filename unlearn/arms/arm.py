@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from attribution.scorers.registry import SCORERS, did_you_mean
+from attribution.scorers.registry import SCORERS
 from attribution.selection import Rule
+from attribution.suggestions import did_you_mean
 from unlearn.presets import HARD_SHARE, PRESETS, SOFT_TEMPERATURE
 from unlearn.run.config import RunConfig
 

@@ -6,9 +6,10 @@ import argparse
 import dataclasses
 from typing import Any, get_args
 
-from attribution.scorers.registry import SCORERS, did_you_mean
+from attribution.scorers.registry import SCORERS
 from attribution.scores import MASK_SCOPES
 from attribution.selection import Rule, RuleKind
+from attribution.suggestions import did_you_mean
 from unlearn.cli.common import log
 from unlearn.objectives import NORMALISERS, OBJECTIVES, RETENTIONS
 from unlearn.presets import DEFAULT_PRESET, HARD_SHARE, PRESETS, SOFT_TEMPERATURE, preset

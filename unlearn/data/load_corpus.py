@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from attribution.data.records import FILE_KINDS
 from attribution.data.rows import FORGET_AUTHORS
-from attribution.scorers.registry import did_you_mean
+from attribution.suggestions import did_you_mean
 from unlearn.data import muse, own, rwku, tofu, wmdp
 from unlearn.data.corpus import Corpus
 from unlearn.data.tables import Place

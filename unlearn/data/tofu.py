@@ -10,7 +10,7 @@ from typing import Any
 
 from attribution.data.records import Record
 from attribution.data.rows import Row, paraphrases
-from attribution.scorers.registry import did_you_mean
+from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.data.rows import kept, rows_of
 from unlearn.data.tables import Place, find

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from attribution.data.rows import Row
-from attribution.scorers.registry import did_you_mean
+from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Choice, Corpus
 from unlearn.data.rows import kept, texts_of
 from unlearn.data.tables import Place, Table, find

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from attribution.scorers.registry import did_you_mean
+from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.metrics.figures import METRICS, MetricInfo, probe_info
 

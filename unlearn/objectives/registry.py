@@ -5,7 +5,7 @@ A new objective is one function and one entry here: see `docs/adding-an-objectiv
 
 from __future__ import annotations
 
-from attribution.scorers.registry import did_you_mean
+from attribution.suggestions import did_you_mean
 from unlearn.objectives.ascent import grad_ascent, sat_ga_plus, sat_imp, wga
 from unlearn.objectives.base import Objective, Retention
 from unlearn.objectives.distillation import undial, undial_head

@@ -22,7 +22,7 @@ import torch
 
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
-from attribution.scorers.registry import did_you_mean
+from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.metrics.recall import Answer, answer_room, ask
 from unlearn.metrics.rouge import rouge_l_recalls

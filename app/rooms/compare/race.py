@@ -15,7 +15,7 @@ from app.visit.session import Visit, Visits
 from app.visit.studio import Studio
 from app.visit.training import memory_said
 from attribution import Rule
-from attribution.scorers.registry import did_you_mean
+from attribution.suggestions import did_you_mean
 from unlearn import Corpus, Run, RunConfig
 from unlearn.arms import Arm, Bench, Comparison, Trial, compare, parse_arms
 from unlearn.metrics.examination import spaced
