@@ -21,8 +21,8 @@ from attribution import LanguageModel, Rule, load_model
 from benchmarks.side_by_side import Ratio, side_by_side
 from unlearn import Corpus, RunConfig, load_corpus, run
 from unlearn.objectives import OBJECTIVES, objective, retention
+from unlearn.objectives.labels import Target, label_batch, totals, uniform_target
 from unlearn.run.estimate import estimate
-from unlearn.run.labels import Target, label_batch, totals, uniform_target
 from unlearn.run.loop import Run, draws
 
 CONFIG = RunConfig(rule=Rule("learned", "top", 0.3), beta=4.0, alpha=3.0, steps=20, probe_every=0)

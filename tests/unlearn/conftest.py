@@ -9,8 +9,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from attribution import LanguageModel
 from attribution.data.rows import embedded_rows
 from unlearn import Corpus
+from unlearn.objectives.labels import label_batch, uniform_target
 from unlearn.objectives.retention import retain_nll
-from unlearn.run.labels import label_batch, uniform_target
 
 
 @pytest.fixture

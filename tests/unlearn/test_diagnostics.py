@@ -12,9 +12,9 @@ from attribution import Rule
 from unlearn import RunConfig, run
 from unlearn.__main__ import main
 from unlearn.objectives import objective
+from unlearn.objectives.labels import label_batch, weighted_target
 from unlearn.run.adapters import trainable_copy
 from unlearn.run.diagnostics import Diagnostics, snr_gain, update_size
-from unlearn.run.labels import label_batch, weighted_target
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = RunConfig(

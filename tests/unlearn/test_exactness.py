@@ -11,10 +11,18 @@ from torch import Tensor
 
 from attribution import Example, LanguageModel, Rule
 from unlearn import Corpus, RunConfig, run
-from unlearn.objectives import OBJECTIVES, RETENTIONS, Constants
+from unlearn.objectives import OBJECTIVES, RETENTIONS, Constants, labels
+from unlearn.objectives.labels import (
+    Extras,
+    LabelBatch,
+    Target,
+    Totals,
+    label_batch,
+    totals,
+    uniform_target,
+    weighted_target,
+)
 from unlearn.objectives.representation import steered_layer
-from unlearn.run import labels
-from unlearn.run.labels import LabelBatch, Reading, Target, Totals, label_batch, totals, uniform_target, weighted_target
 from unlearn.run.scorer_learning import ScorerSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -53,16 +61,16 @@ class Losses:
         entry = OBJECTIVES[name] if side == "forget" else RETENTIONS[name]
         constants = Constants(beta=0.5, beta2=1.0, delta=0.1)
         head = entry.head if side == "retain" or entry.head is None else partial(entry.head, constants=constants)
-        reading = Reading(
+        extras = Extras(
             frozen=self.frozen,
             reference="reference" in entry.needs,
             head=head,
             layer=self.layer if "layer" in entry.needs else None,
         )
         rows = self.rows(term)[part]
-        batch: LabelBatch = label_batch(self.model, rows, reading, over)
+        batch: LabelBatch = label_batch(self.model, rows, extras, over)
         if "refusals" in entry.needs:
-            refusals = label_batch(self.model, self.refusals[part], Reading(frozen=self.frozen, reference=True))
+            refusals = label_batch(self.model, self.refusals[part], Extras(frozen=self.frozen, reference=True))
             batch = dataclasses.replace(batch, refusals=refusals)
         return entry.forget(batch, constants) if side == "forget" else entry.loss(batch)
 

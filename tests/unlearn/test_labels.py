@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from attribution import Example, LanguageModel
-from unlearn.run.labels import label_batch, uniform_target, weighted_target
+from unlearn.objectives.labels import label_batch, uniform_target, weighted_target
 
 SHORT = Example("Who?", "Nobody.")
 LONG = Example("Where was the quiet old author of many long books born?", "The author was born in a town by the sea.")

@@ -10,8 +10,8 @@ import torch
 from tests.unlearn.toy import gradient, toy_batch
 from unlearn.objectives import OBJECTIVES, RETENTIONS, Constants, objective, retention
 from unlearn.objectives.ascent import grad_ascent, sat_ga_plus, sat_imp, weighted_nll, wga
+from unlearn.objectives.labels import Totals
 from unlearn.objectives.retention import kl_head, retain_kl, retain_nll
-from unlearn.run.labels import Totals
 
 LN2, LN3, LN4 = math.log(2), math.log(3), math.log(4)
 

@@ -13,8 +13,8 @@ from tests.unlearn.toy import toy_batch
 from unlearn import Corpus
 from unlearn.objectives import Constants
 from unlearn.objectives.distillation import undial, undial_head
+from unlearn.objectives.labels import Extras, LabelBatch, label_batch, uniform_target
 from unlearn.objectives.representation import retain_states, rmu, steered_layer
-from unlearn.run.labels import LabelBatch, Reading, label_batch, uniform_target
 
 LN2 = math.log(2)
 
@@ -72,7 +72,7 @@ def test_the_direction_is_as_long_as_a_state_and_drawn_once(tiny: LanguageModel,
     targets = [uniform_target(tiny.encode(row.example)) for row in small_corpus.forget]
     layer = steered_layer(tiny, targets, index=None, predicting=False, seed=1)
     assert layer.index == 1
-    states = label_batch(tiny, targets, Reading(layer=layer)).layer_states
+    states = label_batch(tiny, targets, Extras(layer=layer)).layer_states
     assert layer.direction.norm().item() == pytest.approx(states.norm(dim=-1).mean().item(), rel=1e-4)
     assert (layer.direction >= 0).all()
     assert torch.equal(layer.direction, steered_layer(tiny, targets, None, False, seed=1).direction)
@@ -84,7 +84,7 @@ def test_inner_states_are_those_of_the_named_block(tiny: LanguageModel, small_co
     row = tiny.encode(small_corpus.forget[0].example)
     target = uniform_target(row)
     layer = steered_layer(tiny, [target], index=1, predicting=predicting, seed=0)
-    found = label_batch(tiny, [target], Reading(layer=layer)).layer_states
+    found = label_batch(tiny, [target], Extras(layer=layer)).layer_states
     with torch.no_grad():
         block = tiny.model.model(input_ids=torch.tensor([row.input_ids]), output_hidden_states=True).hidden_states[1][0]
     expected = torch.stack([block[position - int(predicting)] for position in target.positions])

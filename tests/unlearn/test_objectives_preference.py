@@ -10,8 +10,8 @@ import torch
 
 from tests.unlearn.toy import gradient, toy_batch
 from unlearn.objectives import Constants
+from unlearn.objectives.labels import Totals
 from unlearn.objectives.preference import dpo, npo, sim_npo, tnpo
-from unlearn.run.labels import Totals
 
 LN2 = math.log(2)
 NOW, BEFORE = [0.5, 0.25, 0.8], [0.9, 0.5, 0.9]

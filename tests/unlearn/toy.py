@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from unlearn.run.labels import LabelBatch, Totals
+from unlearn.objectives.labels import LabelBatch, Totals
 
 
 def toy_batch(

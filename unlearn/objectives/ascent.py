@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from unlearn.objectives.base import Constants, Normaliser, weighted_mean
-from unlearn.run.labels import LabelBatch
+from unlearn.objectives.labels import LabelBatch
 
 
 def weighted_nll(batch: LabelBatch, weights: Tensor, normaliser: Normaliser = "weight") -> Tensor:

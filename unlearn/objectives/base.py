@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor
 
 from attribution.scorers.registry import Evidence
-from unlearn.run.labels import LabelBatch
+from unlearn.objectives.labels import HeadTerm, LabelBatch
 
 Normaliser = Literal["weight", "label"]
 NORMALISERS: tuple[str, ...] = ("weight", "label")
@@ -36,7 +36,6 @@ class Constants:
 
 ForgetLoss = Callable[[LabelBatch, Constants], Tensor]
 RetainLoss = Callable[[LabelBatch], Tensor]
-Head = Callable[[Tensor, Tensor, Tensor], Tensor]
 ForgetHead = Callable[[Tensor, Tensor, Tensor, Constants], Tensor]
 
 
@@ -83,7 +82,7 @@ class Objective:
         """Whether the frozen model's log-probabilities enter."""
         return "reference" in self.needs
 
-    def head_with(self, constants: Constants) -> Head | None:
+    def head_with(self, constants: Constants) -> HeadTerm | None:
         """The head with its constants filled in; None where there is none."""
         head = self.head
         if head is None:
@@ -107,7 +106,7 @@ class Retention:
     paper: str
     evidence: Evidence
     needs: tuple[Need, ...] = ()
-    head: Head | None = None
+    head: HeadTerm | None = None
 
 
 def weighted_mean(batch: LabelBatch, values: Tensor, weights: Tensor, normaliser: Normaliser = "weight") -> Tensor:

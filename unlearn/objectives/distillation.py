@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from unlearn.objectives.base import Constants, weighted_mean
-from unlearn.run.labels import LabelBatch
+from unlearn.objectives.labels import LabelBatch
 
 
 def undial_head(log_q: Tensor, frozen_logits: Tensor, labels: Tensor, constants: Constants) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from unlearn.objectives.base import Constants, row_mean, weighted_mean
-from unlearn.run.labels import LabelBatch
+from unlearn.objectives.labels import LabelBatch
 
 
 def npo(batch: LabelBatch, constants: Constants) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from attribution.model.language_model import LanguageModel
 from unlearn.objectives.base import Constants, weighted_mean
-from unlearn.run.labels import LabelBatch, Layer, Reading, Target, label_batch
+from unlearn.objectives.labels import Extras, LabelBatch, Layer, Target, label_batch
 
 
 def rmu(batch: LabelBatch, constants: Constants) -> Tensor:
@@ -51,7 +51,7 @@ def steered_layer(
     with torch.no_grad():
         norms = []
         for start in range(0, min(rows, len(targets)), 16):
-            states = label_batch(frozen, targets[start : min(start + 16, rows)], Reading(layer=layer)).layer_states
+            states = label_batch(frozen, targets[start : min(start + 16, rows)], Extras(layer=layer)).layer_states
             norms.append(states.float().norm(dim=-1))  # type: ignore[union-attr]
     direction = torch.rand(frozen.hidden_size, generator=torch.Generator().manual_seed(seed))
     length = float(torch.cat(norms).mean())

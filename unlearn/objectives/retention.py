@@ -7,7 +7,7 @@ from torch import Tensor
 
 from unlearn.objectives.ascent import weighted_nll
 from unlearn.objectives.base import weighted_mean
-from unlearn.run.labels import LabelBatch
+from unlearn.objectives.labels import LabelBatch
 
 
 def retain_nll(batch: LabelBatch) -> Tensor:

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from attribution.model.language_model import LanguageModel
 from unlearn.objectives import objective
-from unlearn.run.labels import Target, label_batch
+from unlearn.objectives.labels import Target, label_batch
 
 if TYPE_CHECKING:
     from unlearn.run.loop import Run

@@ -15,11 +15,20 @@ from attribution.model.language_model import LanguageModel
 from attribution.text.example import Example
 from unlearn.data.corpus import Corpus
 from unlearn.objectives import objective, retention
+from unlearn.objectives.labels import (
+    Extras,
+    LabelBatch,
+    Target,
+    Totals,
+    label_batch,
+    totals,
+    uniform_target,
+    with_reference,
+)
 from unlearn.objectives.refusals import load_refusals
 from unlearn.objectives.representation import steered_layer
 from unlearn.run.config import RunConfig
 from unlearn.run.diagnostics import Diagnostics
-from unlearn.run.labels import LabelBatch, Reading, Target, Totals, label_batch, totals, uniform_target, with_reference
 from unlearn.run.memory import checkpointed_layers, checkpointing
 from unlearn.run.processes import Processes
 from unlearn.run.weighting import Weighting
@@ -120,12 +129,12 @@ class Gradients:
         targets = self._processes.share(everyones)
         refusing = "refusals" in chosen.needs
         instead = self._processes.share(self._refusal_targets(rows, drawn)) if refusing else []
-        reading = self._reading(chosen.needs, chosen.head_with(constants))
+        extras = self._extras(chosen.needs, chosen.head_with(constants))
 
         def term_and_nll(part: slice) -> tuple[Tensor, Tensor]:
-            batch = label_batch(self._model, targets[part], reading, over)
+            batch = label_batch(self._model, targets[part], extras, over)
             if instead:
-                against = Reading(frozen=self._base, reference=True)
+                against = Extras(frozen=self._base, reference=True)
                 batch = dataclasses.replace(batch, refusals=label_batch(self._model, instead[part], against))
             return chosen.forget(batch, constants), _weighted_nll(batch, over)
 
@@ -144,11 +153,11 @@ class Gradients:
         """Add alpha times the retain term's gradient; alpha 0 only measures the term, which is returned."""
         chosen, alpha = retention(self._config.resolved["retain"]), self._config.resolved["alpha"]
         everyones = [uniform_target(self._model.encode(self._corpus.retain[row].example)) for row in rows]
-        over, reading = totals(everyones), self._reading(chosen.needs, chosen.head)
+        over, extras = totals(everyones), self._extras(chosen.needs, chosen.head)
         targets = self._processes.share(everyones)
 
         def term_of(part: slice) -> Tensor:
-            return chosen.loss(label_batch(self._model, targets[part], reading, over))
+            return chosen.loss(label_batch(self._model, targets[part], extras, over))
 
         loss = 0.0
         with torch.set_grad_enabled(alpha > 0):
@@ -160,9 +169,9 @@ class Gradients:
                 loss += term.item()
         return self._processes.total(loss)[0]
 
-    def _reading(self, needs: Sequence[str], head: Any) -> Reading:
+    def _extras(self, needs: Sequence[str], head: Any) -> Extras:
         layer = self._layer if "layer" in needs else None
-        return Reading(frozen=self._base if head or layer else None, head=head, layer=layer)
+        return Extras(frozen=self._base if head or layer else None, head=head, layer=layer)
 
     def _parts(self, rows: int) -> list[slice]:
         size = self.micro_batch or rows

@@ -25,6 +25,7 @@ from attribution.scorers.learned import LinearScorer
 from attribution.selection import Selection
 from unlearn.data.corpus import Corpus
 from unlearn.metrics import Probe, Prober
+from unlearn.objectives.labels import Target
 from unlearn.presets import DEFAULT_PRESET, preset
 from unlearn.run import checkpoints
 from unlearn.run.adapters import trainable_copy
@@ -32,7 +33,6 @@ from unlearn.run.collapse import CollapseGuard
 from unlearn.run.config import RunConfig
 from unlearn.run.diagnostics import Diagnostics, StepDiagnostics
 from unlearn.run.gradients import Gradients
-from unlearn.run.labels import Target
 from unlearn.run.processes import Processes
 from unlearn.run.scorer_learning import ScorerLearner
 from unlearn.run.weighting import Weighting

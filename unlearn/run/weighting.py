@@ -20,7 +20,7 @@ from attribution.scores import ScoreOptions, score
 from attribution.selection import Rule, Selection, select
 from attribution.text.example import Example
 from attribution.token_scores import TokenScores
-from unlearn.run.labels import Target, weighted_target
+from unlearn.objectives.labels import Target, weighted_target
 from unlearn.run.scorer_learning import ScorerLearner
 
 # The scorer that stands for "nothing in particular": a whole-sequence run needs no scores, only the encoded rows.

@@ -26,9 +26,9 @@ from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.metrics.recall import Answer, answer_room, ask
 from unlearn.metrics.rouge import rouge_l_recalls
+from unlearn.objectives.labels import label_batch, uniform_target
 from unlearn.objectives.retention import retain_nll
 from unlearn.run.adapters import trainable_copy
-from unlearn.run.labels import label_batch, uniform_target
 from unlearn.run.loop import draws
 from unlearn.stress.quantisation import GROUP, has_bitsandbytes, rounded, with_bitsandbytes
 

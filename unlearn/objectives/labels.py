@@ -78,7 +78,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Extras:
     """What to read beside log p_t under the model that is trained.
 
     Attributes:
@@ -94,7 +94,7 @@ class Reading:
     layer: Layer | None = None
 
 
-PLAIN = Reading()
+PLAIN = Extras()
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,14 @@ def totals(targets: Sequence[Target]) -> Totals:
 
 
 def label_batch(
-    model: LanguageModel, targets: Sequence[Target], reading: Reading = PLAIN, over: Totals | None = None
+    model: LanguageModel, targets: Sequence[Target], extras: Extras = PLAIN, over: Totals | None = None
 ) -> LabelBatch:
     """Forward the rows, right-padded, and read what the objective needs at their labels.
 
     Args:
         model: the model that is trained.
         targets: rows with weights.
-        reading: what to read beside log p.
+        extras: what to read beside log p.
         over: what losses are averaged over, when the batch is a part of a step; the batch itself when left out.
     """
     ids, attention = model.pad([target.row for target in targets])
@@ -173,15 +173,15 @@ def label_batch(
     device = ids.device
     rows = torch.repeat_interleave(torch.arange(len(targets)), torch.tensor([len(p) for p in positions])).to(device)
     where = torch.tensor([p for row in positions for p in row], device=device)
-    places = _Places(ids, attention, rows, where, ids[rows, where], reading.layer)
+    places = _Places(ids, attention, rows, where, ids[rows, where], extras.layer)
     states, layer_states = places.states(model)
     frozen_states = reference = reference_layer_states = None
-    if reading.frozen is not None:
+    if extras.frozen is not None:
         with torch.no_grad():
-            frozen_states, reference_layer_states = places.states(reading.frozen)
-            if reading.reference:
-                reference = _head(reading.frozen, frozen_states, places.labels)[0]
-    log_probs, head_values = _head(model, states, places.labels, reading, frozen_states)
+            frozen_states, reference_layer_states = places.states(extras.frozen)
+            if extras.reference:
+                reference = _head(extras.frozen, frozen_states, places.labels)[0]
+    log_probs, head_values = _head(model, states, places.labels, extras, frozen_states)
     known = [target.reference for target in targets if target.reference is not None]
     if reference is None and len(known) == len(targets):
         reference = torch.cat(known).to(device)
@@ -195,7 +195,7 @@ def label_batch(
         head_values=head_values,
         layer_states=layer_states,
         reference_layer_states=reference_layer_states,
-        direction=reading.layer.direction if reading.layer else None,
+        direction=extras.layer.direction if extras.layer else None,
     )
 
 
@@ -222,7 +222,7 @@ def _head(
     model: LanguageModel,
     states: Tensor,
     labels: Tensor,
-    reading: Reading = PLAIN,
+    extras: Extras = PLAIN,
     frozen_states: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """log p of the labels, `[N]`, and the head term, `[N]`, a chunk of labels at a time."""
@@ -230,11 +230,11 @@ def _head(
     def part(states: Tensor, labels: Tensor, frozen_states: Tensor | None) -> tuple[Tensor, ...]:
         log_q = torch.log_softmax(model.logits(states).float(), dim=-1)
         log_probs = log_q.gather(1, labels[:, None]).squeeze(1)
-        if reading.head is None or reading.frozen is None or frozen_states is None:
+        if extras.head is None or extras.frozen is None or frozen_states is None:
             return (log_probs,)
         with torch.no_grad():
-            frozen_logits = reading.frozen.logits(frozen_states).float()
-        return log_probs, reading.head(log_q, frozen_logits, labels)
+            frozen_logits = extras.frozen.logits(frozen_states).float()
+        return log_probs, extras.head(log_q, frozen_logits, labels)
 
     chunk = max(1, TRAINED_HEAD_VALUES // model.vocabulary_size)
     if len(labels) <= chunk:
