@@ -154,7 +154,8 @@ class Described:
         except ValidationError:
             raise ValueError(f"{self.facts.title} is {_shown(value)}: {self._wanted(high)} is needed.") from None
         if isinstance(found, (int, float)) and not isinstance(found, bool) and not self._inside(found, high):
-            raise ValueError(f"{self.facts.title} is {_shown(value)}: {self._wanted(high)} is needed.")
+            number = found if isinstance(value, str) else value
+            raise ValueError(f"{self.facts.title} is {_shown(number)}: {self._wanted(high)} is needed.")
         return found
 
     def _inside(self, number: float, high: float | None) -> bool:
