@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from attribution import LanguageModel, Rule, load_model
 from benchmarks.side_by_side import Ratio, side_by_side
 from unlearn import Corpus, RunConfig, load_corpus, run
-from unlearn.objectives import OBJECTIVES, objective, retention
+from unlearn.objectives import OBJECTIVES, get_objective, get_retention
 from unlearn.objectives.labels import Target, label_batch, totals, uniform_target
 from unlearn.run.estimate import estimate
 from unlearn.run.loop import Run, draws
@@ -91,7 +91,7 @@ def _trainer(model: LanguageModel, rows: list[tuple[list[Target], list[Target]]]
     from transformers import Trainer, TrainingArguments
     from transformers.trainer_callback import PrinterCallback
 
-    forget, keep = objective(CONFIG.objective), retention(CONFIG.resolved["retain"])
+    forget, keep = get_objective(CONFIG.objective), get_retention(CONFIG.resolved["retain"])
     gamma, alpha = CONFIG.resolved["gamma"], CONFIG.resolved["alpha"]
 
     class Unlearning(Trainer):

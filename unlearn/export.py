@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from unlearn.metrics import Evaluation
-from unlearn.objectives import objective, retention
+from unlearn.objectives import get_objective, get_retention
 from unlearn.run.adapters import has_adapters, merged
 from unlearn.run.loop import Run
 
@@ -43,7 +43,7 @@ def save(job: Run, folder: Path, form: Form = "merged", evaluations: Mapping[str
 def card(job: Run, form: Form, evaluations: Mapping[str, Evaluation]) -> str:
     """The model card, Markdown with the Hub's header."""
     config, rule, base = job.config, job.config.rule, job.base.name
-    chosen = objective(config.objective)
+    chosen = get_objective(config.objective)
     values = config.resolved
     kept = sum(sum(selection.kept) for selection in job.selections)
     total = sum(len(selection.weights) for selection in job.selections)
@@ -67,7 +67,7 @@ def card(job: Run, form: Form, evaluations: Mapping[str, Evaluation]) -> str:
         "",
         f"- **Trained on**: {which}",
         f"- **Objective**: {chosen.title}, {chosen.formula} ({chosen.paper}); gamma {values['gamma']:g}, alpha "
-        f"{values['alpha']:g}, retain term: {retention(values['retain']).title}",
+        f"{values['alpha']:g}, retain term: {get_retention(values['retain']).title}",
         f"- **Constants**: {', '.join(f'{name} {values[name]:g}' for name in chosen.uses) or 'none'}",
         f"- **Training**: {len(job.steps)} of {config.steps} steps of {config.forget_batch} forget and "
         f"{config.retain_batch} retain rows, learning rate {config.learning_rate:g}, seed {config.seed}, "

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from attribution.scorers.registry import EVIDENCE_TEXT, Evidence
 from attribution.selection import Rule
 from attribution.suggestions import did_you_mean
-from unlearn.objectives import OBJECTIVES, objective, retention
+from unlearn.objectives import OBJECTIVES, get_objective, get_retention
 from unlearn.run.config import RunConfig
 from unlearn.run.scorer_learning import ScorerSettings
 
@@ -101,14 +101,14 @@ def _loss(config: RunConfig, balance: Evidence | None = None) -> tuple[Setting, 
 
     `balance` says where gamma and alpha come from, where that is not where the objective comes from.
     """
-    chosen, values = objective(config.objective), config.resolved
+    chosen, values = get_objective(config.objective), config.resolved
     weights: Evidence = "ours" if config.objective == "rmu" else balance or chosen.evidence
     found = [Setting("objective", f"{chosen.title}, {chosen.formula}", chosen.evidence)]
     if chosen.uses:
         constants = ", ".join(f"{name} {values[name]:g}" for name in chosen.uses)
         found.append(Setting("constants", constants, "ours" if config.objective == "rmu" else chosen.evidence))
     if values["alpha"] > 0:
-        weighing = f"gamma {values['gamma']:g}, alpha {values['alpha']:g}, {retention(values['retain']).title}"
+        weighing = f"gamma {values['gamma']:g}, alpha {values['alpha']:g}, {get_retention(values['retain']).title}"
         found.append(Setting("retain term", weighing, weights))
     return tuple(found)
 
@@ -126,7 +126,7 @@ def _ours(name: str, title: str, scorer: str, whose: str, tokens: str) -> Preset
         settings=(
             Setting("tokens", f"the top {config.rule.cut:g} of {tokens}", "ours"),
             Setting("left out", "tokens of the subject's name, which the prompt gives", "ours"),
-            Setting("objective", objective("wga").formula, "code"),
+            Setting("objective", get_objective("wga").formula, "code"),
             Setting("constants", "beta 4 (the authors' is 1)", "ours"),
             Setting("balance", "gamma 1, alpha 3, likelihood of the retain rows", "ours"),
             *_training(config),
@@ -171,7 +171,7 @@ def _token_unlearn(name: str, form: str) -> Preset:
         else Setting("softmax", f"over ranks, tau {SOFT_TEMPERATURE:g}", "ours")
     )
     how = "on the tokens that masking and entropy together rank highest" if form == "hard" else "weighted by both ranks"
-    title = "GA" if ascent else objective(name).title
+    title = "GA" if ascent else get_objective(name).title
     return Preset(
         name=f"tokenunlearn-{name}-{form}",
         title=f"TokenUnlearn {title}, {form}",
@@ -211,7 +211,7 @@ def _atwu(name: str, title: str, learn: str, scorer: ScorerSettings, sentence: s
         config=config,
         settings=(
             Setting("weights", "the score g_t itself, in [0, 1]", "paper"),
-            Setting("objective", objective("satga").formula, "paper"),
+            Setting("objective", get_objective("satga").formula, "paper"),
             Setting("balance", "gamma 3, alpha 0.5, likelihood of the retain rows", "paper"),
             Setting("saturation", f"beta {scorer.beta:g}", "paper" if papers else "ours"),
             Setting("scored state", f"the token's {scorer.position} position", "paper" if papers else "ours"),

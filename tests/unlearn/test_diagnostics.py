@@ -11,7 +11,7 @@ import torch
 from attribution import Rule
 from unlearn import RunConfig, run
 from unlearn.__main__ import main
-from unlearn.objectives import objective
+from unlearn.objectives import get_objective
 from unlearn.objectives.labels import label_batch, weighted_target
 from unlearn.run.adapters import trainable_copy
 from unlearn.run.diagnostics import Diagnostics, snr_gain, update_size
@@ -130,7 +130,7 @@ def test_signal_to_noise_splits_the_forget_gradient_by_token(tiny, small_corpus)
         batch = label_batch(fresh.model, targets)
         mask = torch.tensor([mark for row in marks for mark in row])
         batch = dataclasses.replace(batch, weights=batch.weights * mask)
-        loss = objective("graddiff").forget(batch, config.constants)
+        loss = get_objective("graddiff").forget(batch, config.constants)
         gradients = torch.autograd.grad(loss, list(fresh.model.model.parameters()), allow_unused=True)
         squares.append(sum(float(g.square().sum()) for g in gradients if g is not None))
     assert step.diagnostics.snr == pytest.approx(squares[0] / squares[1], rel=1e-3)

@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from tests.unlearn.toy import gradient, toy_batch
-from unlearn.objectives import OBJECTIVES, RETENTIONS, Constants, objective, retention
+from unlearn.objectives import (
+    OBJECTIVES,
+    RETENTIONS,
+    Constants,
+    get_objective,
+    get_retention,
+    objective,
+    retain_term,
+)
 from unlearn.objectives.ascent import grad_ascent, sat_ga_plus, sat_imp, weighted_nll, wga
 from unlearn.objectives.labels import Totals
 from unlearn.objectives.retention import kl_head, retain_kl, retain_nll
@@ -52,8 +60,8 @@ def test_gradient_ascent_ascends():
 
 
 def test_ga_is_graddiff_without_a_retain_term():
-    assert objective("ga").forget is objective("graddiff").forget
-    assert (objective("ga").alpha, objective("graddiff").alpha) == (0, 1)
+    assert get_objective("ga").forget is get_objective("graddiff").forget
+    assert (get_objective("ga").alpha, get_objective("graddiff").alpha) == (0, 1)
 
 
 def test_wga_by_hand():
@@ -112,18 +120,27 @@ def test_retain_kl_is_the_mean_over_labels():
 
 def test_unknown_names_are_answered_with_a_guess():
     with pytest.raises(ValueError, match="'wgaa'.*did you mean 'wga'"):
-        objective("wgaa")
+        get_objective("wgaa")
     with pytest.raises(ValueError, match="'nnl'.*did you mean 'nll'"):
-        retention("nnl")
+        get_retention("nnl")
 
 
-def test_the_registry_is_complete_and_states_its_evidence():
-    assert set(OBJECTIVES) == {
-        *("ga", "graddiff", "wga", "satimp", "satga"),
+def test_a_name_is_given_once():
+    with pytest.raises(ValueError, match="'wga' is taken"):
+        objective("wga", title="", formula="", paper="", evidence="ours")(grad_ascent)
+    with pytest.raises(ValueError, match="'nll' is taken"):
+        retain_term("nll", title="", formula="", paper="", evidence="ours")(retain_nll)
+    assert get_objective("wga").forget is wga and get_retention("nll").loss is retain_nll
+
+
+def test_the_lists_hold_what_was_decorated_in_one_order_with_its_evidence():
+    assert list(OBJECTIVES) == [
+        *("graddiff", "ga", "wga", "satimp", "satga"),
+        "undial",
         *("npo", "tnpo", "simnpo", "dpo"),
-        *("rmu", "undial"),
-    }
-    assert set(RETENTIONS) == {"nll", "kl", "states"}
+        "rmu",
+    ]
+    assert list(RETENTIONS) == ["nll", "kl", "states"]
     for entry in (*OBJECTIVES.values(), *RETENTIONS.values()):
         assert entry.title and entry.formula and entry.paper
         assert entry.evidence in ("paper", "code", "summary", "ours")

@@ -14,7 +14,8 @@ from unlearn import Corpus
 from unlearn.objectives import Constants
 from unlearn.objectives.distillation import undial, undial_head
 from unlearn.objectives.labels import Extras, LabelBatch, label_batch, uniform_target
-from unlearn.objectives.representation import retain_states, rmu, steered_layer
+from unlearn.objectives.representation import rmu, steered_layer
+from unlearn.objectives.retention import retain_states
 
 LN2 = math.log(2)
 

@@ -1,25 +1,28 @@
-"""What an objective is: a function of a `LabelBatch` and its constants, with the facts about it."""
+"""What an objective is: a function of a `LabelBatch` and its constants, with the facts about it.
+
+A new objective is one decorated function in a file of this folder: see `docs/adding-an-objective.md`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
 from attribution.scorers.registry import Evidence
+from attribution.suggestions import did_you_mean
 from unlearn.objectives.labels import HeadTerm, LabelBatch
 
 Normaliser = Literal["weight", "label"]
 NORMALISERS: tuple[str, ...] = ("weight", "label")
-RetainName = Literal["nll", "kl", "states"]
 Need = Literal["reference", "refusals", "layer"]
 
 
 @dataclass(frozen=True)
 class Constants:
-    """The numbers of an objective. What each means is the objective's own business; its entry says so.
+    """The numbers of an objective. What each means is the objective's own business; its facts say so.
 
     Attributes:
         beta: the objective's temperature (SatImp's b1, the length of RMU's target in mean state norms).
@@ -56,7 +59,7 @@ class Objective:
         divides_by_beta: whether beta must be above 0.
         head: a number per label from whole distributions (log q `[n, V]`, frozen logits `[n, V]`, labels `[n]`,
             constants) to `[n]`; the batch then has `head_values`.
-        note: one sentence for people where the entry departs from its paper or the defaults are ours.
+        note: one sentence for people where the objective departs from its paper or the defaults are ours.
     """
 
     name: str
@@ -70,7 +73,7 @@ class Objective:
     delta: float = 0.0
     gamma: float = 1.0
     alpha: float = 1.0
-    retain: RetainName = "nll"
+    retain: str = "nll"
     needs: tuple[Need, ...] = ()
     uses: tuple[str, ...] = ()
     divides_by_beta: bool = False
@@ -99,7 +102,7 @@ class Retention:
         head: as in `Objective`, without constants.
     """
 
-    name: RetainName
+    name: str
     title: str
     loss: RetainLoss
     formula: str
@@ -107,6 +110,65 @@ class Retention:
     evidence: Evidence
     needs: tuple[Need, ...] = ()
     head: HeadTerm | None = None
+
+
+OBJECTIVES: dict[str, Objective] = {}
+"""Every forget term by name, in the order of files and of functions in them."""
+
+RETENTIONS: dict[str, Retention] = {}
+"""Every retain term by name, in the same order."""
+
+
+def objective(name: str, **facts: Any) -> Callable[[ForgetLoss], ForgetLoss]:
+    """Put the function below among `OBJECTIVES`, with the facts about it: the fields of `Objective`.
+
+    One function may carry several, such as GA and GradDiff, which differ in the retain term.
+
+    Raises:
+        ValueError: another function has this name.
+        TypeError: a fact that `Objective` lacks, or lacks here.
+    """
+
+    def put_down(forget: ForgetLoss) -> ForgetLoss:
+        _check_new(name, OBJECTIVES)
+        OBJECTIVES[name] = Objective(name=name, forget=forget, **facts)
+        return forget
+
+    return put_down
+
+
+def retain_term(name: str, **facts: Any) -> Callable[[RetainLoss], RetainLoss]:
+    """Put the function below among `RETENTIONS`, with the facts about it: the fields of `Retention`."""
+
+    def put_down(loss: RetainLoss) -> RetainLoss:
+        _check_new(name, RETENTIONS)
+        RETENTIONS[name] = Retention(name=name, loss=loss, **facts)
+        return loss
+
+    return put_down
+
+
+def _check_new(name: str, known: Iterable[str]) -> None:
+    if name in known:
+        raise ValueError(f"The name {name!r} is taken: another function carries it already.")
+
+
+def get_objective(name: str) -> Objective:
+    """The objective of that name. ValueError names those that exist."""
+    if name not in OBJECTIVES:
+        raise ValueError(
+            f"The objective {name!r} is unknown{did_you_mean(name, OBJECTIVES)} Choose from {', '.join(OBJECTIVES)}."
+        )
+    return OBJECTIVES[name]
+
+
+def get_retention(name: str) -> Retention:
+    """The retain term of that name. ValueError names those that exist."""
+    if name not in RETENTIONS:
+        raise ValueError(
+            f"The retain term {name!r} is unknown{did_you_mean(name, RETENTIONS)} Choose from {', '.join(RETENTIONS)}."
+        )
+    return RETENTIONS[name]
 
 
 def weighted_mean(batch: LabelBatch, values: Tensor, weights: Tensor, normaliser: Normaliser = "weight") -> Tensor:

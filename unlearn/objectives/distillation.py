@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unlearn.objectives.base import Constants, weighted_mean
+from unlearn.objectives.base import Constants, objective, weighted_mean
 from unlearn.objectives.labels import LabelBatch
 
 
@@ -16,6 +16,17 @@ def undial_head(log_q: Tensor, frozen_logits: Tensor, labels: Tensor, constants:
     return -(teacher * log_q).sum(dim=-1)
 
 
+@objective(
+    "undial",
+    title="UNDIAL",
+    formula="(1/Z) sum w_t CE(softmax(z_t^ref - b onehot(y_t)), q_t)",
+    paper="UNDIAL, arXiv 2402.10052",
+    evidence="code",
+    uses=("beta",),
+    beta=10.0,
+    alpha=0.0,
+    head=undial_head,
+)
 def undial(batch: LabelBatch, constants: Constants) -> Tensor:
     """(1/Z) sum_t w_t CE(softmax(z_ref - b onehot(y_t)), q_t) over label positions alone (arXiv 2402.10052)."""
     if batch.head_values is None:

@@ -8,10 +8,21 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from unlearn.objectives.base import Constants, row_mean, weighted_mean
+from unlearn.objectives.base import Constants, objective, row_mean, weighted_mean
 from unlearn.objectives.labels import LabelBatch
 
 
+@objective(
+    "npo",
+    title="NPO",
+    formula="-(2/b) mean log sigmoid(-b sum w_t log(p_t / p_t^ref))",
+    paper="NPO, arXiv 2404.05868",
+    evidence="paper",
+    uses=("beta",),
+    divides_by_beta=True,
+    beta=0.1,
+    needs=("reference",),
+)
 def npo(batch: LabelBatch, constants: Constants) -> Tensor:
     """-(2/b) mean_rows log sigmoid(-b sum_t w_t r_t) (NPO, arXiv 2404.05868).
 
@@ -22,6 +33,17 @@ def npo(batch: LabelBatch, constants: Constants) -> Tensor:
     return row_mean(batch, -(2 / constants.beta) * logsigmoid(-constants.beta * ratios))
 
 
+@objective(
+    "tnpo",
+    title="TNPO",
+    formula="-(2/b)(1/Z) sum w_t log sigmoid(-b log(p_t / p_t^ref))",
+    paper="arXiv 2502.19301",
+    evidence="summary",
+    uses=("beta",),
+    divides_by_beta=True,
+    beta=4.0,
+    needs=("reference",),
+)
 def tnpo(batch: LabelBatch, constants: Constants) -> Tensor:
     """-(2/b)(1/Z) sum_t w_t log sigmoid(-b r_t) (TNPO, arXiv 2502.19301): NPO token by token.
 
@@ -31,6 +53,18 @@ def tnpo(batch: LabelBatch, constants: Constants) -> Tensor:
     return weighted_mean(batch, values, batch.weights, constants.normaliser)
 
 
+@objective(
+    "simnpo",
+    title="SimNPO",
+    formula="-(2/b) mean log sigmoid(b (sum w_t l_t / sum w_t - d))",
+    paper="SimNPO, arXiv 2410.07163",
+    evidence="code",
+    uses=("beta", "delta"),
+    divides_by_beta=True,
+    beta=4.5,
+    delta=0.0,
+    gamma=0.125,
+)
 def sim_npo(batch: LabelBatch, constants: Constants) -> Tensor:
     """-(2/b) mean_rows log sigmoid(b (sum_t w_t l_t / sum_t w_t - d)) (SimNPO, arXiv 2410.07163), d = delta in nats.
 
@@ -43,6 +77,18 @@ def sim_npo(batch: LabelBatch, constants: Constants) -> Tensor:
     return row_mean(batch, -(2 / constants.beta) * logsigmoid(constants.beta * (nll - constants.delta)))
 
 
+@objective(
+    "dpo",
+    title="IdkDPO",
+    formula="-(2/b) mean log sigmoid(b [log(P_idk / P_idk^ref) - sum w_t log(p_t / p_t^ref)])",
+    paper="TOFU, arXiv 2401.06121",
+    evidence="code",
+    uses=("beta",),
+    divides_by_beta=True,
+    beta=0.1,
+    needs=("reference", "refusals"),
+    note="The refusals are forty sentences of our own, one drawn for each row at each step.",
+)
 def dpo(batch: LabelBatch, constants: Constants) -> Tensor:
     """-(2/b) mean_rows log sigmoid(b [log(P_idk / P_idk^ref) - sum_t w_t r_t]) (TOFU's IdkDPO, arXiv 2401.06121).
 

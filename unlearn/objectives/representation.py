@@ -1,4 +1,4 @@
-"""RMU: push inner states of the forget rows to one random direction, and hold those of the retain rows in place."""
+"""RMU: push inner states of the forget rows to one random direction. `retention.retain_states` holds the others."""
 
 from __future__ import annotations
 
@@ -6,10 +6,24 @@ import torch
 from torch import Tensor
 
 from attribution.model.language_model import LanguageModel
-from unlearn.objectives.base import Constants, weighted_mean
+from unlearn.objectives.base import Constants, objective, weighted_mean
 from unlearn.objectives.labels import Extras, LabelBatch, Layer, Target, label_batch
 
 
+@objective(
+    "rmu",
+    title="RMU",
+    formula="(1/Z) sum w_t mean_d (h_t - c u)^2, h_t a state of an inner layer",
+    paper="WMDP, arXiv 2403.03218",
+    evidence="code",
+    uses=("beta",),
+    beta=2.0,
+    alpha=10.0,
+    retain="states",
+    needs=("layer",),
+    note="c is beta times the mean norm of the states there, and alpha is 10 (ours): the authors tune an absolute c, "
+    "and an alpha of about 1000, per model. All weights train; the authors train the output matrices of three layers.",
+)
 def rmu(batch: LabelBatch, constants: Constants) -> Tensor:
     """(1/Z) sum_t w_t mean_d (h_t - c u)^2 (WMDP, arXiv 2403.03218), h_t a state of one inner layer.
 
@@ -20,14 +34,6 @@ def rmu(batch: LabelBatch, constants: Constants) -> Tensor:
         raise ValueError("RMU pushes inner states: the batch has no `layer_states` or no `direction`.")
     distances = (batch.layer_states.float() - constants.beta * batch.direction).square().mean(dim=-1)
     return weighted_mean(batch, distances, batch.weights, constants.normaliser)
-
-
-def retain_states(batch: LabelBatch) -> Tensor:
-    """Mean over labels of mean_d (h_t - h_t^ref)^2: RMU's own retain term."""
-    if batch.layer_states is None or batch.reference_layer_states is None:
-        raise ValueError("RMU's retain term compares inner states of both models: the batch has none.")
-    distances = (batch.layer_states.float() - batch.reference_layer_states.float()).square().mean(dim=-1)
-    return weighted_mean(batch, distances, batch.weights)
 
 
 def steered_layer(

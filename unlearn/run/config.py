@@ -9,8 +9,7 @@ from typing import Any, Literal, get_args
 
 from attribution.scorers.registry import scorer_info
 from attribution.selection import Rule
-from unlearn.objectives import NORMALISERS, Constants, Normaliser, objective, retention
-from unlearn.objectives.base import RetainName
+from unlearn.objectives import NORMALISERS, Constants, Normaliser, get_objective, get_retention
 from unlearn.run.scorer_learning import ScorerSettings
 
 Learning = Literal["given", "alternate", "refit"]
@@ -76,7 +75,7 @@ class RunConfig:
     probe_every: int = 5
     beta2: float | None = None
     delta: float | None = None
-    retain: RetainName | None = None
+    retain: str | None = None
     score_every: int = 0
     learn: Learning = "given"
     scorer_settings: ScorerSettings = field(default_factory=ScorerSettings)
@@ -93,9 +92,9 @@ class RunConfig:
     gradient_checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        chosen = objective(self.objective)
+        chosen = get_objective(self.objective)
         if self.retain is not None:
-            retention(self.retain)
+            get_retention(self.retain)
         for name, allowed in (
             ("normaliser", NORMALISERS),
             ("learn", get_args(Learning)),
@@ -172,4 +171,4 @@ class RunConfig:
 
     def _or_default(self, name: str) -> Any:
         given = getattr(self, name)
-        return getattr(objective(self.objective), name) if given is None else given
+        return getattr(get_objective(self.objective), name) if given is None else given

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from attribution.model.language_model import LanguageModel
-from unlearn.objectives import objective
+from unlearn.objectives import get_objective
 from unlearn.objectives.labels import Target, label_batch
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Diagnostics:
 
     def _snr(self, targets: Sequence[Target]) -> float | None:
         config = self._job.config
-        chosen = objective(config.objective)
+        chosen = get_objective(config.objective)
         facts = _facts(targets)
         if set(chosen.needs) - {"reference"} or chosen.head is not None or not facts.any():
             return None

@@ -14,7 +14,7 @@ from torch import Tensor
 from attribution.model.language_model import LanguageModel
 from attribution.text.example import Example
 from unlearn.data.corpus import Corpus
-from unlearn.objectives import objective, retention
+from unlearn.objectives import get_objective, get_retention
 from unlearn.objectives.labels import (
     Extras,
     LabelBatch,
@@ -58,7 +58,7 @@ class Gradients:
         self._model, self._base, self._corpus, self._config = model, base, corpus, config
         self._weighting, self._processes, self.notes = weighting, processes, notes
         self.micro_batch = config.micro_batch
-        needs = {*objective(config.objective).needs, *retention(config.resolved["retain"]).needs}
+        needs = {*get_objective(config.objective).needs, *get_retention(config.resolved["retain"]).needs}
         if "reference" in needs:
             weighting.targets = with_reference(base, weighting.targets)
         self._layer = None
@@ -123,7 +123,7 @@ class Gradients:
 
     def _forget(self, rows: Sequence[int], drawn: Sequence[int]) -> tuple[float, float]:
         """Add gamma times the forget term's gradient, a micro-batch at a time; returns the term and the NLL in nats."""
-        config, chosen, constants = self._config, objective(self._config.objective), self._config.constants
+        config, chosen, constants = self._config, get_objective(self._config.objective), self._config.constants
         everyones = [self._targets[row] for row in rows]
         over, gamma = totals(everyones), config.resolved["gamma"]
         targets = self._processes.share(everyones)
@@ -151,7 +151,7 @@ class Gradients:
 
     def _retain(self, rows: Sequence[int]) -> float:
         """Add alpha times the retain term's gradient; alpha 0 only measures the term, which is returned."""
-        chosen, alpha = retention(self._config.resolved["retain"]), self._config.resolved["alpha"]
+        chosen, alpha = get_retention(self._config.resolved["retain"]), self._config.resolved["alpha"]
         everyones = [uniform_target(self._model.encode(self._corpus.retain[row].example)) for row in rows]
         over, extras = totals(everyones), self._extras(chosen.needs, chosen.head)
         targets = self._processes.share(everyones)

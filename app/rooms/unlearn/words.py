@@ -13,7 +13,7 @@ from app.visit.studio import OWN, SPLITS
 from attribution import Encoded, Rule, Selection
 from attribution.scorers.registry import EVIDENCE_TEXT, scorer_info
 from unlearn import RunConfig, Step
-from unlearn.objectives import objective
+from unlearn.objectives import get_objective
 from unlearn.presets import preset
 from unlearn.run.collapse import SOUND, share_left
 
@@ -144,7 +144,7 @@ def rule_words(rule: Rule) -> str:
 
 def describe(config: RunConfig) -> str:
     """A run in a few words: `Learned, top 30%, WGA, 60 steps`."""
-    return f"{rule_words(config.rule)}, {objective(config.objective).title}, {count(config.steps, 'step')}"
+    return f"{rule_words(config.rule)}, {get_objective(config.objective).title}, {count(config.steps, 'step')}"
 
 
 def tokens_words(rule: Rule, kept: int | None, total: int) -> str:
@@ -218,7 +218,7 @@ def preset_html(name: str) -> str:
 
 def objective_html(name: str) -> str:
     """An objective's formula and where it comes from, on demand."""
-    entry = objective(name)
+    entry = get_objective(name)
     note = f'<p class="pg-soft">{escape(entry.note)}</p>' if entry.note else ""
     return (
         f'<details class="pg-more"><summary>Formula {mark_html(entry.evidence)}</summary>'
@@ -254,7 +254,7 @@ def kept_words(kept: KeptRun) -> str:
     if kept.preset:
         title = preset(kept.preset).title + (", changed" if changed_from(kept.preset, kept.config) else "")
     else:
-        title = f"{rule_words(kept.config.rule)}, {objective(kept.config.objective).title}"
+        title = f"{rule_words(kept.config.rule)}, {get_objective(kept.config.objective).title}"
     steps = f"{len(kept.steps)} of {count(kept.config.steps, 'step')}"
     if kept.rolled_back_to is not None:
         steps += f", back at {kept.rolled_back_to}"
