@@ -10,7 +10,6 @@ The build fails, and says which check failed, when a model has not learned what 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import platform
 import sys
@@ -27,6 +26,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from assets.checks import fact_probability, fact_recall, guessing_recall, paraphrased
 from assets.training import TrainingSettings, sequence_text, train_model, train_tokenizer
 from assets.world.generate import FORGET_SIZES, TRAINED_AUTHORS, write
+from attribution.files import file_fingerprint
 
 DEFAULT_OUT = Path(__file__).parent / "fictional_authors"
 DEFAULT_SEED = 7
@@ -172,10 +172,6 @@ def build_scorer(out: Path, seed: int) -> dict[str, float]:
     return {name: align(scores, name).auroc.mean for name in names}
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def write_manifest(
     out: Path, seed: int, settings: TrainingSettings, measured: dict[str, dict[str, float]], seconds: dict[str, float]
 ) -> None:
@@ -195,7 +191,10 @@ def write_manifest(
         "versions": {"python": platform.python_version(), **versions},
         "seconds": {step: round(value, 1) for step, value in seconds.items()},
         "checks": {name: {k: round(v, 4) for k, v in values.items()} for name, values in measured.items()},
-        "files": {str(f.relative_to(out).as_posix()): {"bytes": f.stat().st_size, "sha256": _sha256(f)} for f in files},
+        "files": {
+            file.relative_to(out).as_posix(): {"bytes": file.stat().st_size, "sha256": file_fingerprint(file)}
+            for file in files
+        },
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 

@@ -8,7 +8,6 @@ work was cut, killed and resumed leaves no trace in the result. When all are the
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 from attribution.data.parts import Parts
 from attribution.data.rows import Row
 from attribution.data.sources import Source
+from attribution.files import fingerprint
 from attribution.model.language_model import LanguageModel
 from attribution.scorers.learned import LinearScorer
 from attribution.scorers.registry import DEFAULT_SCORERS, with_needs
@@ -123,7 +123,7 @@ def _config(
 ) -> dict[str, Any]:
     """Everything that the numbers depend on, in plain JSON types."""
     options = {
-        name: value if not isinstance(value, LinearScorer) else _scorer_digest(value)
+        name: value if not isinstance(value, LinearScorer) else _scorer_fingerprint(value)
         for name, value in ((entry.name, getattr(settings, entry.name)) for entry in dataclasses.fields(settings))
     }
     return json.loads(
@@ -140,10 +140,8 @@ def _config(
     )
 
 
-def _scorer_digest(scorer: LinearScorer) -> str:
-    digest = hashlib.sha256(scorer.weight.contiguous().cpu().numpy().tobytes())
-    digest.update(f"{scorer.bias} {scorer.position}".encode())
-    return digest.hexdigest()
+def _scorer_fingerprint(scorer: LinearScorer) -> str:
+    return fingerprint([scorer.weight.tolist(), scorer.bias, scorer.position])
 
 
 def _model_files(model: LanguageModel) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+
+from attribution.files import differing, fingerprint, write_atomically
 
 
 class Parts:
@@ -20,7 +20,7 @@ class Parts:
         self.folder = out.with_name(out.name + ".parts")
         self.manifest = out.with_name(out.name + ".manifest.json")
         self.config = config
-        self.digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+        self.digest = fingerprint(config)
         self.rows = rows
         self.shard_rows = shard_rows
         self.shards = -(-rows // shard_rows)
@@ -48,7 +48,7 @@ class Parts:
             )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(inside, lambda file: json.dump(self._manifest(), file, indent=1))
+            _write_json(inside, self._manifest())
         except OSError as error:
             raise ValueError(f"The folder {str(self.folder)!r} cannot be written: {error.strerror}.") from error
 
@@ -64,7 +64,7 @@ class Parts:
 
     def _difference(self, manifest: Path) -> str:
         other = json.loads(manifest.read_text(encoding="utf-8"))["config"]
-        return ", ".join(name for name in self.config if other.get(name) != self.config[name])
+        return ", ".join(differing(other, self.config))
 
     def _part(self, shard: int) -> Path:
         return self.folder / f"part-{shard:06d}.jsonl"
@@ -78,11 +78,8 @@ class Parts:
         return min(self.rows, parts * self.shard_rows)
 
     def put(self, shard: int, records: Sequence[dict[str, Any]]) -> None:
-        def write(file: TextIO) -> None:
-            for record in records:
-                file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-
-        _write_whole(self._part(shard), write)
+        with write_atomically(self._part(shard)) as unfinished:
+            write_json_lines(unfinished, records)
 
     def _records(self) -> Iterator[dict[str, Any]]:
         expected = 0
@@ -106,14 +103,13 @@ class Parts:
                 else:
                     yield record
 
-        unfinished = self.folder / "result"
-        if self.out.suffix.lower() == ".parquet":
-            count = write_parquet(unfinished, scored(), self.config["scorers"])
-        else:
-            count = write_json_lines(unfinished, scored())
-        os.replace(unfinished, self.out)
+        with write_atomically(self.out) as unfinished:
+            if self.out.suffix.lower() == ".parquet":
+                count = write_parquet(unfinished, scored(), self.config["scorers"])
+            else:
+                count = write_json_lines(unfinished, scored())
         result = {"scored": count, "skipped": skipped}
-        _write_whole(self.manifest, lambda file: json.dump(self._manifest() | {"result": result}, file, indent=1))
+        _write_json(self.manifest, self._manifest() | {"result": result})
         shutil.rmtree(self.folder)
 
     def result(self) -> tuple[int, dict[int, str]]:
@@ -122,14 +118,9 @@ class Parts:
         return result["scored"], {int(row): why for row, why in result["skipped"].items()}
 
 
-def _write_whole(path: Path, write: Callable[[TextIO], None]) -> None:
-    """Write a file so that it is there whole or not at all, also when two processes write it at once."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
+def _write_json(path: Path, record: Mapping[str, Any]) -> None:
+    with write_atomically(path) as unfinished:
+        unfinished.write_text(json.dumps(record, indent=1), encoding="utf-8", newline="\n")
 
 
 def write_json_lines(path: Path, records: Iterable[dict[str, Any]]) -> int:

@@ -7,12 +7,13 @@ another and never all held (but for a JSON array), so that a file may be larger 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from attribution.files import file_fingerprint
 
 FILE_KINDS = (".jsonl", ".json", ".csv", ".parquet")
 CSV_DELIMITERS = ",;\t"
@@ -47,19 +48,11 @@ def file_records(path: Path) -> Records:
         raise ValueError(f"The file {str(path)!r} is of no kind that can be read: use {', '.join(FILE_KINDS)}.")
     try:
         read = kinds[path.suffix.lower()](path)
-        return Records({"sha256": _digest(path)}, sum(1 for _ in read()), read)
+        return Records({"sha256": file_fingerprint(path)}, sum(1 for _ in read()), read)
     except OSError as error:
         raise ValueError(f"The file {str(path)!r} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise ValueError(_not_utf8(path)) from error
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _not_utf8(path: Path) -> str:

@@ -5,8 +5,6 @@ Rows are read one after another and never all held, so that a file may be larger
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from attribution.data.records import FILE_KINDS, Records, file_records, hub_records
 from attribution.data.rows import SPLITS, Row, embedded_rows, row_of
+from attribution.files import fingerprint
 from attribution.suggestions import did_you_mean
 
 
@@ -51,7 +50,7 @@ def open_source(
     if name in SPLITS:
         _only_on_the_hub(name, subset, split)
         rows = embedded_rows(name)
-        identity = {"rows": _digest(json.dumps([(r.example.prompt, r.example.answer) for r in rows]).encode())}
+        identity = {"rows": fingerprint([(row.example.prompt, row.example.answer) for row in rows])}
         return Source(name, identity, len(rows), lambda: iter(rows))
     path = Path(name).expanduser()
     if path.is_file():
@@ -107,7 +106,3 @@ def _has_text(names: set[str]) -> bool:
 def _only_on_the_hub(name: str, subset: str | None, split: str | None) -> None:
     if subset or split:
         raise ValueError(f"{name!r} is no Hub data set: a subset and a split are only chosen there.")
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

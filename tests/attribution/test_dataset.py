@@ -100,9 +100,9 @@ def test_a_killed_run_goes_on(
 
             patch.setattr(Parts, "put", put_two)
         elif moment == "inside a shard":
-            patch.setattr("attribution.data.parts.os.fsync", kill)
+            patch.setattr("attribution.files.os.fsync", kill)
         elif moment == "inside the join":
-            patch.setattr("attribution.data.parts.write_json_lines", kill)
+            patch.setattr(Parts, "_records", kill)
         else:
             replace = __import__("os").replace
 
@@ -111,7 +111,7 @@ def test_a_killed_run_goes_on(
                 if target == out:
                     kill()
 
-            patch.setattr("attribution.data.parts.os.replace", replace_and_die)
+            patch.setattr("attribution.files.os.replace", replace_and_die)
         with pytest.raises(Killed):
             scored(random_model, rows_file, out)
     assert out.exists() == (moment == "before the manifest")

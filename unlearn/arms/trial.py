@@ -6,7 +6,6 @@ import dataclasses
 import json
 import logging
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 from attribution.data.rows import Row
+from attribution.files import write_atomically
 from attribution.model.language_model import LanguageModel
 from unlearn.arms.arm import Arm
 from unlearn.data.corpus import Corpus
@@ -86,9 +86,8 @@ class Trial:
 
     def save(self, path: Path) -> None:
         """Write all of it, or nothing."""
-        unfinished = path.with_suffix(".part")
-        unfinished.write_text(json.dumps(dataclasses.asdict(self), allow_nan=False), encoding="utf-8")
-        os.replace(unfinished, path)
+        with write_atomically(path) as unfinished:
+            unfinished.write_text(json.dumps(dataclasses.asdict(self), allow_nan=False), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> Trial:
