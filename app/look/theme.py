@@ -1,7 +1,8 @@
 """The look of the page: a Gradio theme over the palette of the lanes, light and dark.
 
 Every text has a contrast of at least 4.5:1 on what lies behind it, and every control's edge 3:1; a test counts. One
-accent; the faces are those of the reader's system; no font, style or picture comes from the network.
+accent; the faces come along with the installation, so that the page is laid out alike everywhere; no font, style or
+picture comes from another server.
 
 `FORGET_LENS` is the theme for `launch(theme=...)`. Its CSS also defines, for the page's own HTML, `--fl-<name>` for
 every colour of the palette, the type scale `--fl-t0` .. `--fl-t6`, the spacing scale `--fl-s1` .. `--fl-s7` and the
@@ -10,12 +11,15 @@ faces `--fl-sans`, `--fl-serif`, `--fl-mono`.
 
 from __future__ import annotations
 
+from base64 import b64encode
+from pathlib import Path
 from urllib.parse import quote
 
 from gradio.themes import Base
 from gradio.themes.utils import colors, sizes
+from gradio.themes.utils.fonts import LocalFont
 
-from attribution.lanes.palette import DARK, LIGHT, MONO, RAMP_LIGHT, SANS, ramp, scales, variables
+from attribution.lanes.palette import DARK, LIGHT, MONO, RAMP_LIGHT, SANS, SERIF, ramp, scales, variables
 
 _SHADES = ("c50", "c100", "c200", "c300", "c400", "c500", "c600", "c700", "c800", "c900", "c950")
 _NEUTRAL = (
@@ -40,6 +44,20 @@ _SPACING = sizes.Size(
 _RADIUS = sizes.Size(
     name="forget_lens_radius", xxs="2px", xs="3px", sm="4px", md="6px", lg="8px", xl="10px", xxl="16px"
 )
+
+
+# Gradio brings these whole in two weights; what it calls SemiBold and Medium has no Latin letters in it.
+_WEIGHTS = (400, 700)
+_SERIF_FILE = Path(__file__).parent / "fonts" / "source-serif-4.woff2"
+
+
+def _serif() -> str:
+    """The rule that brings the serif along: Gradio has none, and serves no file of ours beside its own."""
+    font = b64encode(_SERIF_FILE.read_bytes()).decode()
+    return (
+        f"@font-face {{ font-family: '{SERIF[0]}'; font-weight: 200 900; font-style: normal; "
+        f"src: url(data:font/woff2;base64,{font}) format('woff2'); }}"
+    )
 
 
 def _picture(shape: str) -> str:
@@ -93,7 +111,7 @@ class ForgetLensTheme(Base):
     """Gradio's base theme in the palette of `attribution.lanes.palette`."""
 
     custom_css = (
-        f":root {{\n{scales()}\n{variables(dark=False)}\n}}\n"
+        f"{_serif()}\n:root {{\n{scales()}\n{variables(dark=False)}\n}}\n"
         f":root.dark, :root .dark {{\ncolor-scheme: dark;\n{variables(dark=True)}\n}}\n{_CSS}"
     )
 
@@ -106,8 +124,8 @@ class ForgetLensTheme(Base):
             text_size=_TEXT,
             spacing_size=_SPACING,
             radius_size=_RADIUS,
-            font=SANS,
-            font_mono=MONO,
+            font=[LocalFont(SANS[0], _WEIGHTS), *SANS[1:]],
+            font_mono=[LocalFont(MONO[0], _WEIGHTS), *MONO[1:]],
         )
         self.name = "forget_lens"
         # Gradio writes every attribute of a theme out as a variable, this one too unless it is the class's.

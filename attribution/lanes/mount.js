@@ -283,8 +283,11 @@ function build(element, model, state, group, tell, onSubject) {
     relayout();
   });
   watcher.observe(stage);
+  // A face that arrives after the first drawing has other widths than the one that stood in for it.
+  document.fonts.addEventListener("loadingdone", relayout);
   return () => {
     watcher.disconnect();
+    document.fonts.removeEventListener("loadingdone", relayout);
     follow.stop();
   };
 }

@@ -66,10 +66,11 @@ SPACING_SCALE: dict[str, str] = {
     "s6": "32px",
     "s7": "48px",
 }
-# Faces that come with the reader's own system; nothing is fetched.
-SANS = ("Inter", "SF Pro Text", "Segoe UI Variable Text", "Segoe UI", "Roboto", "system-ui", "sans-serif")
+# The first of each comes along with the page (app/look/theme.py); a file of its own, which carries no fonts, falls back
+# on what the reader's system has.
+SANS = ("IBM Plex Sans", "Inter", "SF Pro Text", "Segoe UI", "Roboto", "system-ui", "sans-serif")
 SERIF = ("Source Serif 4", "Iowan Old Style", "Charter", "Palatino Linotype", "Noto Serif", "Georgia", "serif")
-MONO = ("ui-monospace", "SF Mono", "Cascadia Mono", "JetBrains Mono", "DejaVu Sans Mono", "Consolas", "monospace")
+MONO = ("IBM Plex Mono", "ui-monospace", "SF Mono", "Cascadia Mono", "JetBrains Mono", "Consolas", "monospace")
 _GENERIC = frozenset({"system-ui", "sans-serif", "serif", "monospace", "ui-monospace"})
 
 RAMP_LIGHT = ("#EEF3F4", "#CBE1E7", "#92C3D1", "#4C98AE", "#176A83", "#053446")

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from attribution.selection import Rule, select
 from tests.app.lanes_fixture import ANSWER, long_scores, make_scores
+from tests.browser.faces import FACES, wear
 from tests.browser.lanes_page import choose, open_lanes, settle, shown_as_kept, slider, token
 
 CONTRAST = """([text, ground]) => {
@@ -130,20 +131,38 @@ def test_a_long_answer_folds_and_says_what_it_hides(page: Page, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("width", [1440, 1280, 820, 390])
-def test_nothing_sticks_out_sideways(page: Page, tmp_path: Path, width: int) -> None:
+def test_nothing_sticks_out_sideways_whatever_the_face(page: Page, tmp_path: Path, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     answer = "Donaudampfschifffahrtsgesellschaftskapitän " * 3 + "https://example.com/" + "x" * 90
     for scores in (make_scores(), make_scores(answer=answer, pieces=[answer], facts=(), subjects=())):
         lanes = open_lanes(page, tmp_path, scores)
-        for view in ("Lanes", "Columns", "Agreement"):
-            choose(lanes, view)
-            settle(page)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, view
-        # Numbers stand in boxes of a fixed size, on one line with what they belong to.
-        boxes = lanes.locator(".fl-own:visible")
-        assert boxes.evaluate_all("all => all.every((box) => box.scrollWidth <= box.clientWidth)")
-        cuts = lanes.locator(".fl-rule:visible")
-        assert cuts.evaluate_all("all => all.every((line) => line.clientHeight < 40)")
+        for face in FACES:
+            wear(page, face)
+            for view in ("Lanes", "Columns", "Agreement"):
+                choose(lanes, view)
+                settle(page)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (face, view)
+            # Numbers stand in boxes of a fixed size, on one line with what they belong to.
+            boxes = lanes.locator(".fl-own:visible")
+            assert boxes.evaluate_all("all => all.every((box) => box.scrollWidth <= box.clientWidth)"), face
+            cuts = lanes.locator(".fl-rule:visible")
+            assert cuts.evaluate_all("all => all.every((line) => line.clientHeight < 40)"), face
+
+
+def test_lines_are_broken_anew_when_a_face_arrives(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    answer = f"{ANSWER} {ANSWER} {ANSWER}"
+    lanes = open_lanes(page, tmp_path, make_scores(answer=answer, facts=(), subjects=()))
+    rows = lanes.locator(".fl-row")
+    wear(page, "wide")
+    wide = rows.count()
+    wear(page, "narrow")
+    assert rows.count() < wide
+    gaps = rows.evaluate_all(
+        """all => all.map(row =>
+            row.getBoundingClientRect().right - row.lastElementChild.getBoundingClientRect().right)"""
+    )
+    assert all(abs(gap) < 1 for gap in gaps[:-1]), "every line but the last is full"
 
 
 def test_lines_are_broken_anew_when_the_room_changes(page: Page, tmp_path: Path) -> None:

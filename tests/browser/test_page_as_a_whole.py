@@ -5,20 +5,38 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.faces import wear
 from tests.browser.rooms import go_to, open_page
 
 ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_phone_needs_no_sideways_scroll(page: Page, url: str, theme: str) -> None:
+@pytest.mark.parametrize(("theme", "face"), [("light", None), ("dark", "wide")])
+def test_a_phone_needs_no_sideways_scroll(page: Page, url: str, theme: str, face: str | None) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     open_page(page, f"{url}/?__theme={theme}")
+    if face:
+        wear(page, face)
     for room in ROOMS:
         go_to(page, room)
         page.wait_for_timeout(300)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390, f"{room} is {width} px wide"
+
+
+def test_the_page_brings_its_type_along(page: Page, url: str) -> None:
+    """All three faces, for plain and strong text, from the page's own server."""
+    asked: list[tuple[int, str]] = []
+    page.on("response", lambda r: asked.append((r.status, r.url)) if r.request.resource_type == "font" else None)
+    open_page(page, url)
+    for face, name in (("sans", "IBM Plex Sans"), ("serif", "Source Serif 4"), ("mono", "IBM Plex Mono")):
+        stack = page.evaluate("f => getComputedStyle(document.documentElement).getPropertyValue(f)", f"--fl-{face}")
+        assert stack.startswith(f'"{name}"')
+        for weight in (400, 600):
+            # Letters, digits and the signs that stand among figures.
+            loaded = "f => document.fonts.load(f, 'Hamburg 0123 ≥ −').then(all => all.length)"
+            assert page.evaluate(loaded, f'{weight} 16px "{name}"') == 1, f"{name} {weight}"
+    assert all(status == 200 and address.startswith(url) for status, address in asked), asked
 
 
 def test_a_lesson_sets_the_page_up(page: Page, url: str) -> None:
