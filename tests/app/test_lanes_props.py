@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from gradio.themes.utils.fonts import STATIC_FONTS_DIR
 
 from app.look.lanes import initial_rule, make_lanes, read_rule, rule_of
 from app.look.theme import FORGET_LENS
@@ -208,8 +209,11 @@ def test_theme_keeps_contrast_where_gradio_puts_text(suffix: str) -> None:
         assert contrast(colour(text), colour(ground)) >= 4.5, f"{text} on {ground}"
 
 
-def test_theme_fetches_nothing() -> None:
+def test_theme_fetches_nothing_but_fonts_that_are_installed() -> None:
     css = FORGET_LENS._get_theme_css()
-    assert not FORGET_LENS._stylesheets and not FORGET_LENS._font_css
-    assert "@import" not in css and not re.search(r'url\((?!"?data:)', css)
+    assert not FORGET_LENS._stylesheets and "@import" not in css
+    fetched = re.findall(r"""url\(["']?(?!["']?data:)([^"')]+)""", css)
+    assert len(fetched) == 4
+    for address in fetched:
+        assert (STATIC_FONTS_DIR / address.removeprefix("static/fonts/")).is_file(), address
     assert css.count("--fl-accent:") == 2, "once for each mode"
