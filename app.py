@@ -10,9 +10,9 @@ from app.visit.session import Visits
 from app.visit.studio import Studio
 
 settings = Settings.from_environment()
-visits = Visits(settings)
+visits = Visits(Studio(settings))
 # Gradio's reload mode looks for this name.
-demo = build_page(Studio(settings), visits)
+demo = build_page(visits)
 
 if __name__ == "__main__":
     serve(demo, settings, visits)

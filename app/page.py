@@ -9,31 +9,23 @@ import gradio as gr
 
 from app.address import ROOMS, follow_view, open_address
 from app.api.compare import compare_endpoint
+from app.api.race import race_endpoint
 from app.api.report import report_endpoint
+from app.api.score import score_endpoint
+from app.api.stress import stress_endpoint
 from app.api.unlearn import unlearn_endpoint
+from app.look.handlers import PRIVATE, QUIET, SCORING, TRAINING
 from app.look.markup import block
 from app.look.texts import say
-from app.rooms.compare.race import race_endpoint
 from app.rooms.compare.room import CompareRoom
-from app.rooms.compare.stresses import stress_endpoint
-from app.rooms.events import (
-    PRIVATE,
-    QUIET,
-    SCORING,
-    TRAINING,
-    wire_compare,
-    wire_inspect,
-    wire_own,
-    wire_trials,
-    wire_unlearn,
-)
-from app.rooms.inspect.room import InspectRoom, score_endpoint
-from app.rooms.learn.room import STEPS, LearnRoom
+from app.rooms.inspect.room import InspectRoom
+from app.rooms.learn.room import LearnRoom
+from app.rooms.learn.words import LessonStep
 from app.rooms.own.room import OwnRoom
 from app.rooms.unlearn.room import UnlearnRoom
 from app.visit.models import Shelf
+from app.visit.run_config import OWN_CUT, form_values
 from app.visit.session import Visits
-from app.visit.studio import Studio
 from attribution.version import VERSION, commit
 
 TITLE = "Forget Lens"
@@ -43,138 +35,124 @@ HEADER = (
 )
 
 
-def build_page(studio: Studio, visits: Visits) -> gr.Blocks:
-    """The whole page, wired, around a studio."""
-    inspect_room = InspectRoom(studio, visits)
-    unlearn_room = UnlearnRoom(studio, visits, inspect_room)
-    compare_room = CompareRoom(studio, visits)
-    learn_room = LearnRoom(inspect_room, unlearn_room)
-    own_room = OwnRoom(studio, visits, Shelf(studio.settings, studio.model), inspect_room)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        block(HEADER)
-        learn_room.build_strip()
-        with gr.Tabs(selected="inspect", elem_id="rooms") as tabs:
-            with gr.Tab(say("room_inspect"), id="inspect"):
-                inspect_room.build()
-            with gr.Tab(say("room_unlearn"), id="unlearn") as unlearn_tab:
-                unlearn_room.build()
-            with gr.Tab(say("room_compare"), id="compare"):
-                compare_room.build()
-            with gr.Tab(say("room_learn"), id="learn"):
-                learn_room.build()
-            with gr.Tab(say("room_own"), id="own"):
-                own_room.build()
+class Page:
+    """The rooms and what crosses them."""
 
-        block(f'<footer class="pg-soft" id="version">{TITLE} {VERSION}, commit {commit()}</footer>')
-        # First: a listener takes the name of its function, and the endpoints' names must still be free.
-        _publish(studio, visits)
-        follow = {**follow_view(inspect_room, unlearn_room), **PRIVATE}
-        wire_inspect(inspect_room, studio, follow)
-        wire_unlearn(unlearn_room, compare_room, studio, unlearn_tab)
-        wire_compare(compare_room)
-        wire_trials(compare_room, inspect_room, unlearn_room, studio)
-        wire_own(own_room, tabs)
-        _wire_moves(tabs, inspect_room, unlearn_room, compare_room, learn_room, follow)
-        _wire_address(page, tabs, inspect_room, unlearn_room, learn_room, follow)
+    def __init__(self, visits: Visits) -> None:
+        self.visits = visits
+        self.studio = studio = visits.studio
+        self.inspect = InspectRoom(visits)
+        self.unlearn = UnlearnRoom(visits)
+        self.compare = CompareRoom(visits)
+        self.learn = LearnRoom(visits, self.prepare)
+        shelf = Shelf(studio.settings, studio.model)
+        self.own = OwnRoom(visits, shelf, self.inspect.open_first, self.inspect.open_text)
+
+    def build(self) -> gr.Blocks:
+        """Lay the rooms out and wire them."""
+        with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+            block(HEADER)
+            self.learn.build_strip()
+            with gr.Tabs(selected="inspect", elem_id="rooms") as self.tabs:
+                with gr.Tab(say("room_inspect"), id="inspect"):
+                    self.inspect.build()
+                with gr.Tab(say("room_unlearn"), id="unlearn") as unlearn_tab:
+                    self.unlearn.build(self.inspect.rule)
+                with gr.Tab(say("room_compare"), id="compare"):
+                    self.compare.build()
+                with gr.Tab(say("room_learn"), id="learn"):
+                    self.learn.build()
+                with gr.Tab(say("room_own"), id="own"):
+                    self.own.build()
+
+            block(f'<footer class="pg-soft" id="version">{TITLE} {VERSION}, commit {commit()}</footer>')
+            # First: a listener takes the name of its function, and the endpoints' names must still be free.
+            publish(self.visits)
+            self.follow = {**follow_view(self.inspect, self.unlearn), **PRIVATE}
+            self.wire(page, unlearn_tab)
+            # Pressed by page.js only. Hidden is not the same as not visible, which would leave it out of the page.
+            gr.Button(elem_id="left-answers", visible="hidden").click(lambda: None, **QUIET)
+        return page
+
+    def wire(self, page: gr.Blocks, unlearn_tab: gr.Tab) -> None:
+        """Let every room listen to itself, and tie what crosses them."""
+        self.inspect.wire(self.follow)
+        for changed in self.unlearn.wire(unlearn_tab):
+            self.compare.follow(changed)
+        self.compare.wire()
+        self.compare.race.wire(self.unlearn.inputs, self.unlearn.asked)
+        found = self.own.wire(self.inspect.whole_view, self.inspect.shown)
+        found.then(self._to("inspect"), self.own.notice, self.tabs, **QUIET)
+
+        self.inspect.onward.click(self._to("unlearn"), None, self.tabs, **QUIET)
+        self.unlearn.watch.onward.click(self._to("compare"), None, self.tabs, **QUIET)
+        self.compare.begin.click(self._to("unlearn"), None, self.tabs, **QUIET)
+        for card, set_up in self.learn.wire(page, [*self.inspect.whole_view, *self.unlearn.filled]):
+            set_up.then(self._to(card.step.room), card.notice, self.tabs, **QUIET).then(**self.follow)
+        back = {"fn": None, "js": "() => ForgetLensPage.toQuestion()", **PRIVATE}
+        self.learn.answer.click(self._to("learn"), None, self.tabs, **QUIET).then(**back)
+        self._wire_address(page)
 
         def leave(request: gr.Request) -> None:
-            visits.close(request.session_hash)
+            self.visits.close(request.session_hash)
 
         page.unload(leave)
-        # Pressed by page.js only. Hidden is not the same as not visible, which would leave it out of the page.
-        gr.Button(elem_id="left-answers", visible="hidden").click(lambda: None, **QUIET)
+
+    def _to(self, room: str) -> Callable[..., Any]:
+        """A handler that opens a room; not where its input is a notice that says why it should not."""
+
+        def move(notice: str = "") -> Any:
+            return gr.skip() if notice else gr.Tabs(selected=room)
+
+        return move
+
+    def prepare(self, step: LessonStep, request: gr.Request) -> dict[Any, Any]:
+        """For a step of the lesson: score the opening row in its lanes, with its cuts, and set Unlearn to its strategy.
+
+        Raises:
+            ValueError: a run is training on another model or other rows.
+        """
+        # The lesson is about the embedded model and its rows.
+        self.visits.of(request.session_hash).take(self.studio)
+        state = {"active": step.active, "cuts": dict(step.cuts), "keep_given": False, "view": "lanes"}
+        shown = self.inspect.open("forget", self.studio.opening_row, "subject", step.lanes, state, request)
+        values = {**form_values(OWN_CUT, self.unlearn.form.most_steps), "strategy": step.strategy}
+        return {**shown, **self.unlearn.set_to(values, shown[self.inspect.rule], request)}
+
+    def _wire_address(self, page: gr.Blocks) -> None:
+        room = gr.State(ROOMS[0])
+        form = self.unlearn.form
+
+        def arrive(request: gr.Request) -> dict[Any, Any]:
+            self.studio.warm_up()
+            name, shown = open_address(self.inspect, self.unlearn, request)
+            return {**shown, room: name}
+
+        opened = page.load(arrive, None, [room, *self.inspect.whole_view, *form.outputs], **QUIET)
+
+        def enter(name: str) -> Any:
+            # Nothing where nothing was asked for: the visitor may have gone elsewhere by now.
+            return gr.skip() if name == ROOMS[0] else gr.Tabs(selected=name)
+
+        # The room once the lanes stand: entering Unlearn reads the cut from them.
+        opened.then(enter, room, self.tabs, **QUIET).then(**self.follow)
+        self.tabs.change(None, js="() => ForgetLensPage.enter()", **PRIVATE)
+        gr.on([self.tabs.change, *(field.change for field in form.fields.values())], **self.follow)
+
+
+def build_page(visits: Visits) -> gr.Blocks:
+    """The whole page, wired, around what its visitors share."""
     # Small handlers of many visitors side by side; scoring and training have limits of their own.
-    return page.queue(default_concurrency_limit=16, max_size=studio.settings.max_waiting, api_open=False)
+    waiting = visits.studio.settings.max_waiting
+    return Page(visits).build().queue(default_concurrency_limit=16, max_size=waiting, api_open=False)
 
 
-def _wire_moves(
-    tabs: gr.Tabs,
-    inspect_room: InspectRoom,
-    unlearn_room: UnlearnRoom,
-    compare_room: CompareRoom,
-    learn_room: LearnRoom,
-    follow: dict[str, Any],
-) -> None:
-    def move(room: str) -> Callable[[], Any]:
-        return lambda: gr.Tabs(selected=room)
-
-    inspect_room.onward.click(move("unlearn"), None, tabs, **QUIET)
-    unlearn_room.watch.onward.click(move("compare"), None, tabs, **QUIET)
-    compare_room.begin.click(move("unlearn"), None, tabs, **QUIET)
-    _wire_lesson(tabs, learn_room, follow, move)
-
-
-def _wire_lesson(
-    tabs: gr.Tabs, room: LearnRoom, follow: dict[str, Any], move: Callable[[str], Callable[[], Any]]
-) -> None:
-    # A partial would hide the annotation by which Gradio recognises the request.
-    def set_up(number: int) -> Callable[[gr.Request], dict[Any, Any]]:
-        def begin(request: gr.Request) -> dict[Any, Any]:
-            return room.set_up(number, request)
-
-        return begin
-
-    def check(number: int) -> Callable[..., dict[Any, Any]]:
-        def answer(choice: str | None, solved: list[int], request: gr.Request) -> dict[Any, Any]:
-            return room.check(number, choice, solved, request)
-
-        return answer
-
-    for number, step in enumerate(STEPS, start=1):
-        opened = room.buttons[number - 1].click(set_up(number), None, room.outputs, **QUIET, **SCORING)
-        opened.then(move(step.room), None, tabs, **QUIET).then(**follow)
-        inputs = [room.choices[number - 1], room.solved]
-        outputs = [room.verdicts[number - 1], room.solved, *room.marks]
-        room.checks[number - 1].click(check(number), inputs, outputs, **QUIET)
-    back = {"fn": None, "js": "() => ForgetLensPage.toQuestion()", **PRIVATE}
-    room.answer.click(move("learn"), None, tabs, **QUIET).then(**back)
-    room.leave.click(lambda: gr.update(visible=False), None, room.strip, **QUIET)
-
-
-def _wire_address(
-    page: gr.Blocks,
-    tabs: gr.Tabs,
-    inspect_room: InspectRoom,
-    unlearn_room: UnlearnRoom,
-    learn_room: LearnRoom,
-    follow: dict[str, Any],
-) -> None:
-    room = gr.State(ROOMS[0])
-
-    def arrive(request: gr.Request) -> dict[Any, Any]:
-        inspect_room.studio.warm_up()
-        name, shown = open_address(inspect_room, unlearn_room, request)
-        return {**shown, room: name}
-
-    form = unlearn_room.form
-    opened = page.load(arrive, None, [room, *inspect_room.whole_view, *form.outputs], **QUIET)
-
-    def enter(name: str) -> Any:
-        # Nothing where nothing was asked for: the visitor may have gone elsewhere by now.
-        return gr.skip() if name == ROOMS[0] else gr.Tabs(selected=name)
-
-    # The room once the lanes stand: entering Unlearn reads the cut from them.
-    opened.then(enter, room, tabs, **QUIET).then(**follow)
-    page.load(learn_room.marked, learn_room.solved, learn_room.marks, **QUIET)
-    tabs.change(None, js="() => ForgetLensPage.enter()", **PRIVATE)
-    gr.on([tabs.change, *(field.change for field in form.fields.values())], **follow)
-
-
-def _publish(studio: Studio, visits: Visits) -> None:
+def publish(visits: Visits) -> None:
     """The public endpoints."""
-    gr.api(
-        score_endpoint(studio),
-        api_name="score",
-        concurrency_limit=studio.settings.scores_at_once,
-        **SCORING,
-    )
-    gr.api(
-        unlearn_endpoint(studio, visits),
-        api_name="unlearn",
-        concurrency_limit=studio.settings.runs_at_once,
-        **TRAINING,
-    )
-    gr.api(compare_endpoint(studio, visits), api_name="compare", **TRAINING)
-    gr.api(report_endpoint(studio, visits), api_name="report", **TRAINING)
-    gr.api(stress_endpoint(studio, visits), api_name="stress", **TRAINING)
-    gr.api(race_endpoint(studio, visits), api_name="race", **TRAINING)
+    settings = visits.studio.settings
+    gr.api(score_endpoint(visits.studio), api_name="score", concurrency_limit=settings.scores_at_once, **SCORING)
+    gr.api(unlearn_endpoint(visits), api_name="unlearn", concurrency_limit=settings.runs_at_once, **TRAINING)
+    gr.api(compare_endpoint(visits), api_name="compare", **TRAINING)
+    gr.api(report_endpoint(visits), api_name="report", **TRAINING)
+    gr.api(stress_endpoint(visits), api_name="stress", **TRAINING)
+    gr.api(race_endpoint(visits), api_name="race", **TRAINING)

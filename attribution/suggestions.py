@@ -8,5 +8,5 @@ from collections.abc import Iterable
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`: did you mean 'x'?` for a close match, else a full stop."""
-    close = difflib.get_close_matches(name.lower(), list(known), n=1)
+    close = difflib.get_close_matches(str(name).lower(), list(known), n=1)
     return f": did you mean {close[0]!r}?" if close else "."

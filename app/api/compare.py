@@ -7,13 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.markup import refused
-from app.rooms.compare.answers import ALL, REFERENCE, SPLIT_TITLES, waiting, wanted_run
+from app.look.answers import ALL, REFERENCE, SPLIT_TITLES
+from app.look.handlers import refused
+from app.visit.comparison import waiting, wanted_run
 from app.visit.session import Visits
-from app.visit.studio import Studio
 
 
-def compare_endpoint(shared: Studio, visits: Visits) -> Callable[..., dict[str, Any]]:
+def compare_endpoint(visits: Visits) -> Callable[..., dict[str, Any]]:
     """The function behind `/compare`."""
 
     def compare(
@@ -40,12 +40,12 @@ def compare_endpoint(shared: Studio, visits: Visits) -> Callable[..., dict[str, 
             if limit < 0 or offset < 0:
                 raise ValueError(f"limit and offset must be at least 0, not {limit} and {offset}.")
             visit = visits.of(request.session_hash)
-            kept, studio = visit.last, visit.studio or shared
+            kept, studio = visit.last, visit.studio
             beside = wanted_run(visit, against)
             before, reference = studio.before().result(), studio.reference()
             target = reference.result() if reference is not None else None
             if kept is not None:
-                for _ in waiting(studio, kept, beside):
+                for _ in waiting(visit, kept, beside):
                     pass
         except ValueError as error:
             raise refused(error) from error

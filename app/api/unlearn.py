@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.markup import refused
+from app.look.handlers import refused
 from app.visit.run_config import DEFAULTS, OWN_CUT, make_config, make_rule
 from app.visit.session import Visits
 from app.visit.studio import Studio
@@ -15,7 +15,7 @@ from app.visit.training import train
 from unlearn.presets import SOFT_TEMPERATURE
 
 
-def unlearn_endpoint(shared: Studio, visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
+def unlearn_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
     """The function behind `/unlearn`."""
 
     def unlearn(
@@ -77,7 +77,7 @@ def unlearn_endpoint(shared: Studio, visits: Visits) -> Callable[..., Iterator[d
         """
         try:
             visit = visits.of(request.session_hash)
-            studio = visit.studio or shared
+            studio = visit.studio
             rule = None
             if not preset or any(
                 wish is not None for wish in (scorer, strategy, top, threshold, temperature, keep_given)
@@ -111,7 +111,7 @@ def unlearn_endpoint(shared: Studio, visits: Visits) -> Callable[..., Iterator[d
             )
             number = forget_row(studio, row)
             tokens = [token.text for token in studio.model.encode(studio.corpus.forget[number].example).tokens]
-            for training in train(studio, visit, config, preset):
+            for training in train(visit, config, preset):
                 if not training.steps:
                     continue
                 yield {

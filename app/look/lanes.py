@@ -52,8 +52,10 @@ import gradio as gr
 
 from attribution.lanes import DEFAULT_SHARE, lanes_props, script, stylesheet
 
-__all__ = ["initial_rule", "lanes_props", "make_lanes", "read_rule", "read_state", "rule_of"]
+__all__ = ["LANES_ID", "initial_rule", "lanes_props", "make_lanes", "read_rule", "read_state", "rule_of"]
 
+LANES_ID = "lanes"
+"""The element id of the lanes on the page."""
 RULE_FIELDS = ("scorer", "kind", "cut", "keep_given")
 # The script itself travels in the document's head, once for all lanes of the page. Gradio finds the names of a
 # component's events by looking for them, in quotes, in this text.

@@ -1,15 +1,22 @@
-"""Small pieces of HTML that several rooms show. Whatever comes from a model, a file or a visitor is escaped here."""
+"""Small pieces of text and HTML that several rooms show.
+
+Whatever comes from a model, a file or a visitor is escaped here.
+"""
 
 from __future__ import annotations
 
 import difflib
-import functools
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+
+from attribution import Rule
+from attribution.scorers.registry import scorer_info
+from unlearn import RunConfig
+from unlearn.objectives import get_objective
 
 _WORDS = re.compile(r"\s+|\w+(?:[-'’]\w+)*|[^\w\s]")
 
@@ -27,27 +34,6 @@ def escape(text: object) -> str:
 def alert(sentence: str) -> str:
     """What went wrong, for the person, at the place where they look."""
     return f'<div class="pg-alert" role="alert">{escape(sentence)}</div>'
-
-
-def explained(handler: Callable[..., dict[Any, Any]]) -> Callable[..., dict[Any, Any]]:
-    """A room's handler whose ValueErrors become one sentence in the room's `notice`; nothing else on the page changes.
-
-    The handler returns a dict of component to value; on success the notice is emptied.
-    """
-
-    @functools.wraps(handler)
-    def answer(self: Any, *inputs: Any) -> dict[Any, Any]:
-        try:
-            return {self.notice: "", **handler(self, *inputs)}
-        except ValueError as error:
-            return {self.notice: alert(str(error))}
-
-    return answer
-
-
-def refused(error: ValueError) -> gr.Error:
-    """The same for an endpoint. Not printed: the sentence may quote what a visitor typed."""
-    return gr.Error(str(error), print_exception=False)
 
 
 def differences(before: str, after: str) -> str:
@@ -103,3 +89,36 @@ def duration(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """`1 row`, `390 rows`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def progress_html(step: int, of: int, text: str, advice: str = "") -> str:
+    """The progress bar, `Steps: 12 of 60`, and what else there is to say."""
+    return (
+        f'<div class="pg-progress" role="progressbar" aria-label="Steps" aria-valuemin="0" aria-valuemax="{of}" '
+        f'aria-valuenow="{step}"><i style="width:{100 * step / of:.1f}%"></i></div>'
+        f'<p class="pg-steps"><b>Steps: {step} of {of}</b> <span class="pg-soft">{escape(text)}</span></p>{advice}'
+    )
+
+
+# A run in words ------------------------------------------------------------------------------------------------------
+
+
+def cut_words(rule: Rule) -> str:
+    """The cut of a rule in words: `top 30%`, `from 0.62 up`."""
+    return f"top {rule.cut:.0%}" if rule.kind == "top" else f"from {rule.cut:.3g} up"
+
+
+def rule_words(rule: Rule) -> str:
+    """A rule in a few words: `Learned, top 30%`."""
+    scorer = scorer_info(rule.scorer).title
+    return {
+        "sequence": "Whole sequence",
+        "soft": f"{scorer}, soft",
+        "proportional": f"{scorer}, in proportion",
+        "raw": f"{scorer}, the score itself",
+    }.get(rule.kind) or f"{scorer}, {cut_words(rule)}"
+
+
+def describe(config: RunConfig) -> str:
+    """A run in a few words: `Learned, top 30%, WGA, 60 steps`."""
+    return f"{rule_words(config.rule)}, {get_objective(config.objective).title}, {count(config.steps, 'step')}"

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -20,10 +20,25 @@ from app.look.theme import FORGET_LENS
 from app.server.guard import Guard
 from app.server.logs import log_to_stderr
 from app.server.settings import Settings
-from app.visit.session import Visits
 from attribution.version import commit, stamp
 
 log = logging.getLogger(__name__)
+
+
+class Visits(Protocol):
+    """What serving asks of the visits."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def training(self) -> int:
+        """How many visits hold a place for a run."""
+
+    def arrived(self, session: str, address: str) -> None:
+        """Told of every request that names its session."""
+
+    def close_all(self) -> None:
+        """End every visit, with its run."""
 
 
 def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.visit.kept_run import KeptRun
+from app.visit.session import KeptRun
 from attribution import TokenScores
 from attribution.data.cells import QUOTING, safe_cell
 from attribution.version import VERSION, commit, stamp
@@ -29,14 +29,16 @@ class Download:
         return {"name": self.name, "kind": self.kind, "text": self.text}
 
 
-# Takes what `Download.to_dict` gives and lets the browser save it: no file is written on the server.
+# Takes what `Download.to_dict` gives and lets the browser save it: no file is written on the server. Gives nothing
+# back, so that a refusal does not save what came before it.
 SAVE = """(file) => {
-  if (!file?.text) return;
+  if (!file?.text) return null;
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([file.text], {type: file.kind}));
   link.download = file.name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  return null;
 }"""
 
 

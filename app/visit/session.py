@@ -12,25 +12,95 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from app.rooms.own.data import Browser, Reading, Sheet
-from app.server.settings import Settings
-from app.visit.kept_run import KeptRun, Sample
 from app.visit.models import Loading
+from app.visit.own_rows import Browser, Sheet
 from app.visit.studio import Studio
 from app.visit.zero_gpu import AnyRun
-from attribution import TokenScores
+from attribution import LanguageModel, Selection, TokenScores
+from unlearn import Corpus, Evaluation, RunConfig, Step, evaluate
+from unlearn.metrics import Probe
+from unlearn.run.collapse import CollapseGuard
+from unlearn.stress.stresses import Stress
 
 LONGEST_SESSION = 100
 LONGEST_NAME = 60
 
 
+@dataclass(frozen=True)
+class Sample:
+    """What the model being trained answers to one question, after a step."""
+
+    step: int
+    answer: str
+
+
+@dataclass
+class KeptRun:
+    """A finished or stopped run, as a visit keeps it.
+
+    Attributes:
+        number: the visit's first run is 1; numbers are not used twice.
+        name: what the visitor calls it; no two runs of a visit have the same.
+        row: the forget row whose answer was sampled.
+        preset: the preset it was set up by; empty for the visitor's own cut.
+        selections: the weights every forget row was trained with, in the order of the corpus.
+        rolled_back_to: the step whose weights the model has, where that is not the last.
+        notes: sentences about what happened on the way.
+        guard: holds the best sound step's weights, where the run was to keep them and until the next run is kept.
+        evaluation: its answers and figures, once asked for.
+        stressed: what each kind of stress did to it, once asked for.
+        weights: held by whoever asks its model or changes it, so that no answers are of two models.
+    """
+
+    number: int
+    name: str
+    row: int
+    config: RunConfig
+    model: LanguageModel
+    selections: tuple[Selection, ...]
+    steps: tuple[Step, ...]
+    samples: tuple[Sample, ...]
+    seconds: float
+    stopped: bool
+    preset: str = ""
+    rolled_back_to: int | None = None
+    notes: tuple[str, ...] = ()
+    guard: CollapseGuard | None = field(default=None, repr=False)
+    evaluation: Evaluation | None = None
+    stressed: dict[str, tuple[Stress, ...]] = field(default_factory=dict)
+    weights: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def stands_at(self) -> int:
+        """The step whose weights the model has."""
+        return len(self.steps) if self.rolled_back_to is None else self.rolled_back_to
+
+    @property
+    def probe(self) -> Probe | None:
+        """What was measured last of the model as it stands; None where nothing was."""
+        probes = (step.probe for step in reversed(self.steps[: self.stands_at]))
+        return next((probe for probe in probes if probe is not None), None)
+
+    @property
+    def way_back(self) -> int | None:
+        """The sound step that `Visit.go_back` would go to; None where none is kept, or it is the one at hand."""
+        best = self.guard.best if self.guard is not None else None
+        return best.step if best is not None and best.step != self.stands_at else None
+
+    def evaluated(self, corpus: Corpus) -> Evaluation:
+        """Its answers and figures, asked for once."""
+        with self.weights:
+            if self.evaluation is None:
+                self.evaluation = evaluate(self.model, corpus)
+            return self.evaluation
+
+
 @dataclass
 class Own:
-    """Files that a visit brought: each as it was read, and the rows of the one to forget, to browse."""
+    """Files that a visit brought, as they were read, and the rows to forget, to browse."""
 
     forget: Sheet | None = None
     retain: Sheet | None = None
-    reading: Reading | None = None
     browser: Browser | None = None
 
 
@@ -39,7 +109,7 @@ class Visit:
     """One visitor's state.
 
     Attributes:
-        studio: the model and the rows it works with; None: those that the page opens with.
+        studio: the model and the rows it works with: those that the page opens with, until it takes its own.
         scores: the row in view; None before one was scored in this visit.
         split, row: where it comes from; `own` and None for typed text.
         mask_scope: how masking scored it.
@@ -53,7 +123,7 @@ class Visit:
         closed: whether the visitor has left.
     """
 
-    studio: Studio | None = None
+    studio: Studio
     scores: TokenScores | None = None
     split: str = "forget"
     row: int | None = None
@@ -173,31 +243,44 @@ class Visit:
         return dropped
 
     def go_back(self) -> KeptRun:
-        """Give the current run's model the weights of its best sound step.
+        """Give the current run's model the weights of its best sound step, and ask it its question again.
 
         Raises:
             ValueError: the run kept none, or one is training.
         """
-        self._check_idle("go back")
         kept = self.last
         if kept is None or kept.guard is None:
             raise ValueError(
                 "This run has kept no earlier step to go back to: run it again with 'Keep the best sound step' on."
             )
-        kept.rolled_back_to = kept.guard.restore()
-        kept.evaluation = None
-        kept.stressed.clear()
+        question = self.studio.corpus.forget[kept.row].example.prompt
+        # Nothing trains or stresses the model meanwhile, and what asks it is waited for.
+        with self._idle("go back"), kept.weights:
+            kept.rolled_back_to = kept.guard.restore()
+            kept.evaluation = None
+            kept.stressed.clear()
+            kept.samples = (*kept.samples, Sample(kept.stands_at, kept.model.generate([question])[0]))
         return kept
 
-    def _check_idle(self, what: str) -> None:
-        if self.busy.locked():
+    @contextmanager
+    def _idle(self, what: str) -> Iterator[None]:
+        """Hold the place for a run while something else is done. ValueError while a run holds it."""
+        if not self.busy.acquire(blocking=False):
             raise ValueError(f"A run of yours is still training: stop it first, then {what}.")
+        try:
+            yield
+        finally:
+            self.busy.release()
+
+    def _check_idle(self, what: str) -> None:
+        with self._idle(what):
+            pass
 
     def _free_name(self, wanted: str) -> str:
         taken = {kept.name for kept in self.runs}
         return f"{wanted} (new)" if wanted in taken else wanted
 
-    def take(self, studio: Studio | None) -> None:
+    def take(self, studio: Studio) -> None:
         """Work with another model or other rows from now on; the row in view and the runs belong to the old ones.
 
         Raises:
@@ -218,10 +301,15 @@ class Visit:
 
 
 class Visits:
-    """Every open visit, by session hash; bounded, and safe to use from several threads."""
+    """Every open visit, by session hash; bounded, and safe to use from several threads.
 
-    def __init__(self, settings: Settings) -> None:
-        self._max = settings.max_visits
+    Attributes:
+        studio: what the page opens with, and every visit begins with.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self._max = studio.settings.max_visits
         self._addresses: dict[str, str] = {}
         self._visits: OrderedDict[str, Visit] = OrderedDict()
         self._lock = threading.Lock()
@@ -239,11 +327,11 @@ class Visits:
             raise ValueError(f"The session's name has {len(session)} characters: at most {LONGEST_SESSION} are taken.")
         if not session:
             # A caller without a session (plain HTTP) gets a visit of its own, which nobody else can reach.
-            return Visit()
+            return Visit(self.studio)
         with self._lock:
             if session not in self._visits:
                 self._make_room()
-                self._visits[session] = Visit()
+                self._visits[session] = Visit(self.studio)
             self._visits.move_to_end(session)
             return self._visits[session]
 

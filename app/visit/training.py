@@ -1,4 +1,4 @@
-"""A visit's run without the page: train it, keep it, go back to its best step."""
+"""A visit's run without the page: train it and keep it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from app.visit.kept_run import KeptRun, Sample, is_sampled
-from app.visit.session import Visit
+from app.visit.session import Sample, Visit
 from app.visit.studio import Studio
 from app.visit.zero_gpu import WORKER, AnyRun
 from attribution import Selection
 from unlearn import Corpus, RunConfig, Step, run
 from unlearn.run.remote import RemoteRun
+
+SAMPLE_EVERY = 5
+
+
+def is_sampled(step: int, of: int) -> bool:
+    """Whether the model being trained is asked its question after this step."""
+    return step % SAMPLE_EVERY == 0 or step in (1, of)
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Training:
     notes: Sequence[str] = ()
 
 
-def train(studio: Studio, visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Training]:
+def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Training]:
     """Run for a visit and keep the result: yields before the first step and after each.
 
     Args:
@@ -48,8 +54,9 @@ def train(studio: Studio, visit: Visit, config: RunConfig, preset: str = "") -> 
     Raises:
         ValueError: the visit trains already, the rule selects nothing, or the loss is no longer a number.
     """
+    studio = visit.studio
     with visit.training():
-        corpus, row = corpus_in_view(studio, visit)
+        corpus, row = corpus_in_view(visit)
         question = corpus.forget[row].example.prompt
         yield Training(config, row)
         with memory_said(studio):
@@ -73,18 +80,6 @@ def train(studio: Studio, visit: Visit, config: RunConfig, preset: str = "") -> 
         kept = visit.keep(job, row, tuple(samples), studio.settings.max_runs, preset)
         if isinstance(job, RemoteRun):
             kept.evaluation = job.evaluation
-
-
-def go_back(studio: Studio, visit: Visit) -> KeptRun:
-    """Give the current run's model the weights of its best sound step, and ask it its question again.
-
-    Raises:
-        ValueError: the run kept no step, or one is training.
-    """
-    kept = visit.go_back()
-    question = studio.corpus.forget[kept.row].example.prompt
-    kept.samples = (*kept.samples, Sample(kept.stands_at, kept.model.generate([question])[0]))
-    return kept
 
 
 def plain(config: RunConfig) -> bool:
@@ -133,11 +128,12 @@ def memory_said(studio: Studio) -> Iterator[None]:
         ) from error
 
 
-def corpus_in_view(studio: Studio, visit: Visit) -> tuple[Corpus, int]:
+def corpus_in_view(visit: Visit) -> tuple[Corpus, int]:
     """What the visit's next run forgets, and which of its rows is shown beside the curves.
 
     A subject that the visitor chose for the row in view goes along, so that the run selects what the lanes underline.
     """
+    studio = visit.studio
     if visit.scores is None or visit.split != "forget" or visit.row is None:
         return studio.corpus, studio.opening_row
     rows = list(studio.corpus.forget)

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
-from app.rooms.compare.answers import side_by_side, table_html
-from app.rooms.compare.changes import asked_row, changes_html
+from app.look.answers import table_html
+from app.rooms.compare.room import asked_row
+from app.rooms.compare.words import changes_html
+from app.visit.comparison import side_by_side
 from attribution import Example
 from attribution.data.rows import Row
 from tests.app.lanes_fixture import make_scores

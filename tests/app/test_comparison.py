@@ -11,7 +11,8 @@ import gradio as gr
 import pytest
 
 from app.api.compare import compare_endpoint
-from app.rooms.compare.answers import LONGEST, METRICS, Other, cards_html, side_by_side, table_html
+from app.look.answers import LONGEST, METRICS, Other, cards_html, table_html
+from app.visit.comparison import side_by_side
 from app.visit.export import answers_csv, run_json
 from app.visit.session import Visit
 from attribution import Rule, Selection
@@ -92,10 +93,10 @@ def test_another_run_comes_along_where_it_is_asked_for() -> None:
         SimpleNamespace(number=n, evaluation=evaluation(value, said), config=RunConfig(rule=Rule("learned")))
         for n, value, said in ((1, 0.4, "In Elmport."), (2, 0.25, "In Lomm."))
     ]
-    visit = Visit(runs=kept)
     first = SimpleNamespace(result=lambda: evaluation(1.0, "In Torvik."), done=lambda: True)
     studio = SimpleNamespace(before=lambda: first, reference=lambda: None)
-    compare = compare_endpoint(studio, SimpleNamespace(of=lambda session: visit))
+    visit = Visit(studio, runs=kept)
+    compare = compare_endpoint(SimpleNamespace(of=lambda session: visit))
     request = SimpleNamespace(session_hash="s")
     alone = compare(request)
     assert alone["run"]["number"] == 2 and "against" not in alone["metrics"] and "against" not in alone["answers"][0]

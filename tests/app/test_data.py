@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.rooms.own.data import Browser, Reading, named_corpus, own_corpus, read_rows, read_sheet
 from app.server.settings import Settings
+from app.visit.own_rows import Browser, UsableRows, named_corpus, own_corpus, read_rows, read_sheet
 from attribution import Example
 from attribution.data.rows import Row
 
@@ -112,8 +112,8 @@ def test_limits_of_an_upload_and_no_word_of_where_it_lies(tmp_path: Path) -> Non
     assert str(tmp_path) not in str(caught.value)
 
 
-def reading_of(*answers: str) -> Reading:
-    return Reading(tuple(Row(Example("Who?", answer)) for answer in answers))
+def reading_of(*answers: str) -> UsableRows:
+    return UsableRows(tuple(Row(Example("Who?", answer)) for answer in answers))
 
 
 def test_own_rows_become_what_a_run_forgets_and_keeps() -> None:

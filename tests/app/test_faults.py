@@ -42,22 +42,22 @@ def config(studio: Studio, steps: int = 2, rate: float = 4e-4) -> Any:
 @pytest.fixture
 def visit(studio: Studio) -> Visit:
     """A visitor who has one run already."""
-    made = Visit()
-    list(train(studio, made, config(studio)))
+    made = Visit(studio)
+    list(train(made, config(studio)))
     return made
 
 
 def still_fine(studio: Studio, visit: Visit) -> None:
     """The run from before is kept, and the next can start."""
     assert [kept.number for kept in visit.runs] == [1] and not visit.busy.locked() and visit.job is None
-    list(train(studio, visit, config(studio)))
+    list(train(visit, config(studio)))
     assert [kept.number for kept in visit.runs] == [1, 2]
 
 
 def test_a_loss_that_is_no_number(studio: Studio, visit: Visit, monkeypatch: Any) -> None:
     monkeypatch.setattr(Gradients, "_forget", lambda self, *_: (float("nan"), 0.0))
     with pytest.raises(ValueError, match="no longer a number at step 1: lower the learning rate"):
-        list(train(studio, visit, config(studio)))
+        list(train(visit, config(studio)))
     monkeypatch.undo()
     still_fine(studio, visit)
 
@@ -73,7 +73,7 @@ def test_out_of_memory(studio: Studio, visit: Visit, monkeypatch: Any, error: Ex
     else:
         monkeypatch.setattr(Gradients, "_forget", fails)
     with pytest.raises(ValueError, match="not enough memory for this run"):
-        list(train(studio, visit, config(studio)))
+        list(train(visit, config(studio)))
     monkeypatch.undo()
     still_fine(studio, visit)
 
@@ -84,38 +84,38 @@ def test_a_fault_of_ours_is_not_called_memory(studio: Studio, visit: Visit, monk
 
     monkeypatch.setattr(Gradients, "_forget", fails)
     with pytest.raises(RuntimeError, match="shapes differ"):
-        list(train(studio, visit, config(studio)))
+        list(train(visit, config(studio)))
     monkeypatch.undo()
     still_fine(studio, visit)
 
 
 def test_a_run_that_takes_too_long_is_stopped_and_kept(studio: Studio, monkeypatch: Any) -> None:
-    slow = Visit()
+    slow = Visit(studio)
     now = iter(range(0, 100_000, 400))
     monkeypatch.setattr(app.visit.training.time, "monotonic", lambda: next(now))
-    trainings = list(train(studio, slow, config(studio, steps=20)))
+    trainings = list(train(slow, config(studio, steps=20)))
     assert slow.last is not None and slow.last.stopped and 1 <= len(slow.last.steps) < 5
     assert len(trainings[-1].steps) == len(slow.last.steps)
 
 
 def test_a_visitor_who_leaves_in_the_middle_and_comes_back(studio: Studio) -> None:
-    visits = Visits(Settings())
+    visits = Visits(studio)
     first = visits.of("tab")
-    job = train(studio, first, config(studio, steps=20))
+    job = train(first, config(studio, steps=20))
     next(job), next(job)
     visits.close("tab")
     taken = len(list(job))
     assert taken <= 1 and first.runs == [] and not first.busy.locked()
     again = visits.of("tab")
     assert again is not first and again.runs == [] and again.scores is None
-    list(train(studio, again, config(studio)))
+    list(train(again, config(studio)))
     assert [kept.number for kept in again.runs] == [1]
 
 
 def test_two_tabs_of_one_visitor_train_apart(studio: Studio) -> None:
-    visits = Visits(Settings())
+    visits = Visits(studio)
     one, two = visits.of("tab-1"), visits.of("tab-2")
-    jobs = [train(studio, one, config(studio, steps=2)), train(studio, two, config(studio, steps=3))]
+    jobs = [train(one, config(studio, steps=2)), train(two, config(studio, steps=3))]
     for job in jobs:
         next(job)
     for job in jobs:

@@ -17,12 +17,14 @@ def ran(rule: Rule, structure: float, forget: float = 0.0, probed: bool = True) 
     return SimpleNamespace(number=1, config=SimpleNamespace(rule=rule), steps=(step,), evaluation=None)
 
 
+NOTHING: Any = SimpleNamespace(before=lambda: None)
+
+
 def visit(*runs: Any) -> Any:
-    return SimpleNamespace(runs=list(runs), last=runs[-1] if runs else None)
+    return SimpleNamespace(runs=list(runs), last=runs[-1] if runs else None, studio=NOTHING)
 
 
 WHOLE, CUT, DRAWN = Rule("learned", "sequence"), Rule("learned", "top", 0.3), Rule("random", "top", 0.3)
-NOTHING: Any = SimpleNamespace(before=lambda: None)
 
 
 @pytest.mark.parametrize(("structure", "right"), [(0.95, "kept"), (0.9, "kept"), (0.2, "lost")])
@@ -46,13 +48,15 @@ def test_the_last_sentence_needs_both_sides() -> None:
     def with_figures(**after: float) -> Any:
         run = ran(CUT, 1.0)
         run.evaluation = SimpleNamespace(metrics=after)
-        return visit(run)
+        seen = visit(run)
+        seen.studio = studio
+        return seen
 
     before = SimpleNamespace(metrics={"forget_recall": 1.0, "retain_recall": 1.0, "world_recall": 0.9})
     studio: Any = SimpleNamespace(before=lambda: SimpleNamespace(done=lambda: True, result=lambda: before))
 
     def right(**after: float) -> set[str]:
-        return set(SILENCE.judge(with_figures(**after), studio).right)
+        return set(SILENCE.judge(with_figures(**after), NOTHING).right)
 
     assert right(forget_recall=0.0, paraphrase_recall=0.02, retain_recall=0.98, world_recall=0.9) == {"only"}
     assert right(forget_recall=0.0, paraphrase_recall=0.0, retain_recall=0.5, world_recall=0.9) == {"more"}

@@ -6,12 +6,13 @@ import dataclasses
 
 import pytest
 
+from app.api.race import as_dict
 from app.look.figures import race_curves
-from app.rooms.compare.race import TITLES, Race, as_dict, make_arms, run_race
-from app.rooms.compare.race_card import status_html, table_html
+from app.rooms.compare.words import TITLES, status_html, table_html
 from app.server.settings import Settings
 from app.visit.session import Visit
 from app.visit.studio import Studio
+from app.visit.trials import Race, make_arms, run_race
 from attribution import Rule
 from unlearn import RunConfig, load_corpus
 from unlearn.arms import Trial
@@ -91,8 +92,8 @@ def test_a_race_streams_is_stopped_and_leaves_the_visit_free(model) -> None:
     whole = load_corpus("forget01")
     corpus = dataclasses.replace(whole, forget=whole.forget[:2], retain=whole.retain[:4], paraphrase=(), world=())
     studio = Studio(Settings(), model, corpus)
-    visit = Visit()
-    going = run_race(studio, visit, make_arms(CUT, 0.5, ("sequence",), True))
+    visit = Visit(studio)
+    going = run_race(visit, make_arms(CUT, 0.5, ("sequence",), True))
     first = next(going)
     assert first.step == 1 and [one.arm for one in first.trials] == ["hard"] and visit.busy.locked()
     visit.stop()

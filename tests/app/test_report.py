@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.api.report import make_report
 from app.look.drawing import Line, line_chart
-from app.rooms.compare.answers import others, waiting
+from app.visit.comparison import others, waiting
+from app.visit.report import make_report
 from app.visit.session import Visit
 from attribution import Rule
 from attribution.version import VERSION
@@ -53,8 +53,9 @@ def studio_of(scores, reference: object = None) -> SimpleNamespace:
 
 def test_a_report_holds_the_run_its_curves_figures_and_answers_and_no_markup_of_others() -> None:
     scores = make_scores("Who?", f"She is {HOSTILE}", facts=(), subjects=())
-    visit = Visit(scores=scores, runs=[kept(1, 0.4, "In Elmport."), kept(2, 0.25, HOSTILE)])
-    text = make_report(studio_of(scores, done(evaluation(0.02, "In Torvik.", ""))), visit, most=1).text
+    studio = studio_of(scores, done(evaluation(0.02, "In Torvik.", "")))
+    visit = Visit(studio, scores=scores, runs=[kept(1, 0.4, "In Elmport."), kept(2, 0.25, HOSTILE)])
+    text = make_report(visit, most=1).text
     assert HOSTILE not in text and "&lt;img src=x onerror=alert(1)&gt;" in text
     assert not re.search(r"(src|href|url\()\s*=?[\"'(]*https?:", text)
     for said in ("Run 2: Learned, top 30%", "0.25", "reference 0.02", "n = 490 facts", VERSION, "learning_rate"):
@@ -65,25 +66,24 @@ def test_a_report_holds_the_run_its_curves_figures_and_answers_and_no_markup_of_
 
 def test_a_report_without_a_run_holds_the_lanes_alone() -> None:
     scores = make_scores()
-    text = make_report(studio_of(scores), Visit()).text
+    text = make_report(Visit(studio_of(scores))).text
     assert "birthplace" in text and "<h2>Figures" not in text
 
 
 def test_a_view_that_the_lanes_cannot_show_is_refused() -> None:
     with pytest.raises(ValueError, match="no scores"):
-        make_report(studio_of(make_scores()), Visit(), state={"active": "oracle"})
+        make_report(Visit(studio_of(make_scores())), state={"active": "oracle"})
     for state in (["lanes"], {"cuts": ["top"]}, {"cuts": {"entropy": 0.3}}):
         with pytest.raises(ValueError, match="view is none"):
-            make_report(studio_of(make_scores()), Visit(), state=state)
+            make_report(Visit(studio_of(make_scores())), state=state)
 
 
 def test_another_run_can_stand_in_the_place_of_the_reference() -> None:
     scores = make_scores()
-    visit = Visit(runs=[kept(1, 0.4, "In Elmport."), kept(2, 0.25, "In Lomm.")])
-    studio = studio_of(scores)
-    assert others(studio, visit) == [("Run 1", "1")]
-    assert "Run 1 0.40" in make_report(studio, visit, "1").text
-    assert list(waiting(studio, visit.runs[0], visit.runs[1])) == []
+    visit = Visit(studio_of(scores), runs=[kept(1, 0.4, "In Elmport."), kept(2, 0.25, "In Lomm.")])
+    assert others(visit) == [("Run 1", "1")]
+    assert "Run 1 0.40" in make_report(visit, "1").text
+    assert list(waiting(visit, visit.runs[0], visit.runs[1])) == []
 
 
 def test_a_chart_ends_in_its_last_value() -> None:

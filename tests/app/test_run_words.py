@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.look.markup import escape
+from app.look.markup import describe, escape
 from app.rooms.unlearn.words import (
     advice,
     cut_html,
-    describe,
     done_html,
     estimate_html,
     kept_words,
@@ -19,7 +18,7 @@ from app.rooms.unlearn.words import (
     preset_html,
     rescue_words,
 )
-from app.visit.kept_run import KeptRun
+from app.visit.session import KeptRun
 from attribution import Rule
 from attribution.scorers.registry import EVIDENCE_TEXT
 from unlearn import RunConfig, Step

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from app.server.settings import Settings
 from app.visit.session import Visit, Visits
 
+QUESTION = SimpleNamespace(example=SimpleNamespace(prompt="Who?"))
+STUDIO: Any = SimpleNamespace(settings=Settings(), corpus=SimpleNamespace(forget=[QUESTION]))
+
+
+def visits_of(**limits: Any) -> Visits:
+    return Visits(SimpleNamespace(settings=Settings(**limits)))  # type: ignore[arg-type]
+
 
 class FakeRun(SimpleNamespace):
     def __init__(self) -> None:
-        super().__init__(config=None, model=None, selections=[], steps=[], seconds=0.0, stopped=False, stops=0)
+        super().__init__(
+            config=None,
+            model=SimpleNamespace(generate=lambda prompts: ["I."]),
+            selections=[],
+            steps=[],
+            seconds=0.0,
+            stopped=False,
+            stops=0,
+        )
         self.notes: list[str] = []
         self.rolled_back_to = self.guard = None
 
@@ -21,20 +37,20 @@ class FakeRun(SimpleNamespace):
 
 
 def test_visits_are_apart_and_found_again() -> None:
-    visits = Visits(Settings())
+    visits = visits_of()
     assert visits.of("a") is visits.of("a")
     assert visits.of("a") is not visits.of("b")
     assert len(visits) == 2
 
 
 def test_a_caller_without_a_session_shares_nothing() -> None:
-    visits = Visits(Settings())
+    visits = visits_of()
     assert visits.of(None) is not visits.of(None)
     assert len(visits) == 0
 
 
 def test_the_one_unused_for_longest_makes_room() -> None:
-    visits = Visits(Settings(max_visits=2))
+    visits = visits_of(max_visits=2)
     first, second = visits.of("a"), visits.of("b")
     visits.of("a")
     visits.of("c")
@@ -43,7 +59,7 @@ def test_the_one_unused_for_longest_makes_room() -> None:
 
 
 def test_a_visit_that_trains_is_never_dropped() -> None:
-    visits = Visits(Settings(max_visits=1))
+    visits = visits_of(max_visits=1)
     training = visits.of("a")
     with training.training():
         with pytest.raises(ValueError, match="try again"):
@@ -53,7 +69,7 @@ def test_a_visit_that_trains_is_never_dropped() -> None:
 
 
 def test_one_run_at_a_time() -> None:
-    visit = Visit()
+    visit = Visit(STUDIO)
     with visit.training():
         with pytest.raises(ValueError, match="still training"), visit.training():
             pass
@@ -64,7 +80,7 @@ def test_one_run_at_a_time() -> None:
 
 
 def test_stop_reaches_a_run_that_is_still_being_prepared() -> None:
-    visit, run = Visit(), FakeRun()
+    visit, run = Visit(STUDIO), FakeRun()
     with visit.training():
         visit.stop()
         visit.begin(run)
@@ -75,7 +91,7 @@ def test_stop_reaches_a_run_that_is_still_being_prepared() -> None:
 
 
 def test_closing_stops_the_run_and_lets_go_of_the_models() -> None:
-    visits, run = Visits(Settings()), FakeRun()
+    visits, run = visits_of(), FakeRun()
     visit = visits.of("a")
     visit.keep(FakeRun(), 0, (), max_runs=3)
     with visit.training():
@@ -88,7 +104,7 @@ def test_closing_stops_the_run_and_lets_go_of_the_models() -> None:
 
 
 def test_the_undo_stack_is_bounded_and_numbers_go_on() -> None:
-    visit = Visit()
+    visit = Visit(STUDIO)
     for _ in range(4):
         visit.keep(FakeRun(), 0, (), max_runs=2)
     assert [kept.number for kept in visit.runs] == [3, 4]
@@ -102,7 +118,7 @@ def test_the_undo_stack_is_bounded_and_numbers_go_on() -> None:
 
 
 def kept_runs(number: int, guard: object = None) -> Visit:
-    visit = Visit()
+    visit = Visit(STUDIO)
     for _ in range(number):
         run = FakeRun()
         run.guard = guard

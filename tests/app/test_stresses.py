@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-import app.rooms.compare.stresses as stresses
-from app.rooms.compare.stresses import found, results_html, stressed
+import app.visit.trials as trials
+from app.look.answers import results_html
 from app.server.settings import Settings
 from app.visit.session import Visit
+from app.visit.trials import found, stressed
 from attribution import Example
 from attribution.data.rows import Row
 from unlearn import Corpus
@@ -38,21 +39,21 @@ def place(monkeypatch: pytest.MonkeyPatch, seconds: int = 60) -> tuple[SimpleNam
         assert (len(corpus.forget), len(keep)) == (80, 60)
         yield one(kinds[0], {"run": 0.6, "original": 1.0, "reference": 0.05}[model])
 
-    monkeypatch.setattr(stresses, "stress", made)
-    return studio, Visit(runs=[SimpleNamespace(number=1, name="Run 1", model="run", stressed={})]), calls
+    monkeypatch.setattr(trials, "stress", made)
+    return studio, Visit(studio, runs=[SimpleNamespace(number=1, name="Run 1", model="run", stressed={})]), calls
 
 
 def test_a_stress_is_made_once_for_each_model(monkeypatch) -> None:
     studio, visit, calls = place(monkeypatch)
-    said = list(stressed(studio, visit, ("relearning",)))
+    said = list(stressed(visit, ("relearning",)))
     assert len(said) == 3 and said[0].startswith("Relearning, Run 1: ")
-    assert list(stressed(studio, visit, ("relearning",))) == []
+    assert list(stressed(visit, ("relearning",))) == []
     assert calls == [("run", "relearning"), ("original", "relearning"), ("reference", "relearning")]
     # Another run of the same studio: the unchanging models are known already.
     visit.runs.append(SimpleNamespace(number=2, name="Run 2", model="run", stressed={}))
-    list(stressed(studio, visit, ("relearning",)))
+    list(stressed(visit, ("relearning",)))
     assert calls[3:] == [("run", "relearning")]
-    assert {who: of["relearning"][0].after for who, of in found(studio, visit).items()} == {
+    assert {who: of["relearning"][0].after for who, of in found(visit).items()} == {
         "run": 0.6,
         "original": 1.0,
         "reference": 0.05,
@@ -62,16 +63,16 @@ def test_a_stress_is_made_once_for_each_model(monkeypatch) -> None:
 def test_it_ends_when_told_and_when_it_takes_too_long(monkeypatch) -> None:
     studio, visit, calls = place(monkeypatch)
     with pytest.raises(ValueError, match="start one first"):
-        list(stressed(studio, Visit(), ("relearning",)))
-    going = stressed(studio, visit, ("relearning", "quantisation"))
+        list(stressed(Visit(studio), ("relearning",)))
+    going = stressed(visit, ("relearning", "quantisation"))
     next(going)
     visit.stop()
     with pytest.raises(ValueError, match="Stopped"):
         list(going)
     assert len(calls) == 1 and not visit.busy.locked()
-    monkeypatch.setattr(stresses.time, "monotonic", iter([0.0, 61.0]).__next__)
+    monkeypatch.setattr(trials.time, "monotonic", iter([0.0, 61.0]).__next__)
     with pytest.raises(ValueError, match="longer than the 60 s"):
-        list(stressed(studio, visit, ("relearning",)))
+        list(stressed(visit, ("relearning",)))
 
 
 def test_the_table_says_what_came_back_of_what_and_what_was_not_measured() -> None:

@@ -16,7 +16,7 @@ APP = Path(__file__).resolve().parents[2] / "app"
 
 def test_texts_and_widgets_match() -> None:
     asked = {
-        key for path in APP.glob("*.py") for key in re.findall(r'\bsay\("(\w+)"\)', path.read_text(encoding="utf-8"))
+        key for path in APP.rglob("*.py") for key in re.findall(r'\bsay\("(\w+)"\)', path.read_text(encoding="utf-8"))
     }
     asked |= {f"split_{split}" for split in (*SPLITS, OWN)} | {f"hides_{scope}" for scope in SCOPES}
     assert asked == set(EN)

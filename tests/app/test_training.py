@@ -14,7 +14,7 @@ from app.server.settings import Settings
 from app.visit.run_config import make_config, make_rule
 from app.visit.session import Visit
 from app.visit.studio import Studio
-from app.visit.training import corpus_in_view, go_back, train
+from app.visit.training import corpus_in_view, train
 from attribution import select
 
 CUT = {"scorer": "fused", "kind": "top", "cut": 0.3, "keep_given": False}
@@ -30,7 +30,7 @@ def studio(model) -> Iterator[Studio]:
 
 def visit_at(studio: Studio, row: int, subject: str | None = None) -> Visit:
     example = replace(studio.corpus.forget[row].example, subject=subject)
-    return Visit(scores=studio.score(example), split="forget", row=row)
+    return Visit(studio, scores=studio.score(example), split="forget", row=row)
 
 
 @pytest.mark.parametrize(("strategy", "kind"), [("hard", "top"), ("soft", "soft"), ("sequence", "sequence")])
@@ -39,7 +39,7 @@ def test_the_run_trains_the_visible_cut(studio: Studio, strategy: str, kind: str
     rule = make_rule(CUT, strategy, 0.25)
     assert rule.kind == kind
     before = copy.deepcopy(studio.model.model.state_dict())
-    trainings = list(train(studio, visit, make_config(rule, studio.settings, steps=2)))
+    trainings = list(train(visit, make_config(rule, studio.settings, steps=2)))
     visible = select(visit.scores, rule)
     assert trainings[-1].selections[7].weights == pytest.approx(visible.weights, abs=1e-6)
     assert visit.last is not None and visit.last.selections[7].kept == visible.kept
@@ -50,17 +50,17 @@ def test_the_run_trains_the_visible_cut(studio: Studio, strategy: str, kind: str
 
 def test_a_chosen_subject_goes_along(studio: Studio) -> None:
     visit = visit_at(studio, studio.opening_row, subject="Who")
-    corpus, row = corpus_in_view(studio, visit)
+    corpus, row = corpus_in_view(visit)
     assert corpus.forget[row].example.subject == "Who"
     assert studio.corpus.forget[row].example.subject is None
     own = replace(visit, split="own", row=None)
-    assert corpus_in_view(studio, own) == (studio.corpus, studio.opening_row)
+    assert corpus_in_view(own) == (studio.corpus, studio.opening_row)
 
 
 def test_stop_ends_within_a_step_and_keeps_what_there_is(studio: Studio) -> None:
     visit = visit_at(studio, 0)
     seen = 0
-    for training in train(studio, visit, make_config(make_rule(CUT, "hard", 1), studio.settings, steps=20)):
+    for training in train(visit, make_config(make_rule(CUT, "hard", 1), studio.settings, steps=20)):
         seen = len(training.steps)
         if seen == 3:
             visit.stop()
@@ -72,14 +72,14 @@ def test_stop_ends_within_a_step_and_keeps_what_there_is(studio: Studio) -> None
 def test_a_collapse_leads_back_to_the_best_sound_step(studio: Studio) -> None:
     visit = visit_at(studio, 0)
     wishes = {"steps": 15, "learning_rate": 3e-3, "roll_back": True}
-    trainings = list(train(studio, visit, make_config(None, studio.settings, "sequence-ga", **wishes), "sequence-ga"))
+    trainings = list(train(visit, make_config(None, studio.settings, "sequence-ga", **wishes), "sequence-ga"))
     kept = visit.last
     assert kept is not None and kept.preset == "sequence-ga" and kept.stopped and len(kept.steps) < 15
     assert kept.rolled_back_to == trainings[-1].rolled_back_to == kept.samples[-1].step
     assert kept.way_back is None and "collapsed at step" in kept.notes[0]
     # What the model says is what it said then: nothing it has lost since.
     assert kept.samples[-1].answer == kept.model.generate([studio.corpus.forget[0].example.prompt])[0]
-    assert go_back(studio, visit) is kept and kept.samples[-1].step == kept.rolled_back_to
+    assert visit.go_back() is kept and kept.samples[-1].step == kept.rolled_back_to
 
 
 def test_bad_wishes_are_one_sentence(studio: Studio) -> None:
@@ -91,7 +91,7 @@ def test_bad_wishes_are_one_sentence(studio: Studio) -> None:
     nothing = make_config(make_rule({**CUT, "kind": "threshold", "cut": 2.0}, "hard", 1), Settings(), steps=2)
     visit = visit_at(studio, 0)
     with pytest.raises(ValueError, match="selects no token"):
-        list(train(studio, visit, nothing))
+        list(train(visit, nothing))
     assert not visit.busy.locked() and visit.last is None
 
 

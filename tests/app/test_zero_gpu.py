@@ -14,10 +14,9 @@ import torch
 
 from app.server.settings import Settings
 from app.visit import training, zero_gpu
-from app.visit.kept_run import is_sampled
 from app.visit.session import Visit
 from app.visit.studio import Studio
-from app.visit.training import train
+from app.visit.training import is_sampled, train
 from app.visit.zero_gpu import EXTRA_SECONDS, duration
 from attribution import LanguageModel, Rule
 from attribution.data.rows import embedded_rows
@@ -48,8 +47,8 @@ def studio(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> Studio:
 def test_a_run_in_a_worker_is_the_run_without_one(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     visits = {}
     for where in ("worker", "here"):
-        visit = visits[where] = Visit()
-        for _ in train(studio, visit, CONFIG):
+        visit = visits[where] = Visit(studio)
+        for _ in train(visit, CONFIG):
             pass
         monkeypatch.setattr(training, "WORKER", None)
     there, here = (visits[name].runs[0] for name in ("worker", "here"))
@@ -63,8 +62,8 @@ def test_a_run_in_a_worker_is_the_run_without_one(studio: Studio, monkeypatch: p
 
 
 def test_stop_ends_the_workers_run_and_leaves_no_file(studio: Studio) -> None:
-    visit = Visit()
-    for run in train(studio, visit, replace(CONFIG, steps=60)):
+    visit = Visit(studio)
+    for run in train(visit, replace(CONFIG, steps=60)):
         if len(run.steps) == 2:
             visit.stop()
     (kept,) = visit.runs
@@ -74,9 +73,9 @@ def test_stop_ends_the_workers_run_and_leaves_no_file(studio: Studio) -> None:
 
 
 def test_a_fault_of_the_input_keeps_its_words(studio: Studio) -> None:
-    visit = Visit()
+    visit = Visit(studio)
     with pytest.raises(ValueError, match="selects no token"):
-        list(train(studio, visit, replace(CONFIG, rule=Rule("entropy", "threshold", 1e9))))
+        list(train(visit, replace(CONFIG, rule=Rule("entropy", "threshold", 1e9))))
     assert visit.runs == []
 
 
@@ -92,7 +91,7 @@ def test_the_call_is_as_long_as_the_estimate(studio: Studio, monkeypatch: pytest
     assert zero_gpu.worker(on_zero_gpu=True) is work
     assert seen == {"task": work, "duration": duration}
     studio.measured(3.0, 2)
-    list(train(studio, Visit(), CONFIG))
+    list(train(Visit(studio), CONFIG))
     assert duration(ORDERS[-1]) == EXTRA_SECONDS + 11
 
 

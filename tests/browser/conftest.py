@@ -80,8 +80,8 @@ def served(model) -> Iterator[tuple[str, Visits]]:
     for name in ("no_proxy", "NO_PROXY"):
         direct.setitem(os.environ, name, "127.0.0.1,localhost")
     settings = Settings(warm_up=False)
-    visits = Visits(settings)
-    page = build_page(Studio(settings, model), visits)
+    visits = Visits(Studio(settings, model))
+    page = build_page(visits)
     port = free_port()
     options = launch_options(settings, visits)
     page.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **options)

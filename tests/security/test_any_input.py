@@ -23,8 +23,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.api.compare import compare_endpoint
+from app.api.score import score_endpoint
 from app.api.unlearn import forget_row, unlearn_endpoint
-from app.rooms.inspect.room import score_endpoint
 from app.server.settings import Settings
 from app.visit.run_config import PRESET_NAMES, make_config, make_rule
 from app.visit.session import Visits
@@ -192,7 +192,7 @@ def test_a_config(name: str, objective: str | None, numbers: dict[str, Any], nam
     until_recall=number | st.none(),
 )
 def test_unlearn_refuses_before_it_trains(studio: Studio, row: str, rate: Any, objective: str, **wishes: Any) -> None:
-    run = unlearn_endpoint(studio, Visits(Settings()))
+    run = unlearn_endpoint(Visits(studio))
     with refused():
         # Not run to its end: the first state of a run that was let in is enough here.
         next(run(SimpleNamespace(session_hash=None), objective=objective, learning_rate=rate, row=row, **wishes), None)
@@ -201,7 +201,7 @@ def test_unlearn_refuses_before_it_trains(studio: Studio, row: str, rate: Any, o
 @cases(60)
 @given(split=text, limit=st.integers(), offset=st.integers())
 def test_compare_refuses_what_is_none(studio: Studio, split: str, limit: int, offset: int) -> None:
-    compare = compare_endpoint(studio, Visits(Settings()))
+    compare = compare_endpoint(Visits(studio))
     with pytest.raises(gr.Error):
         compare(SimpleNamespace(session_hash=None), f"no {split}", limit, offset)
 

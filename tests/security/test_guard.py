@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -244,7 +245,7 @@ def test_health_answers_whatever_the_rest_does() -> None:
 
 
 def test_an_address_with_many_tabs_makes_room_before_others_do() -> None:
-    visits = Visits(Settings(max_visits=4))
+    visits = Visits(SimpleNamespace(settings=Settings(max_visits=4)))
     visits.arrived("lonely", "10.0.0.2")
     lonely = visits.of("lonely")
     for i in range(50):
@@ -255,7 +256,7 @@ def test_an_address_with_many_tabs_makes_room_before_others_do() -> None:
 
 
 def test_a_session_name_has_a_limit() -> None:
-    visits = Visits(Settings())
+    visits = Visits(SimpleNamespace(settings=Settings()))
     visits.arrived("x" * 10_000, "a")
     with pytest.raises(ValueError, match="at most 100"):
         visits.of("x" * 10_000)

@@ -12,8 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.look import markup
-from app.rooms.compare.answers import side_by_side, table_html
-from app.rooms.unlearn.words import progress_html, tokens_html
+from app.look.answers import table_html
+from app.look.markup import progress_html
+from app.rooms.unlearn.words import tokens_html
+from app.visit.comparison import side_by_side
 from app.visit.export import answers_csv, scores_csv, scores_json
 from attribution import Example, score, select
 from attribution.data.cells import safe_cell

@@ -7,30 +7,19 @@ from typing import Any
 
 import gradio as gr
 
-from app.api.report import make_report
-from app.look.markup import alert, block, escape, explained
-from app.rooms.compare.answers import (
-    ALL,
-    REFERENCE,
-    REFERENCE_TITLE,
-    SPLIT_TITLES,
-    cards_html,
-    known,
-    other,
-    other_run,
-    others,
-    side_by_side,
-    table_html,
-    waiting,
-)
-from app.rooms.compare.changes import changes_of
-from app.rooms.compare.race_card import RaceCard
-from app.rooms.compare.stresses import StressCard
-from app.rooms.unlearn.words import describe
-from app.visit.export import answers_csv, run_json
-from app.visit.kept_run import KeptRun
-from app.visit.session import Visit, Visits
-from app.visit.studio import Studio
+from app.look.answers import ALL, REFERENCE, REFERENCE_TITLE, SPLIT_TITLES, cards_html, table_html
+from app.look.handlers import LATEST, PRIVATE, QUIET, SCORING, TRAINING, explained
+from app.look.lanes import LANES_ID, read_state
+from app.look.markup import block, describe, escape
+from app.rooms.compare.trials import RaceCard, StressCard
+from app.rooms.compare.words import EMPTY, busy_html, changes_html
+from app.visit.comparison import known, other, other_run, others, side_by_side, waiting
+from app.visit.export import SAVE, answers_csv, run_json
+from app.visit.report import make_report
+from app.visit.session import KeptRun, Visit, Visits
+from attribution.data.rows import Row
+from unlearn import Corpus
+from unlearn.metrics import answer_log_probs, evaluation_rows
 
 PAGE_SIZES = (10, 25, 50, 100)
 
@@ -38,11 +27,10 @@ PAGE_SIZES = (10, 25, 50, 100)
 class CompareRoom:
     """The widgets of Compare and what they do."""
 
-    def __init__(self, studio: Studio, visits: Visits) -> None:
-        self.studio = studio
+    def __init__(self, visits: Visits) -> None:
         self.visits = visits
-        self.stress = StressCard(studio, visits)
-        self.race = RaceCard(studio, visits)
+        self.stress = StressCard(visits)
+        self.race = RaceCard(visits)
 
     def build(self) -> None:
         """Lay the room out."""
@@ -95,6 +83,29 @@ class CompareRoom:
         self.lanes_state = gr.JSON(visible="hidden")
         self.file = gr.JSON(visible="hidden")
 
+    def wire(self) -> None:
+        """Listen to the widgets, those of the stresses aside from the race's: it needs what other rooms hold."""
+        shown = {"outputs": self.outputs, **QUIET}
+        gr.on([self.split.input, self.changed.input, self.size.input], self.filtered, self.view, **shown, **LATEST)
+        # Another run may have to be asked first.
+        self.against.input(self.compare, self.view, **shown, **TRAINING, **LATEST)
+        self.previous.click(self.back, [*self.view, self.page], **shown)
+        self.next.click(self.forward, [*self.view, self.page], **shown)
+        self.table.pick(self.tokens, [*self.view, self.page], **shown, **SCORING)
+        kept: dict[str, Any] = {"outputs": [self.notice, self.file], **QUIET}
+        state = [self.against, self.lanes_state]
+        for saved in (
+            self.save_json.click(self.as_json, None, **kept),
+            self.save_csv.click(self.as_csv, self.against, **kept),
+            self.save_report.click(self.as_report, state, js=read_state(LANES_ID), **kept),
+        ):
+            saved.then(None, self.file, self.file, js=SAVE, **PRIVATE)
+        self.stress.wire()
+
+    def follow(self, event: Any) -> None:
+        """Compare anew after an event by which another run has become the current one."""
+        event.then(self.compare, self.view, self.outputs, **QUIET, **TRAINING)
+
     @property
     def outputs(self) -> list[Any]:
         """What a comparison writes to."""
@@ -110,8 +121,7 @@ class CompareRoom:
             self.page,
             self.previous,
             self.next,
-            self.stress.card,
-            self.stress.result,
+            *self.stress.shown,
         ]
 
     @property
@@ -121,19 +131,17 @@ class CompareRoom:
 
     # What the widgets do ---------------------------------------------------------------------------------------------
 
+    @explained
     def compare(
         self, split: str, changed: bool, size: int, against: str | None, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
         """Ask the last run's model every question, saying how far it is, and show the answers side by side."""
         visit = self.visits.of(request.session_hash)
         kept = visit.last
-        try:
-            if kept is not None:
-                for sentence in waiting(visit.studio or self.studio, kept, other_run(visit, against)):
-                    yield {self.notice: "", self.head: busy_html(kept, sentence), self.begin: gr.update(visible=False)}
-            yield self.shown(visit, split, changed, size, against, 0)
-        except ValueError as error:
-            yield {self.notice: alert(str(error))}
+        if kept is not None:
+            for sentence in waiting(visit, kept, other_run(visit, against)):
+                yield {self.head: busy_html(kept, sentence), self.begin: gr.update(visible=False)}
+        yield self.shown(visit, split, changed, size, against, 0)
 
     @explained
     def filtered(
@@ -178,30 +186,31 @@ class CompareRoom:
     @explained
     def as_json(self, request: gr.Request) -> dict[Any, Any]:
         """The run in view, to be saved by the browser."""
-        _, kept, studio = self._kept(request)
+        visit, kept = self._kept(request)
+        studio = visit.studio
         before, reference = known(studio.before()), known(studio.reference())
         return {self.file: run_json(kept, studio.corpus, before, reference).to_dict()}
 
     @explained
     def as_csv(self, against: str | None, request: gr.Request) -> dict[Any, Any]:
         """Every answer, to be saved by the browser."""
-        visit, kept, studio = self._kept(request)
+        visit, kept = self._kept(request)
         if kept.evaluation is None:
             raise ValueError("The answers are not there yet: wait until they are shown.")
-        rows = side_by_side(known(studio.before()), kept.evaluation, other(studio, visit, against).evaluation)
+        rows = side_by_side(known(visit.studio.before()), kept.evaluation, other(visit, against).evaluation)
         return {self.file: answers_csv(kept.number, rows).to_dict()}
 
     @explained
     def as_report(self, against: str | None, state: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
         """Lanes, run, curves, figures and answers as one HTML file, to be saved by the browser."""
-        visit, _, studio = self._kept(request)
-        return {self.file: make_report(studio, visit, against, state).to_dict()}
+        visit, _ = self._kept(request)
+        return {self.file: make_report(visit, against, state).to_dict()}
 
-    def _kept(self, request: gr.Request) -> tuple[Visit, KeptRun, Studio]:
+    def _kept(self, request: gr.Request) -> tuple[Visit, KeptRun]:
         visit = self.visits.of(request.session_hash)
         if visit.last is None:
             raise ValueError("There is no run to save: start one in Unlearn.")
-        return visit, visit.last, visit.studio or self.studio
+        return visit, visit.last
 
     def shown(
         self,
@@ -218,10 +227,9 @@ class CompareRoom:
         Args:
             opened: the question under which its answer's tokens are shown, counted over all kinds.
         """
-        kept, studio = visit.last, visit.studio or self.studio
+        kept, studio = visit.last, visit.studio
         if kept is None or kept.evaluation is None:
             return {
-                self.notice: "",
                 self.head: EMPTY,
                 self.against: gr.update(visible=False),
                 self.begin: gr.update(visible=True),
@@ -230,7 +238,7 @@ class CompareRoom:
                 self.page: 0,
                 **self.stress.at_rest(visit),
             }
-        before, beside = known(studio.before()), other(studio, visit, against)
+        before, beside = known(studio.before()), other(visit, against)
         rows = [
             (number, answers)
             for number, answers in enumerate(side_by_side(before, kept.evaluation, beside.evaluation))
@@ -241,9 +249,8 @@ class CompareRoom:
         part = rows[page * size : (page + 1) * size]
         place = f"{page * size + 1} to {page * size + len(part)} of {len(rows)}" if rows else "None"
         return {
-            self.notice: "",
             self.head: f'<p class="pg-lead">{escape(kept.name)}: {escape(describe(kept.config))}</p>',
-            self.against: self._choice(visit, studio, against),
+            self.against: self._choice(visit, against),
             self.begin: gr.update(visible=False),
             self.cards: cards_html(before, kept.evaluation, beside),
             self.answers: gr.update(visible=True),
@@ -251,7 +258,7 @@ class CompareRoom:
                 [answers for _, answers in part],
                 beside.title,
                 [number for number, _ in part],
-                None if opened is None else (opened, changes_of(studio, visit, opened)),
+                None if opened is None else (opened, changes_of(visit, opened)),
             ),
             self.place: f'<p class="pg-soft">{place}</p>',
             self.page: page,
@@ -260,11 +267,11 @@ class CompareRoom:
             **self.stress.at_rest(visit),
         }
 
-    def _choice(self, visit: Visit, studio: Studio, against: str | None) -> Any:
+    def _choice(self, visit: Visit, against: str | None) -> Any:
         """The dropdown of what the run can be held against; hidden where there is no choice."""
-        choices = others(studio, visit)
+        choices = others(visit)
         gone = against not in [value for _, value in choices]
-        value = (REFERENCE if studio.reference() is not None else None) if gone else against
+        value = (REFERENCE if visit.studio.reference() is not None else None) if gone else against
         return gr.update(choices=choices, value=value, visible=len(choices) > 1)
 
 
@@ -277,16 +284,23 @@ element.addEventListener('click', (event) => {
   trigger('pick', { row: Number(button.dataset.row), open: button.getAttribute('aria-expanded') === 'true' });
 });
 """
-EMPTY = (
-    '<div class="pg-card pg-empty"><h3>Nothing to compare yet</h3><p>Run an unlearning pass first. Then every '
-    "question is asked three times: to the original model, to the one that has forgotten, and to one that was never "
-    "taught the authors to forget.</p></div>"
-)
 
 
-def busy_html(kept: KeptRun, sentence: str) -> str:
-    """The head of the room while answers are computed."""
-    return (
-        f'<p class="pg-lead">{escape(kept.name)}: {escape(describe(kept.config))}</p>'
-        f'<p class="pg-busy" role="status">{escape(sentence)}</p>'
-    )
+def asked_row(corpus: Corpus, number: int) -> Row:
+    """The row behind an answer of an evaluation, by the answer's place. ValueError when there is none."""
+    rows = [row for rows in evaluation_rows(corpus).values() for row in rows if row.example.prompt]
+    if not 0 <= number < len(rows):
+        raise ValueError(f"There is no question {number}: the evaluation asks questions 0 to {len(rows) - 1}.")
+    return rows[number]
+
+
+def changes_of(visit: Visit, number: int) -> str:
+    """The lanes of one question's true answer, of the original model and of the visit's current run."""
+    kept, studio = visit.last, visit.studio
+    row = asked_row(studio.corpus, number)
+    if kept is None:
+        raise ValueError("There is no run to compare with: start one in Unlearn.")
+    before = answer_log_probs(studio.model, row)
+    with kept.weights:
+        after = answer_log_probs(kept.model, row)
+    return changes_html(studio.model.encode(row.example), before, after, kept.name)

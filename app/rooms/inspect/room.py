@@ -7,17 +7,16 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.lanes import initial_rule, lanes_props, make_lanes
-from app.look.markup import block, count, explained, refused
+from app.look.handlers import LATEST, PRIVATE, QUIET, SCORING, explained
+from app.look.lanes import LANES_ID, initial_rule, lanes_props, make_lanes
+from app.look.markup import block, cut_words
 from app.look.texts import say
-from app.visit.export import scores_csv, scores_json
+from app.visit.export import SAVE, scores_csv, scores_json
 from app.visit.session import Visits
 from app.visit.studio import OWN, SPLITS, Studio
 from attribution import Example, Rule, TokenScores, select
-from attribution.data.rows import pick_examples
 from attribution.scorers.registry import DEFAULT_SCORERS, SCORERS, scorer_info
 
-LANES_ID = "lanes"
 RULE_LINE_ID = "cut-line"
 CONTROLS = ("random", "oracle")
 SCOPES = ("subject", "each", "prompt")
@@ -26,9 +25,9 @@ SCOPES = ("subject", "each", "prompt")
 class InspectRoom:
     """The widgets of Inspect and what they do."""
 
-    def __init__(self, studio: Studio, visits: Visits) -> None:
-        self.studio = studio
+    def __init__(self, visits: Visits) -> None:
         self.visits = visits
+        self.studio = visits.studio
 
     def build(self) -> None:
         """Lay the room out, with the opening row scored."""
@@ -45,7 +44,7 @@ class InspectRoom:
                     min_width=380,
                 )
                 self.row = gr.Dropdown(
-                    self.choices("forget"),
+                    choices_of(self.studio, "forget"),
                     value=self.studio.opening_row,
                     label=say("question"),
                     elem_id="row",
@@ -94,6 +93,32 @@ class InspectRoom:
             self.file = gr.JSON(visible="hidden")
             self.onward = gr.Button(say("onward"), variant="primary", elem_id="onward", scale=0, min_width=180)
 
+    def wire(self, follow: dict[str, Any]) -> None:
+        """Listen to the widgets.
+
+        Args:
+            follow: a listener that writes the view into the address.
+        """
+        typed = [self.split, self.row, self.prompt, self.answer, self.scope]
+        asked = [*typed, self.subject, self.shown]
+        scoring = {**QUIET, **SCORING, "concurrency_limit": self.studio.settings.scores_at_once}
+        scoring["outputs"] = self.outputs
+        pressed = [self.go.click, self.subject.submit, self.answer.submit]
+        for scored in (
+            gr.on(pressed, self.score, asked, **scoring),
+            gr.on([self.scope.input, self.shown.input], self.score, asked, **scoring, **LATEST),
+            self.split.input(self.pick_split, [self.split, self.scope, self.shown], **scoring, **LATEST),
+            self.row.input(self.pick_row, [self.split, self.row, self.scope, self.shown], **scoring, **LATEST),
+            self.lanes.subject(self.hide_words, [*typed, self.shown], **scoring),
+        ):
+            scored.then(**follow)
+        # A view that changes may change its rule, too: one listener for both.
+        self.lanes.view(**follow)
+        for button, save in ((self.save_json, self.as_json), (self.save_csv, self.as_csv)):
+            saved = button.click(save, None, [self.notice, self.file], **QUIET)
+            saved.then(None, self.file, self.file, js=SAVE, **PRIVATE)
+        self.save_png.click(None, js="() => ForgetLensPage.savePicture()", **PRIVATE)
+
     @property
     def outputs(self) -> list[Any]:
         """What scoring another row writes to."""
@@ -103,11 +128,6 @@ class InspectRoom:
     def whole_view(self) -> list[Any]:
         """What `open` writes to."""
         return [*self.outputs, self.split, self.scope, self.shown, self.rule]
-
-    def choices(self, split: str, studio: Studio | None = None) -> list[tuple[str, int]]:
-        """What the row's dropdown offers: the questions of a split, with their numbers."""
-        rows = (studio or self.studio).rows(split)
-        return [(f"{number}  {row.example.prompt}", number) for number, row in enumerate(rows)]
 
     # What the widgets do ---------------------------------------------------------------------------------------------
 
@@ -125,7 +145,7 @@ class InspectRoom:
         return {
             self.own: gr.update(visible=False),
             self.row: gr.update(
-                choices=self.choices(split, self.visits.of(request.session_hash).studio), value=0, visible=True
+                choices=choices_of(self.visits.of(request.session_hash).studio, split), value=0, visible=True
             ),
             **self.show(split, 0, "", "", scope, "", shown, request),
         }
@@ -168,18 +188,20 @@ class InspectRoom:
         subject = str(event._data["text"])
         return {self.subject: subject, **self.show(split, row, prompt, answer, scope, subject, shown, request)}
 
-    def as_json(self, request: gr.Request) -> dict[str, str]:
+    @explained
+    def as_json(self, request: gr.Request) -> dict[Any, Any]:
         """The scores in view, to be saved by the browser."""
-        return scores_json(self.in_view(request)).to_dict()
+        return {self.file: scores_json(self.in_view(request)).to_dict()}
 
-    def as_csv(self, request: gr.Request) -> dict[str, str]:
+    @explained
+    def as_csv(self, request: gr.Request) -> dict[Any, Any]:
         """The scores in view, to be saved by the browser."""
-        return scores_csv(self.in_view(request)).to_dict()
+        return {self.file: scores_csv(self.in_view(request)).to_dict()}
 
     def in_view(self, request: gr.Request) -> TokenScores:
         """The scores that a visit looks at."""
         visit = self.visits.of(request.session_hash)
-        return visit.scores or (visit.studio or self.studio).opening
+        return visit.scores or visit.studio.opening
 
     def show(
         self,
@@ -199,7 +221,7 @@ class InspectRoom:
             ValueError: whatever makes the row impossible to score; the visit keeps the row it had.
         """
         visit = self.visits.of(request.session_hash)
-        studio = visit.studio or self.studio
+        studio = visit.studio
         if split == OWN:
             example = Example(prompt, answer, id=OWN, subject=subject or None)
         else:
@@ -224,7 +246,7 @@ class InspectRoom:
         row: int | None,
         scope: str,
         shown: Sequence[str],
-        state: dict[str, Any],
+        state: dict[str, Any] | None,
         request: gr.Request,
         prompt: str = "",
         answer: str = "",
@@ -232,13 +254,16 @@ class InspectRoom:
     ) -> dict[Any, Any]:
         """Show a whole view: a row, how the lanes show it, and every widget as if it had been chosen by hand.
 
+        Args:
+            state: how the lanes are shown, in the shape of their `view` event; None leaves them as they are.
+
         Raises:
             ValueError: as `show`.
         """
         shown_row = self.show(split, row, prompt, answer, scope, subject, list(shown), request, state)
         own = split == OWN
         studio = self.visits.of(request.session_hash).studio
-        rows = {} if own else {"choices": self.choices(split, studio), "value": row}
+        rows = {} if own else {"choices": choices_of(studio, split), "value": row}
         return {
             self.notice: "",
             self.subject: subject,
@@ -253,6 +278,20 @@ class InspectRoom:
             self.rule: initial_rule(shown_row[self.lanes]),
         }
 
+    def open_first(self, request: gr.Request) -> dict[Any, Any]:
+        """Show the row that the visit's rows begin with, in the scorers that its model can have."""
+        studio = self.visits.of(request.session_hash).studio
+        return self.open("forget", studio.opening_row, "subject", studio.scorers, None, request)
+
+    def open_text(self, example: Example, shown: Sequence[str], request: gr.Request) -> dict[Any, Any]:
+        """Show a question and an answer as a text of the visitor's own."""
+        return self.open(OWN, None, "subject", shown, None, request, example.prompt, example.answer)
+
+
+def choices_of(studio: Studio, split: str) -> list[tuple[str, int]]:
+    """What the row's dropdown offers: the questions of a split, with their numbers."""
+    return [(f"{number}  {row.example.prompt}", number) for number, row in enumerate(studio.rows(split))]
+
 
 def cut_html(scores: TokenScores, rule: Rule) -> str:
     """`This cut`, and the sentence that the browser rewrites when the cut moves."""
@@ -260,52 +299,3 @@ def cut_html(scores: TokenScores, rule: Rule) -> str:
     title = scorer_info(rule.scorer).title
     sentence = f"{title}, {cut_words(rule)}: {kept} of {len(scores)} answer tokens"
     return f'<span class="pg-label">This cut</span> <b class="pg-cut">{sentence}</b>'
-
-
-def cut_words(rule: Rule) -> str:
-    """The cut of a rule in words: `top 30%`, `from 0.62 up`."""
-    return f"top {rule.cut:.0%}" if rule.kind == "top" else f"from {rule.cut:.3g} up"
-
-
-def score_endpoint(
-    studio: Studio,
-) -> Any:
-    """The function behind `/score`."""
-
-    def score(
-        row: str = "",
-        prompt: str = "",
-        answer: str = "",
-        scorers: str = ",".join(DEFAULT_SCORERS),
-        mask_scope: str = "subject",
-        subject: str = "",
-    ) -> dict[str, Any]:
-        """Score every token of an answer: one number per token and scorer, higher = more worth forgetting.
-
-        Args:
-            row: a row of the embedded world, such as "forget:0"; leave it empty to give prompt and answer.
-            prompt: the question, when row is empty; may be empty.
-            answer: the text whose tokens are scored, when row is empty.
-            scorers: names separated by commas: masking, entropy, learned, fused, random, oracle, ...
-            mask_scope: what masking hides: subject, each or prompt.
-            subject: words that masking hides instead of the automatic choice.
-
-        Returns:
-            {"model", "examples": [{"id", "prompt", "answer", "subject", "tokens", "scores", "p", "given", "spans"}]}
-        """
-        try:
-            if row.strip():
-                picked = pick_examples(row)
-                if len(picked) != 1:
-                    raise ValueError(f"The row {row!r} names {count(len(picked), 'row')}: name one, such as forget:0.")
-                example = picked[0]
-                example = Example(example.prompt, example.answer, example.spans, example.id, subject or None)
-            else:
-                example = Example(prompt, answer, id=OWN, subject=subject or None)
-            names = tuple(name.strip() for name in scorers.split(",") if name.strip())
-            scores = studio.score(example, names, mask_scope)
-        except ValueError as error:
-            raise refused(error) from error
-        return {"model": scores.model, "examples": [scores.to_dict()]}
-
-    return score

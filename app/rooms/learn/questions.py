@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.rooms.compare.answers import known
-from app.visit.kept_run import KeptRun
-from app.visit.session import Visit
+from app.visit.comparison import known
+from app.visit.session import KeptRun, Visit
 from app.visit.studio import Studio
 from attribution.measure.alignment import align
 from attribution.scorers.registry import DEFAULT_SCORERS, scorer_info
@@ -100,7 +99,7 @@ def what_the_run_did(visit: Visit, studio: Studio) -> Verdict:
     """Which sentence the figures of the last run support."""
     if visit.last is None:
         raise ValueError("There is no run yet: do one of the steps above, then open Compare.")
-    before = known(studio.before())
+    before = known(visit.studio.before())
     if visit.last.evaluation is None or before is None:
         raise ValueError("The answers are not there yet: open Compare and wait until they are.")
     now, was = visit.last.evaluation.metrics, before.metrics

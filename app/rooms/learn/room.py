@@ -2,127 +2,96 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
-from app.look.glossary import glossary_html
-from app.look.markup import alert, block, escape
+from app.look.handlers import QUIET, SCORING, explained
+from app.look.markup import block, escape
 from app.look.texts import say
-from app.rooms.inspect.room import InspectRoom
-from app.rooms.learn.questions import BEST_LANE, CONTROL, CUT_OR_WHOLE, FACTS_SHARE, SILENCE, STRUCTURE, Question
-from app.rooms.unlearn.room import UnlearnRoom
-from app.visit.run_config import OWN_CUT, form_values
-from attribution.scorers.registry import DEFAULT_SCORERS
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step of the lesson, and how its button sets the page up.
-
-    Attributes:
-        task: what to do there, for the strip that goes along.
-        question: asked afterwards.
-        room: the tab that opens.
-        lanes: the scorers shown in Inspect; the opening row is scored with them.
-        active: the lane that goes to Unlearn.
-        cuts: scorer -> {"kind", "cut"}.
-        strategy: what Unlearn is set to.
-    """
-
-    title: str
-    text: str
-    button: str
-    task: str
-    question: Question
-    room: str
-    lanes: tuple[str, ...] = DEFAULT_SCORERS
-    active: str = "learned"
-    cuts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    strategy: str = "hard"
-
-
-STEPS: tuple[Step, ...] = (
-    Step(
-        "An answer is mostly not the fact",
-        "Of the words in an answer only a few carry what is known: a place, a year, a title. The rest is grammar, and "
-        "the name that the question already gave. Look at the outlines in Inspect: those are the facts, known because "
-        "this little world was invented with them.",
-        "Show an answer",
-        "Look at the outlined words: they are the facts.",
-        FACTS_SHARE,
-        "inspect",
-    ),
-    Step(
-        "Four ways to find it",
-        "Masking hides the person's name and sees which words the model can no longer predict. Entropy asks where the "
-        "model was unsure. Learned is a small detector trained while a model forgets. Fused joins the first two. None "
-        "of them is told where the facts are. Drag the cuts and watch what each would select.",
-        "Compare the lanes",
-        "Drag the cut of each lane and watch F1. Then read AUROC.",
-        BEST_LANE,
-        "inspect",
-        active="masking",
-        cuts={name: {"kind": "top", "cut": 0.3} for name in DEFAULT_SCORERS},
-    ),
-    Step(
-        "Forget everything, and it hurts",
-        "The plain method pushes down every word of the answer. The fact goes, and so do the name and the sentence "
-        "around it. Start this run and watch the curve of structure and the sample answer.",
-        "Set up a whole-sequence run",
-        "Press Start. Watch structure and the sample answer.",
-        STRUCTURE,
-        "unlearn",
-        strategy="sequence",
-    ),
-    Step(
-        "Forget only the cut",
-        "Now the same with the tokens that the learned lane selects, the person's name left out. Forget recall falls "
-        "as far; structure and the right name should stay.",
-        "Set up a run on the cut",
-        "Press Start. Compare structure with the run before.",
-        CUT_OR_WHOLE,
-        "unlearn",
-    ),
-    Step(
-        "Was it the selection?",
-        "Perhaps any third of the tokens would do. The control is a run on as many tokens drawn at random. If it "
-        "forgets as well, the scores were not what helped. Always run it before you believe a method.",
-        "Set up the random control",
-        "Press Start. As many tokens as before, but drawn at random.",
-        CONTROL,
-        "unlearn",
-        lanes=(*DEFAULT_SCORERS, "random"),
-        active="random",
-    ),
-    Step(
-        "Forgetting, or only silence?",
-        "A model that has lost its speech also recalls nothing. So look at both sides: the facts to forget are gone, "
-        "also when asked in other words, and the answers about everybody else are unchanged. The last column is a "
-        "model that was never taught these authors: no forgetting can honestly look better than that.",
-        "Compare the answers",
-        "Read the cards, then the answers of every kind.",
-        SILENCE,
-        "compare",
-    ),
+from app.rooms.learn.words import (
+    LIMITS,
+    STEPS,
+    LessonStep,
+    glossary_html,
+    head_html,
+    progress_html,
+    task_html,
+    verdict_html,
 )
+from app.visit.session import Visits
 
-LIMITS = (
-    "The models are small and their world is invented: they show every idea in seconds, not how a large model fares.",
-    "Some formulas are known to us from summaries only; each lane says which.",
-    "Forgotten means: the fact is not in the most probable answer, to the question and to a rephrasing of it. "
-    "Sampling, other questions or a little fine-tuning may bring it back. Nothing here certifies erasure.",
-    "A score ranks tokens; it does not explain the model.",
-)
+Prepare = Callable[[LessonStep, gr.Request], dict[Any, Any]]
+
+
+class LessonCard:
+    """One step of the lesson: its button, its question, and what is right."""
+
+    def __init__(self, number: int, room: LearnRoom) -> None:
+        self.number = number
+        self.step = STEPS[number - 1]
+        self.room = room
+
+    def build(self) -> None:
+        """Lay the card out."""
+        question = self.step.question
+        with gr.Column(elem_classes=["pg-card", "pg-lesson"], elem_id=f"step-{self.number}"):
+            with gr.Row(elem_classes="pg-lesson-head"):
+                self.head = block(head_html(self.number, False))
+                self.go = gr.Button(
+                    self.step.button, elem_id=f"lesson-{self.number}", scale=0, min_width=260, size="md"
+                )
+            with gr.Row(elem_classes="pg-lesson-ask"):
+                self.choice = gr.Radio(
+                    [(title, value) for value, title in question.options],
+                    label=question.text,
+                    elem_id=f"question-{self.number}",
+                )
+                self.answer = gr.Button(say("check"), size="sm", elem_id=f"check-{self.number}", scale=0, min_width=90)
+            # The verdict on an answer, or why there is none.
+            self.notice = block(elem_id=f"verdict-{self.number}")
+
+    def wire(self, outputs: list[Any]) -> Any:
+        """Listen to the buttons; returns the event by which the page is set up."""
+        room = self.room
+        self.answer.click(self.check, [self.choice, room.solved], [self.notice, room.solved, *room.marks], **QUIET)
+        return self.go.click(self.set_up, None, [self.notice, *outputs], **QUIET, **SCORING)
+
+    @explained
+    def set_up(self, request: gr.Request) -> dict[Any, Any]:
+        """Set the other rooms up, and say in the strip what there is to do."""
+        room = self.room
+        shown = {room.strip: gr.update(visible=True), room.task: task_html(self.number)}
+        return {**room.prepare(self.step, request), **shown}
+
+    @explained
+    def check(self, choice: str | None, solved: list[int], request: gr.Request) -> dict[Any, Any]:
+        """Hold an answer against what the page has computed."""
+        if choice is None:
+            raise ValueError("Choose an answer first.")
+        room, question = self.room, self.step.question
+        found = question.judge(room.visits.of(request.session_hash), room.visits.studio)
+        right = choice in found.right
+        solved = sorted({*(solved or []), self.number}) if right else solved
+        return {
+            self.notice: verdict_html(question, right, found),
+            room.solved: solved,
+            **room.marked(solved),
+        }
 
 
 class LearnRoom:
-    """The widgets of Learn, and how each step sets up the other rooms."""
+    """The widgets of Learn.
 
-    def __init__(self, inspect_room: InspectRoom, unlearn_room: UnlearnRoom) -> None:
-        self.inspect_room = inspect_room
-        self.unlearn_room = unlearn_room
+    Args:
+        prepare: sets the other rooms up for a step: which of their widgets show what.
+    """
+
+    def __init__(self, visits: Visits, prepare: Prepare) -> None:
+        self.visits = visits
+        self.prepare = prepare
+        self.cards = [LessonCard(number, self) for number in range(1, len(STEPS) + 1)]
 
     def build_strip(self) -> None:
         """Above the rooms: what the step in hand asks one to do, and the way back to its question."""
@@ -137,118 +106,30 @@ class LearnRoom:
     def build(self) -> None:
         """Lay the room out."""
         self.progress = block(progress_html([]), elem_id="lesson-progress")
-        self.buttons: list[gr.Button] = []
-        self.heads: list[gr.HTML] = []
-        self.choices: list[gr.Radio] = []
-        self.checks: list[gr.Button] = []
-        self.verdicts: list[gr.HTML] = []
-        for number, step in enumerate(STEPS, start=1):
-            with gr.Column(elem_classes=["pg-card", "pg-lesson"], elem_id=f"step-{number}"):
-                with gr.Row(elem_classes="pg-lesson-head"):
-                    self.heads.append(block(head_html(number, False)))
-                    self.buttons.append(
-                        gr.Button(step.button, elem_id=f"lesson-{number}", scale=0, min_width=260, size="md")
-                    )
-                with gr.Row(elem_classes="pg-lesson-ask"):
-                    self.choices.append(
-                        gr.Radio(
-                            [(title, value) for value, title in step.question.options],
-                            label=step.question.text,
-                            elem_id=f"question-{number}",
-                        )
-                    )
-                    self.checks.append(
-                        gr.Button(say("check"), size="sm", elem_id=f"check-{number}", scale=0, min_width=90)
-                    )
-                self.verdicts.append(block(elem_id=f"verdict-{number}"))
+        for card in self.cards:
+            card.build()
         block(glossary_html())
         items = "".join(f"<li>{escape(limit)}</li>" for limit in LIMITS)
         block(f'<div class="pg-card pg-limits"><h2>Honest limits</h2><ul>{items}</ul></div>')
 
-    @property
-    def outputs(self) -> list[Any]:
-        """What setting up a step writes to, besides the tabs."""
-        room = self.unlearn_room
-        return [*self.inspect_room.whole_view, *room.filled, self.strip, self.task]
+    def wire(self, page: gr.Blocks, outputs: list[Any]) -> Iterator[tuple[LessonCard, Any]]:
+        """Listen to the widgets; gives each card with the event by which it sets the page up.
+
+        Args:
+            outputs: what `prepare` writes to.
+        """
+        page.load(self.marked, self.solved, self.marks, **QUIET)
+        self.leave.click(lambda: gr.update(visible=False), None, self.strip, **QUIET)
+        for card in self.cards:
+            yield card, card.wire([*outputs, self.strip, self.task])
 
     @property
     def marks(self) -> list[Any]:
         """What an answer writes to besides its verdict."""
-        return [self.progress, *self.heads]
+        return [self.progress, *(card.head for card in self.cards)]
 
     def marked(self, solved: list[int]) -> dict[Any, Any]:
         """The ticks of the steps whose question was answered."""
-        known = [number for number in range(1, len(STEPS) + 1) if number in (solved or [])]
-        heads = {head: head_html(number, number in known) for number, head in enumerate(self.heads, start=1)}
+        known = [card.number for card in self.cards if card.number in (solved or [])]
+        heads = {card.head: head_html(card.number, card.number in known) for card in self.cards}
         return {self.progress: progress_html(known), **heads}
-
-    def check(self, number: int, choice: str | None, solved: list[int], request: gr.Request) -> dict[Any, Any]:
-        """Hold an answer against what the page has computed."""
-        room, verdict = self.inspect_room, self.verdicts[number - 1]
-        question = STEPS[number - 1].question
-        try:
-            if choice is None:
-                raise ValueError("Choose an answer first.")
-            visit = room.visits.of(request.session_hash)
-            found = question.judge(visit, room.studio)
-        except ValueError as error:
-            return {verdict: alert(str(error))}
-        right = choice in found.right
-        solved = sorted({*(solved or []), number}) if right else solved
-        titles = dict(question.options)
-        answer = " or ".join(titles[value] for value in titles if value in found.right)
-        head = "That is right." if right else f"Not quite: {answer}."
-        kind = "pg-right" if right else "pg-wrong"
-        return {
-            verdict: f'<p class="pg-verdict {kind}" role="status"><b>{escape(head)}</b> {escape(found.because)}</p>',
-            self.solved: solved,
-            **self.marked(solved),
-        }
-
-    def set_up(self, number: int, request: gr.Request) -> dict[Any, Any]:
-        """Score the opening row in the step's lanes, with its cuts, and set Unlearn to its strategy."""
-        step = STEPS[number - 1]
-        room, unlearn_room = self.inspect_room, self.unlearn_room
-        # The lesson is about the embedded model and its rows.
-        room.visits.of(request.session_hash).take(None)
-        row = room.studio.opening_row
-        state = {"active": step.active, "cuts": dict(step.cuts), "keep_given": False, "view": "lanes"}
-        shown = room.open("forget", row, "subject", step.lanes, state, request)
-        values = {**form_values(OWN_CUT, unlearn_room.form.most_steps), "strategy": step.strategy}
-        return {
-            **shown,
-            **unlearn_room.set_to(values, shown[room.rule], request),
-            self.strip: gr.update(visible=True),
-            self.task: task_html(number),
-        }
-
-
-def head_html(number: int, solved: bool) -> str:
-    """A step's number, title and text; a tick in place of the number once its question was answered."""
-    step = STEPS[number - 1]
-    badge = '<span class="pg-number pg-solved" role="img" aria-label="answered">✓</span>'
-    if not solved:
-        badge = f'<span class="pg-number" aria-hidden="true">{number}</span>'
-    return f'<div class="pg-step">{badge}<div><h3>{escape(step.title)}</h3><p>{escape(step.text)}</p></div></div>'
-
-
-def task_html(number: int) -> str:
-    """What the strip says: which step, and what there is to do."""
-    head = f"Lesson, step {number} of {len(STEPS)}."
-    return f'<p class="pg-task" data-step="{number}"><b>{head}</b> {escape(STEPS[number - 1].task)}</p>'
-
-
-def progress_html(solved: list[int]) -> str:
-    """The head of the room: what it is, and how far one has come."""
-    done, total = len(solved), len(STEPS)
-    sentence = f"{done} of {total} questions answered."
-    if done == total:
-        sentence += " That was the lesson: now try texts of your own."
-    return (
-        '<div class="pg-intro"><h2>Forgetting a fact, in six steps</h2><p>About ten minutes. Each button sets the page '
-        "up and takes you there; a strip above the rooms brings you back to the question. Answers are checked against "
-        "what this page has computed for you.</p>"
-        f'<div class="pg-progress" role="progressbar" aria-label="Lesson" aria-valuemin="0" aria-valuemax="{total}" '
-        f'aria-valuenow="{done}"><i style="width:{100 * done / total:.0f}%"></i></div>'
-        f'<p class="pg-soft">{sentence}</p></div>'
-    )

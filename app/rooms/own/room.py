@@ -3,37 +3,62 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from app.look.markup import alert, block, count, duration, escape, explained
-from app.rooms.inspect.room import InspectRoom
-from app.rooms.own.data import FIELDS, NAMED, Browser, Reading, Sheet, named_corpus, own_corpus, read_rows, read_sheet
+from app.look.handlers import LATEST, QUIET, SCORING, explained
+from app.look.markup import block, count, duration, escape
+from app.rooms.own.words import preview_html, sentences_html, size_words, using_html
 from app.visit.models import BYTES, EMBEDDED, RUN_BYTES, Loading, Shelf, Wish
+from app.visit.own_rows import (
+    FIELDS,
+    NAMED,
+    Browser,
+    Sheet,
+    UsableRows,
+    named_corpus,
+    own_corpus,
+    read_rows,
+    read_sheet,
+)
 from app.visit.session import Visit, Visits
-from app.visit.studio import OWN, Studio
-from attribution import LanguageModel
+from app.visit.studio import Studio
+from attribution import Example, LanguageModel
 from attribution.model.loading import can_round, devices
 from unlearn import Corpus
 
 POLL_SECONDS = 0.4
 SHOWN = 20
-PREVIEWED = 5
 # Reading from a disk; a download is as fast as the network.
 BYTES_PER_SECOND = 3e8
 
 
-class OwnRoom:
-    """The widgets of Your own and what they do."""
+Shown = dict[Any, Any]
 
-    def __init__(self, studio: Studio, visits: Visits, shelf: Shelf, inspect_room: InspectRoom) -> None:
-        self.studio = studio
+
+class OwnRoom:
+    """The widgets of Your own and what they do.
+
+    Args:
+        show_first: the first row of the visit's new studio in Inspect, in its scorers.
+        show_text: a text in Inspect, in the lanes that are shown there: which of its widgets show what.
+    """
+
+    def __init__(
+        self,
+        visits: Visits,
+        shelf: Shelf,
+        show_first: Callable[[gr.Request], Shown],
+        show_text: Callable[[Example, list[str], gr.Request], Shown],
+    ) -> None:
         self.visits = visits
+        self.studio = visits.studio
         self.shelf = shelf
-        self.inspect_room = inspect_room
+        self.show_first = show_first
+        self.show_text = show_text
 
     def build(self) -> None:
         """Lay the room out."""
@@ -92,6 +117,28 @@ class OwnRoom:
             self.found = gr.Radio([], label="Rows", elem_id="own-found", visible=False)
             self.place = block(elem_id="own-place")
 
+    def wire(self, outputs: list[Any], shown: gr.CheckboxGroup) -> Any:
+        """Listen to the widgets; returns the event by which a found row is opened in Inspect.
+
+        Args:
+            outputs: what `show_first` and `show_text` write to.
+            shown: says which lanes are shown in Inspect.
+        """
+        loading: dict[str, Any] = {**QUIET, "concurrency_id": "load", "concurrency_limit": 4}
+        taken = [*self.outputs, *outputs]
+        columns = list(self.columns.values())
+        chosen = [box.input for box in (self.name, self.revision, self.dtype, self.bits)]
+        gr.on(chosen, self.look, self.wish, [self.notice, self.survey], **LATEST, **QUIET)
+        self.load.click(self.load_model, self.wish, taken, **loading)
+        self.cancel.click(self.give_up, queue=False, **QUIET)
+        self.take.click(self.take_set, self.set, taken, **loading)
+        gr.on([self.file.upload, self.file.clear], self.open_file, self.file, self.outputs, **QUIET)
+        gr.on([self.retain.upload, self.retain.clear], self.open_retain, self.retain, [self.notice], **QUIET)
+        gr.on([box.input for box in columns], self.remap, columns, [self.notice, self.preview], **QUIET)
+        self.use.click(self.use_file, columns, taken, **loading)
+        self.words.change(self.search, self.words, [self.notice, self.found, self.place], **LATEST, **QUIET)
+        return self.found.input(self.open_row, [self.found, shown], [self.notice, *outputs], **QUIET, **SCORING)
+
     @property
     def wish(self) -> list[Any]:
         """What says which model is wanted."""
@@ -99,10 +146,9 @@ class OwnRoom:
 
     @property
     def outputs(self) -> list[Any]:
-        """What taking another model or other rows writes to."""
+        """What taking another model or other rows writes to, of this room."""
         own = [self.notice, self.using, self.survey, self.load, self.cancel, self.preview, self.mapping, self.use]
-        room = self.inspect_room
-        return [*own, *self.columns.values(), self.found, self.place, *room.outputs, room.split, room.shown]
+        return [*own, *self.columns.values(), self.found, self.place]
 
     # Models ----------------------------------------------------------------------------------------------------------
 
@@ -116,19 +162,29 @@ class OwnRoom:
         fetched = f" after a download of {found.download_bytes / 1e9:.2f} GB" if found.download_bytes else ""
         return {
             self.survey: (
-                f'<p class="pg-soft">{found.parameters / 1e6:,.0f} M parameters: {_size(takes)} in memory, '
-                f"{_size(found.parameters * RUN_BYTES)} more while a run trains. About {duration(seconds)} to "
+                f'<p class="pg-soft">{found.parameters / 1e6:,.0f} M parameters: {size_words(takes)} in memory, '
+                f"{size_words(found.parameters * RUN_BYTES)} more while a run trains. About {duration(seconds)} to "
                 f"read{fetched}.</p>"
             )
         }
 
-    def load_model(self, *inputs: Any) -> Iterator[dict[Any, Any]]:
+    @explained
+    def load_model(
+        self,
+        name: str,
+        revision: str,
+        dtype: str,
+        device: str,
+        bits: int,
+        spread: bool,
+        chat: bool,
+        request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:
         """Load a model for this visit, saying how far it is."""
-        *wish, request = inputs
         visit = self.visits.of(request.session_hash)
         loading = visit.loading = Loading()
         try:
-            wanted = make_wish(*wish)
+            wanted = make_wish(name, revision, dtype, device, bits, spread, chat)
             box: list[LanguageModel | Exception] = []
             worker = threading.Thread(target=self._into, args=(box, wanted, loading), daemon=True)
             worker.start()
@@ -137,18 +193,17 @@ class OwnRoom:
                 come = f", {loading.fetched / 1e6:,.0f} MB have come" if loading.fetched else ""
                 said = f'<p class="pg-soft" role="status">{escape(loading.stage)}{come}.</p>'
                 yield {
-                    self.notice: "",
                     self.survey: said,
                     self.load: gr.update(interactive=False),
                     self.cancel: gr.update(interactive=True),
                 }
             if isinstance(box[0], Exception):
                 raise box[0]
-            corpus = (visit.studio or self.studio).corpus
-            shown = self._taken(visit, box[0], corpus, request)
+            shown = self._taken(visit, box[0], visit.studio.corpus, request)
             yield {**shown, self.survey: '<p class="pg-soft" role="status">Loaded.</p>', **self._at_rest()}
-        except ValueError as error:
-            yield {self.notice: alert(str(error)), self.survey: "", **self._at_rest()}
+        except ValueError:
+            yield {self.survey: "", **self._at_rest()}
+            raise
         finally:
             visit.loading = None
 
@@ -177,7 +232,7 @@ class OwnRoom:
         visit = self.visits.of(request.session_hash)
         corpus, notes = named_corpus(str(name).strip(), self.studio.settings)
         visit.own.browser = None
-        shown = self._taken(visit, (visit.studio or self.studio).model, corpus, request)
+        shown = self._taken(visit, visit.studio.model, corpus, request)
         return {**shown, self.preview: sentences_html(notes)}
 
     @explained
@@ -219,35 +274,24 @@ class OwnRoom:
         if own.forget is None:
             raise ValueError("There is no file: choose one first.")
         mapping = {"question": question, "answer": answer, "text": text}
-        reading = read_rows(own.forget, mapping)
-        retain: Reading | None = None
+        forget = read_rows(own.forget, mapping)
+        retain: UsableRows | None = None
         if own.retain is not None:
             guess = own.retain.guess()
             retain = read_rows(
                 own.retain, mapping if set(filter(None, mapping.values())) <= set(own.retain.columns) else guess
             )
-        corpus, notes = own_corpus(own.forget.name, reading, retain, self.studio.settings)
-        own.reading, own.browser = reading, Browser(reading.rows)
-        shown = self._taken(visit, (visit.studio or self.studio).model, corpus, request)
-        return {**shown, self.preview: sentences_html([*reading.said(), *notes])}
+        corpus, notes = own_corpus(own.forget.name, forget, retain, self.studio.settings)
+        own.browser = Browser(forget.rows)
+        shown = self._taken(visit, visit.studio.model, corpus, request)
+        return {**shown, self.preview: sentences_html([*forget.said(), *notes])}
 
     def _preview(self, sheet: Sheet, mapping: dict[str, str]) -> str:
         try:
             said = read_rows(sheet, mapping).said()
         except ValueError as error:
             said = [str(error)]
-        if sheet.more:
-            said.append(f"{sheet.more:,} further rows are beyond what this page takes.")
-        columns = sheet.columns[:8]
-        head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-        rows = [
-            "".join(f'<td data-title="{escape(c)}">{escape(str(record.get(c, ""))[:80])}</td>' for c in columns)
-            for _, record in sheet.records[:PREVIEWED]
-        ]
-        body = "".join(f"<tr>{row}</tr>" for row in rows)
-        total = count(len(sheet.records) + sheet.more, "record")
-        table = f'<table class="pg-answers"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        return f'<p class="pg-soft">{escape(sheet.name)}: {total}.</p>{sentences_html(said)}{table}'
+        return preview_html(sheet, said)
 
     def _taken(self, visit: Visit, model: LanguageModel, corpus: Corpus, request: gr.Request) -> dict[Any, Any]:
         """Give the visit a studio of its own, and show its first row in Inspect."""
@@ -255,22 +299,9 @@ class OwnRoom:
         same = model is shared.model and corpus.forget == shared.corpus.forget
         studio = shared if same else self.shelf.studio(Studio(shared.settings, model, corpus))
         # Scored first: a model that cannot score must not take the place of one that can.
-        scorers = list(studio.scorers)
         _ = studio.opening
-        visit.take(None if same else studio)
-        room = self.inspect_room
-        row = studio.opening_row
-        shown = room.show("forget", row, "", "", "subject", "", scorers, request)
-        return {
-            **shown,
-            self.using: using_html(studio),
-            room.notice: "",
-            room.split: "forget",
-            room.shown: scorers,
-            room.own: gr.update(visible=False),
-            room.row: gr.update(choices=room.choices("forget", studio), value=row, visible=True),
-            **self._search("", visit),
-        }
+        visit.take(studio)
+        return {**self.show_first(request), self.using: using_html(studio), **self._search("", visit)}
 
     # Finding rows ----------------------------------------------------------------------------------------------------
 
@@ -281,7 +312,7 @@ class OwnRoom:
 
     def _search(self, words: str, visit: Visit) -> dict[Any, Any]:
         if visit.own.browser is None:
-            visit.own.browser = Browser((visit.studio or self.studio).corpus.forget)
+            visit.own.browser = Browser(visit.studio.corpus.forget)
         numbers, total = visit.own.browser.find(words, most=SHOWN)
         rows = visit.own.browser.rows
         choices = [(f"{n}  {(rows[n].example.prompt or rows[n].example.answer)[:120]}", n) for n in numbers]
@@ -297,18 +328,7 @@ class OwnRoom:
         browser = self.visits.of(request.session_hash).own.browser
         if browser is None or number is None or not 0 <= int(number) < len(browser.rows):
             raise ValueError("This row is not there any more: search again.")
-        example = browser.rows[int(number)].example
-        room = self.inspect_room
-        scored = room.show(OWN, None, example.prompt, example.answer, "subject", "", shown, request)
-        return {
-            **scored,
-            room.notice: "",
-            room.split: OWN,
-            room.own: gr.update(visible=True),
-            room.row: gr.update(visible=False),
-            room.prompt: example.prompt,
-            room.answer: example.answer,
-        }
+        return self.show_text(browser.rows[int(number)].example, shown, request)
 
 
 def make_wish(name: str, revision: str, dtype: str, device: str, bits: int, spread: bool, chat: bool) -> Wish:
@@ -316,22 +336,3 @@ def make_wish(name: str, revision: str, dtype: str, device: str, bits: int, spre
     return Wish(
         str(name or "").strip(), (revision or "").strip(), dtype, device or "", int(bits or 0), bool(spread), bool(chat)
     )
-
-
-def using_html(studio: Studio) -> str:
-    """Which model and rows this visit works with."""
-    rows = count(len(studio.corpus.forget), "row")
-    template = "its chat template" if "Question:" not in str(studio.model.template) else "Question and Answer lines"
-    return (
-        f'<p class="pg-lead">This visit: <b>{escape(studio.model.name)}</b>, asked by {template}, to forget '
-        f"<b>{escape(studio.corpus.name)}</b> ({rows}).</p>"
-    )
-
-
-def sentences_html(sentences: list[str]) -> str:
-    """Sentences, one below the other."""
-    return "".join(f'<p class="pg-soft">{escape(sentence)}</p>' for sentence in sentences)
-
-
-def _size(size: float) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"

@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 
-from app.look.markup import alert, block, explained
+from app.look.figures import run_curves, steps_frame
+from app.look.handlers import LATEST, QUIET, TRAINING, explained
+from app.look.lanes import LANES_ID, read_rule
+from app.look.markup import alert, block, duration, progress_html
 from app.look.texts import say
-from app.rooms.inspect.room import InspectRoom
 from app.rooms.unlearn.form import RunForm
-from app.rooms.unlearn.watch import RunWatch
-from app.rooms.unlearn.words import cut_html, estimate_html, tokens_html
-from app.visit.kept_runs import KeptRuns
+from app.rooms.unlearn.words import (
+    CURVES_NOTE,
+    IDLE,
+    advice,
+    advice_html,
+    cut_html,
+    done_html,
+    estimate_html,
+    kept_words,
+    rescue_words,
+    sample_html,
+    tokens_html,
+    way_on,
+)
 from app.visit.run_config import DEFAULTS, ITS_OWN, OWN_CUT, form_config, form_values
-from app.visit.session import Visit, Visits
+from app.visit.session import LONGEST_NAME, KeptRun, Visit, Visits
 from app.visit.studio import Studio
-from app.visit.training import go_back, plain, train
+from app.visit.training import Training, plain, train
 from attribution import TokenScores, select
 from unlearn import RunConfig
 
 DEFAULT_CUT = dataclasses.asdict(DEFAULTS.rule)
+# Curves are redrawn with every probe and at least this often.
+REDRAW_SECONDS = 0.5
 
 
 class UnlearnRoom:
@@ -34,20 +50,24 @@ class UnlearnRoom:
         watch: what the current run shows.
     """
 
-    def __init__(self, studio: Studio, visits: Visits, inspect_room: InspectRoom) -> None:
-        self.studio = studio
+    def __init__(self, visits: Visits) -> None:
         self.visits = visits
-        self.inspect_room = inspect_room
-        self.form = RunForm(studio.settings.max_steps)
+        self.studio = visits.studio
+        self.form = RunForm(self.studio.settings.max_steps)
         self.kept = KeptRuns()
         self.watch = RunWatch()
 
-    def build(self) -> None:
-        """Lay the room out."""
+    def build(self, rule: gr.JSON) -> None:
+        """Lay the room out.
+
+        Args:
+            rule: holds the rule of the visible cut.
+        """
+        self.rule = rule
         most = self.form.most_steps
         with gr.Row(elem_classes="pg-room"):
             with gr.Column(elem_classes=["pg-card", "pg-form"], scale=2, min_width=320):
-                cut, estimate, proof = self._words(Visit(), self.studio, form_values(OWN_CUT, most), DEFAULT_CUT)
+                cut, estimate, proof = self._words(Visit(self.studio), form_values(OWN_CUT, most), DEFAULT_CUT)
                 self.cut = block(cut, elem_id="unlearn-cut")
                 self.form.build_choice()
                 self.form.build_advanced()
@@ -64,13 +84,48 @@ class UnlearnRoom:
             with gr.Column(elem_classes=["pg-card", "pg-watch"], scale=5, min_width=320):
                 self.watch.build(proof)
 
+    def wire(self, tab: gr.Tab) -> list[Any]:
+        """Listen to the widgets; returns the events after which another run, or none, is the current one.
+
+        Args:
+            tab: the room's own.
+        """
+        form, kept = self.form, self.kept
+        training = {**QUIET, **TRAINING, "concurrency_limit": self.studio.settings.runs_at_once}
+        # Whoever waits for another's run sees their place in line and the time it will take.
+        training |= {"show_progress": "minimal", "show_progress_on": self.watch.status, "outputs": self.outputs}
+        asking = {"inputs": self.inputs, "js": read_rule(LANES_ID)}
+
+        changes = [form.strategy.input, form.softness.release, form.steps.release]
+        changes += [form.fields[name].input for name in ("every", "lora", "rollback")]
+        gr.on(changes, self.show, outputs=self.described, **asking, **QUIET, **LATEST)
+        entered = tab.select(self.enter, outputs=self.whole, **asking, **QUIET, **LATEST)
+        entered.then(self.estimated, outputs=[self.notice, self.estimate], **asking, **QUIET)
+        form.preset.input(self.pick_preset, outputs=self.filled, **asking, **QUIET, **LATEST)
+        form.objective.input(self.pick_objective, outputs=[self.notice, *form.outputs], **asking, **QUIET, **LATEST)
+
+        # Not in the queue: Stop must not wait behind the run that it stops.
+        self.halt.click(self.stop, queue=False, **QUIET)
+        gr.on([kept.rename.click, kept.name.submit], self.rename, kept.name, self.outputs, **QUIET)
+        return [
+            self.go.click(self.start, **asking, **training),
+            self.watch.rescue.click(self.recover, None, **training),
+            self.back.click(self.undo, None, self.outputs, **QUIET),
+            kept.runs.input(self.pick, kept.runs, self.outputs, **QUIET),
+            kept.undo_to.click(self.undo_to, None, self.outputs, **QUIET),
+        ]
+
     @property
     def inputs(self) -> set[Any]:
         """What says which run is wanted. A set: the handlers are given a dict by widget.
 
         Gradio sorts it by age, so the cut, which stands in a room that is built before, is the first of them.
         """
-        return {self.inspect_room.rule, *self.form.fields.values()}
+        return {self.rule, *self.form.fields.values()}
+
+    def asked(self, given: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(the visible cut, the form's values by name), from what Gradio hands over of `inputs`."""
+        return given[self.rule], self.form.values(given)
 
     @property
     def described(self) -> list[Any]:
@@ -99,7 +154,7 @@ class UnlearnRoom:
     def enter(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
         """The room is opened: say what a run would train on; runs of a model that was left are gone."""
         visit = self.visits.of(request.session_hash)
-        described = self._described(self.form.values(given), given[self.inspect_room.rule], request)
+        described = self._described(self.form.values(given), given[self.rule], request)
         empty = visit.last is None and not visit.busy.locked()
         return {**(self.shown(visit) if empty else {}), **described}
 
@@ -108,13 +163,13 @@ class UnlearnRoom:
         """Say in words what a run would train on, and how long it would take."""
         values = self.form.values(given)
         soft = gr.update(visible=values["strategy"] == "soft")
-        return {self.form.softness: soft, **self._described(values, given[self.inspect_room.rule], request)}
+        return {self.form.softness: soft, **self._described(values, given[self.rule], request)}
 
     @explained
     def pick_preset(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
         """A preset was chosen: fill the form from it, and say what it would train on."""
         values = form_values(given[self.form.preset], self.form.most_steps)
-        return self.set_to(values, given[self.inspect_room.rule], request)
+        return self.set_to(values, given[self.rule], request)
 
     @explained
     def pick_objective(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
@@ -124,8 +179,8 @@ class UnlearnRoom:
     @explained
     def estimated(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
         """The estimate, after timing a few steps if nothing was timed yet."""
-        (self.visits.of(request.session_hash).studio or self.studio).calibrate()
-        described = self._described(self.form.values(given), given[self.inspect_room.rule], request)
+        self.visits.of(request.session_hash).studio.calibrate()
+        described = self._described(self.form.values(given), given[self.rule], request)
         return {self.estimate: described[self.estimate]}
 
     def set_to(self, values: dict[str, Any], rule: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
@@ -139,17 +194,16 @@ class UnlearnRoom:
 
     def _described(self, values: dict[str, Any], rule: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
         visit = self.visits.of(request.session_hash)
-        cut, estimate, proof = self._words(visit, visit.studio or self.studio, values, rule)
+        cut, estimate, proof = self._words(visit, values, rule)
         # A run that is there keeps its place.
         kept = visit.last is not None or visit.job is not None
         return {self.cut: cut, self.estimate: estimate, **({} if kept else {self.watch.proof: proof})}
 
-    def _words(
-        self, visit: Visit, studio: Studio, values: dict[str, Any], rule: dict[str, Any]
-    ) -> tuple[str, str, str]:
+    def _words(self, visit: Visit, values: dict[str, Any], rule: dict[str, Any]) -> tuple[str, str, str]:
         """The cut, the estimate and the tokens of the row in view, for the run that the form asks for."""
+        studio = visit.studio
         config = form_config(values, rule, studio.settings)
-        scores = self._scored(visit, studio, config)
+        scores = self._scored(visit, config)
         # What a run learns for itself, it alone can show.
         selection = select(scores, config.rule) if config.learn == "given" else None
         kept = sum(selection.kept) if selection else None
@@ -160,26 +214,22 @@ class UnlearnRoom:
             tokens_html("What a run would train in this row", scores.encoded, selection) if selection else "",
         )
 
-    def _scored(self, visit: Visit, studio: Studio, config: RunConfig) -> TokenScores:
+    def _scored(self, visit: Visit, config: RunConfig) -> TokenScores:
         """The row in view, scored by what the run selects with."""
-        scores = visit.scores or studio.opening
+        scores = visit.scores or visit.studio.opening
         known = config.rule.scorer in scores.columns or config.rule.kind == "sequence" or config.learn != "given"
-        return scores if known else studio.score(scores.example, (config.rule.scorer,), visit.mask_scope)
+        return scores if known else visit.studio.score(scores.example, (config.rule.scorer,), visit.mask_scope)
 
     # The run ---------------------------------------------------------------------------------------------------------
 
+    @explained
     def start(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Train, and draw every step. What goes wrong is one sentence, and what was there stays."""
-        try:
-            visit = self.visits.of(request.session_hash)
-            values = self.form.values(given)
-            settings = (visit.studio or self.studio).settings
-            config = form_config(values, given[self.inspect_room.rule], settings)
-        except ValueError as error:
-            yield {self.notice: alert(str(error))}
-            return
+        visit, values = self.visits.of(request.session_hash), self.form.values(given)
+        config = form_config(values, given[self.rule], visit.studio.settings)
         yield from self._run(visit, config, "" if values["preset"] == OWN_CUT else values["preset"])
 
+    @explained
     def recover(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Go back to the current run's best sound step; where none is kept, run it again and keep it."""
         visit = self.visits.of(request.session_hash)
@@ -190,21 +240,17 @@ class UnlearnRoom:
             yield {self.form.fields["rollback"]: True}
             yield from self._run(visit, dataclasses.replace(kept.config, roll_back=True), kept.preset)
         else:
-            try:
-                go_back(visit.studio or self.studio, visit)
-                yield self.shown(visit)
-            except ValueError as error:
-                yield {self.notice: alert(str(error))}
+            visit.go_back()
+            yield self.shown(visit)
 
     def _run(self, visit: Visit, config: RunConfig, name: str) -> Iterator[dict[Any, Any]]:
-        studio = visit.studio or self.studio
         try:
-            trainings = train(studio, visit, config, name)
-            for number, update in enumerate(self.watch.drawn(trainings, studio)):
+            for number, update in enumerate(self.watch.drawn(train(visit, config, name), visit.studio)):
                 yield update if number else {**self._held(), **update}
+        except ValueError:
             yield self.shown(visit)
-        except ValueError as error:
-            yield {**self.shown(visit), self.notice: alert(str(error))}
+            raise
+        yield self.shown(visit)
 
     def stop(self, request: gr.Request) -> None:
         """Ask the run of this visit to end after the step it is at."""
@@ -246,20 +292,150 @@ class UnlearnRoom:
     def shown(self, visit: Visit) -> dict[Any, Any]:
         """The room at rest: the current run, or the invitation to start one."""
         return {
-            self.notice: "",
             self.go: gr.update(interactive=True),
             self.halt: gr.update(interactive=False),
             self.back: gr.update(interactive=visit.last is not None),
             **self.kept.shown(visit),
-            **self.watch.shown(visit.last, visit.studio or self.studio),
+            **self.watch.shown(visit.last, visit.studio),
         }
 
     def _held(self) -> dict[Any, Any]:
         """The room while a run trains: Stop is all there is to press."""
         return {
-            self.notice: "",
             self.go: gr.update(interactive=False),
             self.halt: gr.update(interactive=True),
             self.back: gr.update(interactive=False),
             **self.kept.held(),
         }
+
+
+class RunWatch:
+    """The widgets beside the form; what the buttons do is the room's."""
+
+    def build(self, proof: str) -> None:
+        """Lay them out, with the tokens that a run would train."""
+        self.status = block(IDLE, elem_id="status")
+        self.rescue = gr.Button(visible=False, elem_id="rescue", elem_classes="pg-rescue")
+        self.curves = gr.Plot(visible=False, show_label=False, elem_id="curves", container=False)
+        self.caption = block(elem_id="curves-note")
+        self.sample = block(elem_id="sample")
+        self.proof = block(proof, elem_id="proof")
+        self.onward = gr.Button(say("to_compare"), visible=False, elem_id="to-compare", variant="primary")
+
+    @property
+    def outputs(self) -> list[Any]:
+        """All of them."""
+        return [self.status, self.rescue, self.curves, self.caption, self.sample, self.proof, self.onward]
+
+    def drawn(self, trainings: Iterator[Training], studio: Studio) -> Iterator[dict[Any, Any]]:
+        """A run as it trains: what changes with each of its states."""
+        redrawn = 0.0
+        for training in trainings:
+            steps, config = training.steps, training.config
+            if not steps:
+                yield self._begun(config)
+                continue
+            last, lost = steps[-1], advice(steps)
+            update: dict[Any, Any] = {
+                self.status: progress_html(
+                    last.number,
+                    last.of,
+                    f"{duration(last.seconds_left)} left",
+                    advice_html(lost and f"{lost} {way_on(training.way_back)}"),
+                ),
+                self.sample: _sample(training, studio),
+            }
+            due = last.probe is not None or time.monotonic() - redrawn > REDRAW_SECONDS
+            # Live weights move; others are the same to the end.
+            if len(steps) == 1 or (due and (config.score_every or config.learn == "alternate")):
+                update[self.proof] = _proof(training, studio)
+            if due:
+                update[self.curves] = run_curves(steps_frame(steps), config.steps)
+                redrawn = time.monotonic()
+            yield update
+
+    def _begun(self, config: RunConfig) -> dict[Any, Any]:
+        first = "Learning the scorer in a first run" if config.learn == "refit" else "Scoring every row to forget"
+        return {
+            self.status: progress_html(0, config.steps, first),
+            self.rescue: gr.update(visible=False),
+            self.curves: gr.update(value=run_curves(steps_frame([]), config.steps), visible=True),
+            self.caption: CURVES_NOTE,
+            self.sample: "",
+            self.proof: "",
+            self.onward: gr.update(visible=False),
+        }
+
+    def shown(self, kept: KeptRun | None, studio: Studio) -> dict[Any, Any]:
+        """At rest: a run that has ended, or the invitation to start one."""
+        if kept is None:
+            return {
+                self.status: IDLE,
+                self.rescue: gr.update(visible=False),
+                self.curves: gr.update(visible=False),
+                self.caption: "",
+                self.sample: "",
+                self.proof: "",
+                self.onward: gr.update(visible=False),
+            }
+        figure = run_curves(steps_frame(kept.steps), kept.config.steps, kept.rolled_back_to)
+        return {
+            self.status: done_html(kept),
+            self.rescue: gr.update(visible=bool(rescue_words(kept)), value=rescue_words(kept)),
+            self.curves: gr.update(value=figure, visible=True),
+            self.caption: CURVES_NOTE,
+            self.sample: _sample(kept, studio),
+            self.proof: _proof(kept, studio),
+            self.onward: gr.update(visible=True),
+        }
+
+
+def _sample(run: Training | KeptRun, studio: Studio) -> str:
+    question = studio.corpus.forget[run.row].example.prompt
+    return sample_html(question, studio.answer_before(run.row), run.samples)
+
+
+def _proof(run: Training | KeptRun, studio: Studio) -> str:
+    """The tokens of one row with the weights that the run trains them with."""
+    encoded = studio.model.encode(studio.corpus.forget[run.row].example)
+    return tokens_html("What this run trains in this row", encoded, run.selections[run.row])
+
+
+class KeptRuns:
+    """The widgets of the list; what they do is the room's."""
+
+    def build(self) -> None:
+        """Lay the list out, empty."""
+        with gr.Column(visible=False, elem_classes="pg-kept", elem_id="kept-runs") as self.column:
+            self.runs = gr.Radio([], label=say("kept_runs"), elem_id="kept-list")
+            with gr.Row(elem_classes="pg-naming"):
+                self.name = gr.Textbox(
+                    label=say("run_name"), max_length=LONGEST_NAME, elem_id="run-name", scale=1, min_width=120
+                )
+                self.rename = gr.Button(say("rename"), elem_id="rename", size="sm", scale=0, min_width=90)
+            self.undo_to = gr.Button(say("undo_to"), elem_id="undo-to", size="sm", visible=False)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `shown` writes to."""
+        return [self.column, self.runs, self.name, self.rename, self.undo_to]
+
+    def shown(self, visit: Visit) -> dict[Any, Any]:
+        """The runs of a visit, the latest first, the current one chosen."""
+        kept = visit.last
+        if kept is None:
+            return {self.column: gr.update(visible=False)}
+        # The first line is the name, which the stylesheet sets apart.
+        choices = [(f"{each.name}\n{kept_words(each)}", each.number) for each in reversed(visit.runs)]
+        return {
+            self.column: gr.update(visible=True),
+            self.runs: gr.update(choices=choices, value=kept.number, interactive=True),
+            self.name: gr.update(value=kept.name),
+            self.rename: gr.update(interactive=True),
+            self.undo_to: gr.update(visible=kept is not visit.runs[-1], interactive=True),
+        }
+
+    def held(self) -> dict[Any, Any]:
+        """The list while a run trains: to be read alone."""
+        still = gr.update(interactive=False)
+        return {self.runs: still, self.rename: still, self.undo_to: still}

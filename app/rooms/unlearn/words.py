@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from app.look.markup import count, differences, duration, escape
-from app.rooms.inspect.room import cut_words
-from app.visit.kept_run import KeptRun, Sample
+from app.look.markup import count, differences, duration, escape, progress_html, rule_words
 from app.visit.run_config import OWN_CUT, changed_from
+from app.visit.session import KeptRun, Sample
 from app.visit.studio import OWN, SPLITS
 from attribution import Encoded, Rule, Selection
-from attribution.scorers.registry import EVIDENCE_TEXT, scorer_info
+from attribution.scorers.registry import EVIDENCE_TEXT
 from unlearn import RunConfig, Step
 from unlearn.objectives import get_objective
 from unlearn.presets import preset
@@ -52,15 +51,6 @@ def _lead(text: str) -> str:
 
 
 # In words ------------------------------------------------------------------------------------------------------------
-
-
-def progress_html(step: int, of: int, text: str, advice: str = "") -> str:
-    """The progress bar, `Steps: 12 of 60`, and what else there is to say."""
-    return (
-        f'<div class="pg-progress" role="progressbar" aria-label="Steps" aria-valuemin="0" aria-valuemax="{of}" '
-        f'aria-valuenow="{step}"><i style="width:{100 * step / of:.1f}%"></i></div>'
-        f'<p class="pg-steps"><b>Steps: {step} of {of}</b> <span class="pg-soft">{escape(text)}</span></p>{advice}'
-    )
 
 
 def done_html(kept: KeptRun) -> str:
@@ -129,22 +119,6 @@ def advice_html(sentence: str) -> str:
 
 
 # What a run would do -------------------------------------------------------------------------------------------------
-
-
-def rule_words(rule: Rule) -> str:
-    """A rule in a few words: `Learned, top 30%`."""
-    scorer = scorer_info(rule.scorer).title
-    return {
-        "sequence": "Whole sequence",
-        "soft": f"{scorer}, soft",
-        "proportional": f"{scorer}, in proportion",
-        "raw": f"{scorer}, the score itself",
-    }.get(rule.kind) or f"{scorer}, {cut_words(rule)}"
-
-
-def describe(config: RunConfig) -> str:
-    """A run in a few words: `Learned, top 30%, WGA, 60 steps`."""
-    return f"{rule_words(config.rule)}, {get_objective(config.objective).title}, {count(config.steps, 'step')}"
 
 
 def tokens_words(rule: Rule, kept: int | None, total: int) -> str:

@@ -1,25 +1,25 @@
-"""Figures and answers side by side: what is compared, when it is there, and how it looks as HTML."""
+"""Figures, answers and stresses side by side, as HTML."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.look.markup import count, differences, escape, with_facts
-from app.visit.kept_run import KeptRun
-from app.visit.session import Visit
-from app.visit.studio import Studio
-from unlearn import Evaluation, evaluate
+from unlearn import Evaluation
 from unlearn.metrics import Answer
+from unlearn.stress.stresses import KINDS, Stress
 
 ALL = "all"
 SPLIT_TITLES = {"forget": "Forget", "paraphrase": "Paraphrase", "retain": "Retain", "world": "World"}
 # A model that has lost its speech repeats itself for ever; the CSV has every character.
 LONGEST = 200
-WAIT_SECONDS = 0.4
 REFERENCE, REFERENCE_TITLE = "reference", "Never taught (reference)"
+MODELS = {"run": "This run", "original": "The original", REFERENCE: REFERENCE_TITLE}
+"""What is put under stress, with the heads of its columns."""
+# Rows asked in a stress and in a race: enough to see a fact come back or go, few enough to wait for.
+FORGET_ROWS, KEEP_ROWS = 80, 60
+
 Asked = tuple[Answer, Answer, Answer | None]
 """One question's answers: the original model's, the run's, and that of what it is held against."""
 
@@ -63,78 +63,6 @@ class Other:
     title: str
     word: str
     evaluation: Evaluation | None
-
-
-def others(studio: Studio, visit: Visit) -> list[tuple[str, str]]:
-    """What the visit's current run can be held against: (title, value) of the reference and of the other runs."""
-    reference = [] if studio.reference() is None else [(REFERENCE_TITLE, REFERENCE)]
-    return reference + [(kept.name, str(kept.number)) for kept in reversed(visit.runs) if kept is not visit.last]
-
-
-def other_run(visit: Visit, against: str | None) -> KeptRun | None:
-    """The kept run that `against` is the number of; None for the reference, and for a run that has gone."""
-    return next((kept for kept in visit.runs if str(kept.number) == against and kept is not visit.last), None)
-
-
-def wanted_run(visit: Visit, against: str) -> KeptRun | None:
-    """As `other_run`, for a caller who must not be given another column than they asked for.
-
-    Raises:
-        ValueError: `against` is neither `reference` nor another run of the visit; names those there are.
-    """
-    beside = other_run(visit, against)
-    if against != REFERENCE and beside is None:
-        numbers = ", ".join(str(kept.number) for kept in visit.runs if kept is not visit.last)
-        raise ValueError(
-            f"There is no other run {against!r} to hold against: choose {REFERENCE}"
-            f"{f', or one of {numbers}' if numbers else ''}."
-        )
-    return beside
-
-
-def other(studio: Studio, visit: Visit, against: str | None) -> Other:
-    """What stands beside the current run, as far as it is known."""
-    kept = other_run(visit, against)
-    if kept is None:
-        return Other(REFERENCE_TITLE, "reference", known(studio.reference()))
-    return Other(kept.name, kept.name, kept.evaluation)
-
-
-def waiting(studio: Studio, kept: KeptRun, beside: KeptRun | None = None) -> Iterator[str]:
-    """Compute what a comparison needs and is not there yet; yields what is being done, some times a second.
-
-    Args:
-        beside: another run that is held against this one.
-    """
-    futures = [(studio.before(), "the original model"), (studio.reference(), "the retrained reference")]
-    runs = [kept] if beside is None else [kept, beside]
-    total = len(runs) + sum(future is not None for future, _ in futures)
-    for number, each in enumerate(runs, start=1):
-        if each.evaluation is None:
-            yield f"Asking the model of {each.name} ({number} of {total})"
-            each.evaluation = evaluate(each.model, studio.corpus)
-    for number, (future, who) in enumerate(futures, start=len(runs) + 1):
-        while future is not None and not future.done():
-            yield f"Asking {who} ({number} of {total})"
-            time.sleep(WAIT_SECONDS)
-        if future is not None:
-            future.result()
-
-
-def known(future: Future[Evaluation] | None) -> Evaluation | None:
-    """The evaluation, if it is there; None while it is computed."""
-    return future.result() if future is not None and future.done() else None
-
-
-def side_by_side(before: Evaluation | None, after: Evaluation, beside: Evaluation | None) -> list[Asked]:
-    """(before, after, beside) for every question, in the order they were asked."""
-    if before is None:
-        raise ValueError("The original model's answers are not there yet: try again in a few seconds.")
-    thirds = beside.answers if beside is not None else (None,) * len(after.answers)
-    return list(zip(before.answers, after.answers, thirds, strict=True))
-
-
-# In HTML -------------------------------------------------------------------------------------------------------------
 
 
 def cards_html(before: Evaluation | None, after: Evaluation, beside: Other) -> str:
@@ -218,3 +146,36 @@ def _changed(before: Answer, other: Answer) -> str:
     shown = differences(before.answer, other.answer[:LONGEST])
     rest = len(other.answer) - LONGEST
     return shown if rest <= 0 else f'{shown} <span class="pg-soft">… and {count(rest, "more character")}</span>'
+
+
+def results_html(results: Mapping[str, Mapping[str, Sequence[Stress]]]) -> str:
+    """A row per stress, a column per model; each with recall before and under it."""
+    mine = [one for kind in KINDS for one in results.get("run", {}).get(kind, ())]
+    if not mine:
+        return ""
+    columns = [who for who in MODELS if results.get(who)]
+    head = "".join(f'<th scope="col">{MODELS[who]}</th>' for who in columns)
+    body = ""
+    for one in mine:
+        cells = ""
+        for who in columns:
+            same = (each for each in results[who].get(one.kind, ()) if each.title == one.title)
+            cells += f'<td data-title="{MODELS[who]}">{_cell(next(same, None))}</td>'
+        body += f'<tr><th scope="row">{escape(one.kind.capitalize())}<br>'
+        body += f'<span class="pg-soft">{escape(one.title)}</span></th>{cells}</tr>'
+    return (
+        f'<table class="pg-answers pg-stresses"><thead><tr><th scope="col">Stress</th>{head}</tr></thead>'
+        f'<tbody>{body}</tbody></table><p class="pg-soft">{escape(mine[0].measure.capitalize())}, before → under '
+        f"stress, on {FORGET_ROWS} rows to forget and {KEEP_ROWS} to keep at most. Read it beside the model that was "
+        "never taught: guesses come back too.</p>"
+    )
+
+
+def _cell(one: Stress | None) -> str:
+    if one is None:
+        return '<span class="pg-soft">not measured</span>'
+    kept = ""
+    if "retain_before" in one.detail:
+        n = f'<span class="pg-n">n = {one.detail["retain_n"]:.0f}</span>'
+        kept = f"<br>to keep {one.detail['retain_before']:.2f} → <b>{one.detail['retain_after']:.2f}</b> {n}"
+    return f'to forget {one.before:.2f} → <b>{one.after:.2f}</b> <span class="pg-n">n = {one.n}</span>{kept}'

@@ -1,4 +1,7 @@
-"""The race of arms: the same run on other tokens, what each keeps against what it forgets; and the `/race` endpoint."""
+"""Is it these tokens, and does it come back? The race of arms, and the stresses on a run.
+
+Both take the visit's one place for a run, so that Stop reaches them and no two things train at once.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import gradio as gr
-
-from app.look.markup import duration, refused
-from app.visit.run_config import DEFAULTS, make_config, make_rule
-from app.visit.session import Visit, Visits
+from app.look.answers import FORGET_ROWS, KEEP_ROWS, MODELS
+from app.look.markup import duration
+from app.visit.session import Visit
 from app.visit.studio import Studio
-from app.visit.training import memory_said
+from app.visit.training import corpus_in_view, memory_said
 from attribution import Rule
 from attribution.suggestions import did_you_mean
 from unlearn import Corpus, Run, RunConfig
 from unlearn.arms import Arm, Bench, Comparison, Trial, compare, parse_arms
+from unlearn.metrics import evaluation_rows
 from unlearn.metrics.examination import spaced
-from unlearn.presets import SOFT_TEMPERATURE
+from unlearn.stress.stresses import KINDS, Stress, stress
+
+# The race -----------------------------------------------------------------------------------------------------------
 
 ARMS = {
     "hard": "the visible cut",
@@ -29,16 +33,8 @@ ARMS = {
     "oracle": "the marked facts alone",
 }
 # Enough to rank arms that differ by much, few enough that a race of five takes a minute or two on a laptop.
-STEPS, POINTS, FORGET_ROWS, KEEP_ROWS = 40, 5, 80, 60
+STEPS, POINTS = 40, 5
 TARGETS = (0.5, 0.1)
-TITLES = {
-    "forget_recall": "Facts to forget",
-    "retain_recall": "Facts to keep",
-    "structure": "Structure",
-    "subject": "Subject",
-    "forget_rouge_l": "Answers to forget, ROUGE-L",
-    "retain_rouge_l": "Answers to keep, ROUGE-L",
-}
 
 
 @dataclass(frozen=True)
@@ -110,13 +106,16 @@ def make_arms(config: RunConfig, temperature: float, names: Sequence[str], marke
     return [hard, *(arms[name] for name in ARMS if name in arms)]
 
 
-def run_race(studio: Studio, visit: Visit, arms: Sequence[Arm]) -> Iterator[Race]:
+def run_race(visit: Visit, arms: Sequence[Arm]) -> Iterator[Race]:
     """Run one arm after another for a visit, as they stand after every step. Nothing of it is kept.
+
+    The rows are scored as the row in view was, so that the first arm trains on the visible cut.
 
     Raises:
         ValueError: the visit trains already, or an arm selects nothing.
     """
-    config = arms[0].config
+    studio, config = visit.studio, arms[0].config
+    arms = [replace(arm, options={**arm.options, "mask_scope": visit.mask_scope}) for arm in arms]
     done: list[Trial] = []
     deadline = time.monotonic() + studio.settings.run_seconds
 
@@ -124,7 +123,8 @@ def run_race(studio: Studio, visit: Visit, arms: Sequence[Arm]) -> Iterator[Race
         visit.begin(job)
 
     with visit.training(), memory_said(studio):
-        bench = Bench(studio.model, studio.corpus, points=POINTS, retain_rows=KEEP_ROWS, asked=asked(studio.corpus))
+        corpus, _ = corpus_in_view(visit)
+        bench = Bench(studio.model, corpus, points=POINTS, retain_rows=KEEP_ROWS, asked=asked(corpus))
         for arm in arms:
             latest: Trial | None = None
             for latest in bench.along(arm, config.seed, begun=begun):
@@ -153,81 +153,62 @@ def asked(corpus: Corpus) -> Corpus:
     return replace(corpus, forget=tuple(spaced(corpus.forget, FORGET_ROWS)), paraphrase=(), world=())
 
 
-# The API -------------------------------------------------------------------------------------------------------------
+# The stresses --------------------------------------------------------------------------------------------------------
+
+Found = dict[str, dict[str, tuple[Stress, ...]]]
+"""By model (a key of `MODELS`) and by kind, what the stresses did."""
 
 
-def race_endpoint(shared: Studio, visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
-    """The function behind `/race`."""
+def stressed(visit: Visit, kinds: Sequence[str]) -> Iterator[str]:
+    """Put the visit's current run and the unchanging models under stress; what is known already is not made again.
 
-    def race(
-        request: gr.Request,
-        arms: str = ",".join(ARMS),
-        scorer: str = DEFAULTS.rule.scorer,
-        top: float = DEFAULTS.rule.cut,
-        threshold: float | None = None,
-        temperature: float = SOFT_TEMPERATURE,
-        keep_given: bool = False,
-        objective: str = DEFAULTS.objective,
-        steps: int = STEPS,
-        learning_rate: float = DEFAULTS.learning_rate,
-        seed: int = 0,
-    ) -> Iterator[dict[str, Any]]:
-        """Train the same run on other tokens, one arm after another, and compare what each keeps at equal forgetting.
+    Yields what is being done; the results are then in `found`.
 
-        One seed: small differences are none. Streams the race as it stands after each arm; nothing of it is kept.
-
-        Args:
-            arms: separated by commas: hard (the cut; always takes part), soft, sequence, random, oracle.
-            scorer: whose scores are cut: masking, entropy, learned, fused, ...
-            top: the share of each answer that is selected.
-            threshold: keep scores from here on, instead of a top share.
-            temperature: of the soft arm.
-            keep_given: also select the subject's name, which the prompt gives.
-            objective: wga, npo, graddiff, satga, ...
-            steps: optimiser steps of each arm.
-            learning_rate: of AdamW.
-            seed: of the order of rows and of the random arm.
-
-        Returns:
-            {"arms": [{"arm", "title", "selected", "tokens", "points": [{"step", figures}]}], "ended", "comparison"};
-            comparison is null until the end
-        """
-        try:
-            visit = visits.of(request.session_hash)
-            studio = visit.studio or shared
-            names = [name.strip() for name in arms.split(",") if name.strip()]
-            kind, cut = ("top", top) if threshold is None else ("threshold", threshold)
-            given = {"scorer": scorer, "kind": kind, "cut": cut, "keep_given": keep_given}
-            rule = make_rule(given, "hard", temperature)
-            config = make_config(
-                rule, studio.settings, objective=objective, steps=steps, learning_rate=learning_rate, seed=seed
-            )
-            wanted = make_arms(config, temperature, names, is_marked(studio.corpus))
-            told = 0
-            for state in run_race(studio, visit, wanted):
-                if len(state.trials) > told or state.ended:
-                    told = len(state.trials)
-                    yield as_dict(state)
-        except ValueError as error:
-            raise refused(error) from error
-
-    return race
+    Raises:
+        ValueError: there is no run, an unknown kind, or it takes longer than a run may.
+    """
+    kept, studio = visit.last, visit.studio
+    if kept is None:
+        raise ValueError("There is no run to put under stress: start one first.")
+    forget, keep = sample(studio)
+    corpus = replace(studio.corpus, forget=tuple(forget))
+    deadline = time.monotonic() + studio.settings.run_seconds
+    models: dict[str, Callable[[], Any]] = {"run": lambda: kept.model, **studio.unchanging()}
+    with visit.training(), memory_said(studio):
+        for kind in kinds:
+            for who, model in models.items():
+                if kind in found(visit).get(who, {}):
+                    continue
+                asked = kept.name if who == "run" else MODELS[who].lower()
+                yield f"{kind.capitalize()}, {asked}: {KINDS[kind]}"
+                results = []
+                for one in stress(model(), corpus, (kind,), keep=keep):
+                    results.append(one)
+                    _check(visit, deadline, studio.settings.run_seconds)
+                if who == "run":
+                    kept.stressed[kind] = tuple(results)
+                else:
+                    studio.stressed[who, kind] = tuple(results)
 
 
-def as_dict(state: Race) -> dict[str, Any]:
-    """A race as plain JSON types."""
-    compared = state.compared() if state.ended else None
-    return {
-        "arms": [
-            {
-                "arm": trial.arm,
-                "title": trial.title,
-                "selected": trial.selected,
-                "tokens": trial.tokens,
-                "points": [{"step": point.step, **trial.figures(point)} for point in trial.points],
-            }
-            for trial in state.trials
-        ],
-        "ended": state.ended,
-        "comparison": compared.to_dict() if compared is not None else None,
-    }
+def sample(studio: Studio) -> tuple[list[Any], list[Any]]:
+    """The rows to forget and to keep that are asked, evenly spaced."""
+    rows = evaluation_rows(studio.corpus)
+    return spaced(rows.get("forget", ()), FORGET_ROWS), spaced(rows.get("retain", ()), KEEP_ROWS)
+
+
+def _check(visit: Visit, deadline: float, seconds: float) -> None:
+    if visit.stopping or visit.closed:
+        raise ValueError("Stopped: what was finished before is shown.")
+    if time.monotonic() > deadline:
+        raise ValueError(
+            f"This took longer than the {duration(seconds)} a run may take here: try one stress at a time."
+        )
+
+
+def found(visit: Visit) -> Found:
+    """Everything that is known of the current run and of the unchanging models."""
+    known: Found = {"run": dict(visit.last.stressed) if visit.last is not None else {}}
+    for (who, kind), results in list(visit.studio.stressed.items()):
+        known.setdefault(who, {})[kind] = results
+    return known

@@ -42,7 +42,7 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Reading:
+class UsableRows:
     """Rows that can be used, and why the others cannot.
 
     Attributes:
@@ -87,7 +87,7 @@ def read_sheet(path: Path, settings: Settings) -> Sheet:
     return Sheet(path.name, tuple(names)[:100], records, found.count - len(records))
 
 
-def read_rows(sheet: Sheet, mapping: Mapping[str, str]) -> Reading:
+def read_rows(sheet: Sheet, mapping: Mapping[str, str]) -> UsableRows:
     """Rows from a sheet, its columns named by `mapping` (our field -> its column; empty where there is none).
 
     Raises:
@@ -121,7 +121,7 @@ def read_rows(sheet: Sheet, mapping: Mapping[str, str]) -> Reading:
     if not rows:
         why = refused[0][1] if refused else "there are none"
         raise ValueError(f"No row of {sheet.name!r} can be used: {why}")
-    return Reading(tuple(rows.values()), tuple(refused), len(sheet.records) - len(refused) - len(rows))
+    return UsableRows(tuple(rows.values()), tuple(refused), len(sheet.records) - len(refused) - len(rows))
 
 
 def _unusable(record: Record, chosen: Mapping[str, str]) -> str:
@@ -140,7 +140,9 @@ def _unusable(record: Record, chosen: Mapping[str, str]) -> str:
     return ""
 
 
-def own_corpus(name: str, forget: Reading, retain: Reading | None, settings: Settings) -> tuple[Corpus, list[str]]:
+def own_corpus(
+    name: str, forget: UsableRows, retain: UsableRows | None, settings: Settings
+) -> tuple[Corpus, list[str]]:
     """Rows of one's own as what a run forgets and keeps, and what is to be said about it."""
     notes: list[str] = []
     world = embedded_rows("world")

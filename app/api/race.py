@@ -1,0 +1,91 @@
+"""The `/race` endpoint: the same run on other tokens, and what each keeps at equal forgetting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from app.look.handlers import refused
+from app.visit.run_config import DEFAULTS, make_config, make_rule
+from app.visit.session import Visits
+from app.visit.trials import ARMS, STEPS, Race, is_marked, make_arms, run_race
+from unlearn.presets import SOFT_TEMPERATURE
+
+
+def race_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
+    """The function behind `/race`."""
+
+    def race(
+        request: gr.Request,
+        arms: str = ",".join(ARMS),
+        scorer: str = DEFAULTS.rule.scorer,
+        top: float = DEFAULTS.rule.cut,
+        threshold: float | None = None,
+        temperature: float = SOFT_TEMPERATURE,
+        keep_given: bool = False,
+        objective: str = DEFAULTS.objective,
+        steps: int = STEPS,
+        learning_rate: float = DEFAULTS.learning_rate,
+        seed: int = 0,
+    ) -> Iterator[dict[str, Any]]:
+        """Train the same run on other tokens, one arm after another, and compare what each keeps at equal forgetting.
+
+        One seed: small differences are none. Streams the race as it stands after each arm; nothing of it is kept.
+
+        Args:
+            arms: separated by commas: hard (the cut; always takes part), soft, sequence, random, oracle.
+            scorer: whose scores are cut: masking, entropy, learned, fused, ...
+            top: the share of each answer that is selected.
+            threshold: keep scores from here on, instead of a top share.
+            temperature: of the soft arm.
+            keep_given: also select the subject's name, which the prompt gives.
+            objective: wga, npo, graddiff, satga, ...
+            steps: optimiser steps of each arm.
+            learning_rate: of AdamW.
+            seed: of the order of rows and of the random arm.
+
+        Returns:
+            {"arms": [{"arm", "title", "selected", "tokens", "points": [{"step", figures}]}], "ended", "comparison"};
+            comparison is null until the end
+        """
+        try:
+            visit = visits.of(request.session_hash)
+            studio = visit.studio
+            names = [name.strip() for name in arms.split(",") if name.strip()]
+            kind, cut = ("top", top) if threshold is None else ("threshold", threshold)
+            given = {"scorer": scorer, "kind": kind, "cut": cut, "keep_given": keep_given}
+            rule = make_rule(given, "hard", temperature)
+            config = make_config(
+                rule, studio.settings, objective=objective, steps=steps, learning_rate=learning_rate, seed=seed
+            )
+            wanted = make_arms(config, temperature, names, is_marked(studio.corpus))
+            told = 0
+            for state in run_race(visit, wanted):
+                if len(state.trials) > told or state.ended:
+                    told = len(state.trials)
+                    yield as_dict(state)
+        except ValueError as error:
+            raise refused(error) from error
+
+    return race
+
+
+def as_dict(state: Race) -> dict[str, Any]:
+    """A race as plain JSON types."""
+    compared = state.compared() if state.ended else None
+    return {
+        "arms": [
+            {
+                "arm": trial.arm,
+                "title": trial.title,
+                "selected": trial.selected,
+                "tokens": trial.tokens,
+                "points": [{"step": point.step, **trial.figures(point)} for point in trial.points],
+            }
+            for trial in state.trials
+        ],
+        "ended": state.ended,
+        "comparison": compared.to_dict() if compared is not None else None,
+    }
