@@ -17,8 +17,8 @@ from attribution.scorers.fusion import normalise
 from attribution.scorers.registry import scorer_info
 from attribution.token_scores import TokenScores
 
-RuleKind = Literal["threshold", "top", "soft", "proportional", "raw", "sequence"]
-RULE_KINDS: tuple[str, ...] = ("threshold", "top", "soft", "proportional", "raw", "sequence")
+RuleKind = Literal["threshold", "top", "rest", "soft", "proportional", "raw", "sequence"]
+RULE_KINDS: tuple[str, ...] = ("threshold", "top", "rest", "soft", "proportional", "raw", "sequence")
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,13 @@ class Rule:
 
     Attributes:
         scorer: whose scores are cut; `sequence` ignores them.
-        kind: `threshold` keeps score >= cut; `top` keeps the share `cut` of the answer; `soft` weighs by
+        kind: `threshold` keeps score >= cut; `top` keeps the share `cut` of the answer, and `rest`
+            exactly what `top` at the same cut leaves out; `soft` weighs by
             softmax(rank / cut) with `cut` the temperature tau; `proportional` weighs by the score over the answer's
             mean score (ETW); `raw` takes the score itself, in [0, 1], for the weight (ATWU); `sequence` takes every
             token with weight 1.
-        cut: a raw score (threshold), a share in (0, 1] (top) or a temperature above 0 (soft); the others ignore it.
+        cut: a raw score (threshold), a share in (0, 1] (top, rest) or a temperature above 0 (soft); the others ignore
+            it.
         keep_given: also select tokens that the prompt already gives (the subject's name). They are copied, not
             remembered; training on them makes the answer speak of somebody else. `sequence` always keeps them.
 
@@ -50,7 +52,7 @@ class Rule:
             raise ValueError(f"The rule {self.kind!r} is unknown: choose from {', '.join(RULE_KINDS)}.")
         if not math.isfinite(self.cut):
             raise ValueError(f"The cut must be a finite number, not {self.cut}.")
-        if self.kind == "top" and not 0 < self.cut <= 1:
+        if self.kind in ("top", "rest") and not 0 < self.cut <= 1:
             raise ValueError(f"A top share must lie in (0, 1], not {self.cut}.")
         if self.kind == "soft" and not self.cut > 0:
             raise ValueError(f"A softmax temperature must be above 0, not {self.cut}.")
@@ -94,6 +96,7 @@ def weights(values: Sequence[float], eligible: Sequence[bool], rule: Rule) -> tu
     """The rule on plain numbers.
 
     top: the k = max(1, floor(share * m + 1/2)) best of the m eligible tokens, ties to the earlier one.
+    rest: the m - k others.
     soft: w_t = m exp(s_t / tau) / sum_j exp(s_j / tau) over eligible tokens, s the row's ranks in [0, 1].
     proportional: w_t = m s_t / sum_j s_j over eligible tokens, 1 each when all scores are 0.
     raw: w_t = s_t.
@@ -108,9 +111,10 @@ def weights(values: Sequence[float], eligible: Sequence[bool], rule: Rule) -> tu
     if rule.kind == "threshold":
         for i in chosen:
             result[i] = float(values[i] >= rule.cut)
-    elif rule.kind == "top":
+    elif rule.kind in ("top", "rest"):
         k = max(1, math.floor(rule.cut * len(chosen) + 0.5))
-        for i in sorted(chosen, key=lambda i: (-values[i], i))[:k]:
+        best = sorted(chosen, key=lambda i: (-values[i], i))
+        for i in best[:k] if rule.kind == "top" else best[k:]:
             result[i] = 1.0
     elif rule.kind == "soft":
         scaled = normalise(np.array([values[i] for i in chosen]), "rank") / rule.cut

@@ -19,6 +19,7 @@ from unlearn.arms.table import markdown_table
 from unlearn.arms.trial import Measure, point_steps
 from unlearn.cli.arms import differences, parse_seeds
 from unlearn.run.diagnostics import update_size
+from unlearn.run.gradients import Gradients
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = RunConfig(
@@ -55,6 +56,20 @@ def test_the_others_are_exactly_what_the_reference_leaves_out(tiny, small_corpus
     for row, selection, rest in zip(job.weighting.scores, job.selections, others, strict=True):
         for given, mine, other in zip(row.given, selection.kept, rest, strict=True):
             assert (mine, other) == (False, False) if given else mine != other
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 1.0])
+def test_the_others_are_no_token_of_the_reference_where_scores_tie(tiny, small_corpus, share):
+    """`capitalised` scores every token 0 or 1."""
+    arms = {arm.name: arm for arm in parse_arms(["others"], f"capitalised+top={share}")}
+    job = run(tiny, small_corpus, arms[f"capitalised+top={share}"].config)
+    if share == 1:
+        with pytest.raises(ValueError, match="selects no token"):
+            run(tiny, small_corpus, arms["others"].config)
+        return
+    others = kept(tiny, small_corpus, arms["others"])
+    for row, selection, rest in zip(job.weighting.scores, job.selections, others, strict=True):
+        assert [a + b for a, b in zip(selection.kept, rest, strict=True)] == [not given for given in row.given]
 
 
 def test_an_arm_may_change_settings():
@@ -228,6 +243,39 @@ def test_a_matched_arm_ends_at_exactly_the_update_size(bench, share):
     assert trial.points[-1].update_size == pytest.approx(size, rel=1e-5)
     assert trial.points[-1].step <= 6
     assert ("Stopped after step" if share < 1 else "scaled up") in trial.note
+
+
+@pytest.mark.parametrize("share", [0.5, 3.0])
+def test_adapters_race_too(bench, share):
+    """|delta theta| is that of the merged weights, which a matched arm's adapters end at."""
+    config = dataclasses.replace(SHORT, lora=2, learning_rate=1e-2)
+    free = bench.trial(Arm("free", "", config), seed=0)
+    assert not free.note and [point.step for point in free.points] == [0, 5, 6]
+    assert 0 < free.points[1].update_size < free.points[2].update_size
+    size = share * free.points[-1].update_size
+    assert bench.trial(Arm("matched", "", config, matches="free"), 0, size).points[-1].update_size == pytest.approx(
+        size, rel=1e-4
+    )
+
+
+def test_a_loss_that_is_no_number_ends_a_trial_and_any_other_fault_is_told(bench, monkeypatch):
+    real = Gradients.add
+
+    def add(self, *rest):
+        forget_loss, nll, retain_loss = real(self, *rest)
+        return (float("nan") if next(calls) == 2 else forget_loss), nll, retain_loss
+
+    calls = iter(range(9))
+    monkeypatch.setattr(Gradients, "add", add)
+    trial = bench.trial(Arm("short", "", SHORT), seed=1)
+    assert "no longer a number at step 3" in trial.note and trial.points[-1].step == 2
+
+    def fail(*_):
+        raise ValueError("Memory ran out with one row in a forward.")
+
+    monkeypatch.setattr(Gradients, "add", fail)
+    with pytest.raises(ValueError, match="Memory ran out"):
+        bench.trial(Arm("short", "", SHORT), seed=1)
 
 
 def test_a_matched_arm_needs_the_one_it_matches(bench):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from attribution import Rule, load_model
+from attribution import LanguageModel, Rule, load_model
 from scripts.serving import OFFLINE
 from unlearn import RunConfig, run
 from unlearn.__main__ import run_parser
@@ -74,14 +75,72 @@ def test_an_interrupted_run_comes_to_the_identical_result(arm, tiny, small_corpu
     assert list(again) == [] and len(again.steps) == 6
 
 
-def test_another_runs_checkpoint_is_refused(tiny, small_corpus, tmp_path):
-    first = run(tiny, small_corpus, CONFIG)
-    first.keep(tmp_path / "kept", every=1)
+def kept_after_one_step(model, corpus, folder: Path, config: RunConfig = CONFIG, **options) -> None:
+    first = run(model, corpus, config, **options)
+    first.keep(folder, every=1)
     next(iter(first))
+
+
+def test_another_runs_checkpoint_is_refused(tiny, small_corpus, tmp_path):
+    kept_after_one_step(tiny, small_corpus, tmp_path / "kept")
     other = run(tiny, small_corpus, replace(CONFIG, learning_rate=0.02, seed=3))
     other.keep(tmp_path / "kept")
-    with pytest.raises(ValueError, match="learning_rate, seed differs"):
+    with pytest.raises(ValueError, match=r"\(learning_rate, seed differ\)"):
         next(iter(other))
+
+
+@pytest.mark.parametrize("change", ["mask_scope", "template", "forget rows", "retain rows", "model"])
+def test_a_checkpoint_of_another_scoring_of_other_rows_or_of_another_model_is_refused(
+    change, tiny, small_corpus, tmp_path
+):
+    """The settings of the run are the same, and so are the names of corpus and model."""
+    kept_after_one_step(tiny, small_corpus, tmp_path / "kept")
+    model, corpus, options = tiny, small_corpus, {}
+    if change == "mask_scope":
+        options = {"mask_scope": "each"}
+    elif change == "template":
+        model = LanguageModel(tiny.model, tiny.tokenizer, tiny.name, template="Q: {prompt}\nA: {answer}")
+    elif change == "model":
+        model = LanguageModel(copy.deepcopy(tiny.model), tiny.tokenizer, tiny.name)
+        with torch.no_grad():
+            model.model.lm_head.weight.mul_(1.001)
+    else:
+        role = change.split()[0]
+        corpus = replace(small_corpus, **{role: getattr(small_corpus, role)[::-1]})
+    other = run(model, corpus, CONFIG, **options)
+    other.keep(tmp_path / "kept")
+    with pytest.raises(ValueError, match=rf"another run \({change} differs\)"):
+        next(iter(other))
+
+
+def test_a_run_that_is_stopped_between_steps_is_kept_and_may_go_on(tiny, small_corpus, tmp_path):
+    """Whether its reader goes on to the end or leaves."""
+    for leave in (False, True):
+        folder = tmp_path / str(leave)
+        first = run(tiny, small_corpus, CONFIG)
+        first.keep(folder, every=100)
+        for step in first:
+            if step.number == 3:
+                first.stop()
+                if leave:
+                    break
+        assert first.stopped and len(first.steps) == 3
+        second = run(tiny, small_corpus, CONFIG)
+        second.keep(folder)
+        assert [step.number for step in second] == [4, 5, 6] and not second.stopped
+
+
+def test_a_run_that_reached_its_end_does_not_train_on(knowing, wide_corpus, tmp_path):
+    config = replace(CONFIG, steps=40, forget_batch=12, probe_every=2, until_recall=0.3, objective="graddiff")
+    first = run(knowing, wide_corpus, config)
+    first.keep(tmp_path / "kept")
+    for _ in first:
+        pass
+    assert first.stopped and len(first.steps) < 40
+    again = run(knowing, wide_corpus, config)
+    again.keep(tmp_path / "kept")
+    assert list(again) == [] and again.steps == first.steps
+    assert again.stopped and again.notes == first.notes
 
 
 def test_a_kill_between_two_renames_leaves_the_old_one(tiny, small_corpus, tmp_path):

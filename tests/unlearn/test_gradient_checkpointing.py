@@ -37,6 +37,12 @@ def test_the_same_gradients_with_dropout_off(family, small_corpus):
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True))
 
 
+def test_a_family_that_cannot_is_named(tiny, small_corpus, monkeypatch):
+    monkeypatch.setattr(type(tiny.model), "supports_gradient_checkpointing", False)
+    with pytest.raises(ValueError, match="LlamaForCausalLM has no layers that .* leave gradient_checkpointing out"):
+        run(tiny, small_corpus, replace(CONFIG, gradient_checkpointing=True))
+
+
 def test_less_is_kept_for_the_backward_pass(tiny, small_corpus):
     kept = {}
     for on in (False, True):

@@ -10,6 +10,7 @@ import torch
 from attribution import LanguageModel, Rule, score, select
 from attribution.scorers.learned import LinearScorer
 from unlearn import Corpus, Run, RunConfig, run
+from unlearn.run import weighting
 from unlearn.run.loop import draws
 from unlearn.run.scorer_learning import ScorerSettings
 
@@ -86,7 +87,7 @@ def test_live_weights_do_not_disturb_the_reference(tiny: LanguageModel, small_co
 
 def test_a_sequence_is_never_scored(tiny: LanguageModel, small_corpus: Corpus, monkeypatch):
     job = run(tiny, small_corpus, config(rule=Rule("masking", "sequence"), score_every=1))
-    monkeypatch.setattr("unlearn.run.weighting.score", lambda *_, **__: pytest.fail("scored"))
+    monkeypatch.setattr(weighting, "score", lambda *_, **__: pytest.fail("scored"))
     assert len(list(job)) == 5
 
 

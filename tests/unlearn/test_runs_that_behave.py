@@ -13,6 +13,7 @@ from unlearn import RunConfig, evaluate, run
 from unlearn.__main__ import main
 from unlearn.export import save
 from unlearn.metrics import Probe, Prober
+from unlearn.run import gradients
 from unlearn.run.adapters import merged
 from unlearn.run.collapse import CollapseGuard
 from unlearn.run.loop import Run
@@ -120,8 +121,6 @@ def test_the_best_sound_step_has_forgotten_most():
 @pytest.fixture
 def little_memory(monkeypatch):
     """Forwards of more than a row run out of memory."""
-    from unlearn.run import gradients
-
     real = gradients.label_batch
 
     def limited(model, targets, *rest, **options):
@@ -146,7 +145,7 @@ def test_memory_for_not_even_a_row_is_said(tiny, small_corpus, monkeypatch):
     def nothing(*_, **__):
         raise torch.OutOfMemoryError("pretended")
 
-    monkeypatch.setattr("unlearn.run.gradients.label_batch", nothing)
+    monkeypatch.setattr(gradients, "label_batch", nothing)
     with pytest.raises(ValueError, match="one row"):
         finished(tiny, small_corpus)
 

@@ -34,6 +34,7 @@ ARMS: dict[str, dict] = {
         "objective": "satga",
         "scorer_settings": ScorerSettings(scorer_every=2),
     },
+    "stopped between two steps": {},
 }
 
 
@@ -60,8 +61,9 @@ def job(arm: str, processes: Processes) -> Run:
 def trained(arm: str, processes: Processes) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
     """The weights in the end, and the last step's losses."""
     mine = job(arm, processes)
-    for _ in mine:
-        pass
+    for step in mine:
+        if arm.startswith("stopped") and step.number == 4:
+            mine.stop()
     weights = {name: value.detach().contiguous().clone() for name, value in mine.model.model.state_dict().items()}
     last = mine.steps[-1]
     return weights, {"forget": last.forget_loss, "retain": last.retain_loss, "nll": last.forget_nll}

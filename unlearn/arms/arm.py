@@ -24,8 +24,6 @@ CONTROLS = {
     "sequence-matched": "every token, stopped where the weights have moved as far as the reference's",
 }
 STRATEGIES = {"hard": ("top", HARD_SHARE), "soft": ("soft", SOFT_TEMPERATURE)}
-# Two shares that add up to 1 round a half up both; a hair less, and they share no token.
-_HAIR = 1e-9
 
 
 @dataclass(frozen=True)
@@ -95,13 +93,12 @@ def _known(name: str, reference: RunConfig, reference_name: str | None) -> Arm:
         config = dataclasses.replace(given, rule=Rule(rule.scorer, "sequence", rule.cut, rule.keep_given))
         matches = reference_name if name == "sequence-matched" else None
         return Arm(name, CONTROLS[name], config, matches=matches)
-    if name in ("permuted", "inverse", "others"):
-        scorer = "permuted" if name == "permuted" else "inverse"
-        changed = dataclasses.replace(rule, scorer=scorer)
-        if name == "others":
-            if rule.kind != "top":
-                raise ValueError(f"The arm 'others' needs a reference that selects a top share, not {rule.kind!r}.")
-            changed = dataclasses.replace(changed, cut=max(_HAIR, 1 - rule.cut - _HAIR))
+    if name == "others":
+        if rule.kind != "top":
+            raise ValueError(f"The arm 'others' needs a reference that selects a top share, not {rule.kind!r}.")
+        return Arm(name, CONTROLS[name], dataclasses.replace(given, rule=dataclasses.replace(rule, kind="rest")))
+    if name in ("permuted", "inverse"):
+        changed = dataclasses.replace(rule, scorer=name)
         return Arm(name, CONTROLS[name], dataclasses.replace(given, rule=changed), {"of": rule.scorer})
     scorer, _, strategy = name.partition("/")
     scorers = [info.name for info in SCORERS]

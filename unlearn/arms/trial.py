@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from attribution.data.rows import Row
 from attribution.files import write_atomically
@@ -23,8 +22,10 @@ from unlearn.metrics import RETAIN_ROWS, ask, evaluation_rows
 from unlearn.metrics.recall import read
 from unlearn.metrics.rouge import rouge_l_recalls
 from unlearn.metrics.tofu import forget_quality, log_probabilities_with_wrong, truth_ratio
+from unlearn.run.adapters import scale_update
 from unlearn.run.diagnostics import Diagnostics, update_size
 from unlearn.run.loop import Run
+from unlearn.run.state import LossNotFiniteError
 
 log = logging.getLogger(__name__)
 FIRST_POINT = 5
@@ -270,8 +271,8 @@ class Bench:
                 if number in due and not job.stopped:
                     points.append(self._point(job, number))
                 yield made({})
-        except ValueError as error:
-            # The loss is no longer a number: the run ends here, and what it reached is its result.
+        except LossNotFiniteError as error:
+            # The run ends here, and what it reached is its result.
             note = str(error)
         if size is not None and not note:
             note = _matched(job, size)
@@ -304,7 +305,6 @@ def _steps(job: Run, size: float | None) -> Iterator[int]:
     for step in job:
         if size is not None and not job.stopped and update_size(job.base, job.model) >= size:
             job.stop()
-            job.stopped = True
         yield step.number
 
 
@@ -312,10 +312,7 @@ def _matched(job: Run, size: float) -> str:
     """Scale delta theta to the size, and say by how much: down a little after a stop, up where a run fell short."""
     have = update_size(job.base, job.model)
     factor = size / have
-    with torch.no_grad():
-        for mine, original in zip(job.model.model.parameters(), job.base.model.parameters(), strict=True):
-            start = original.to(mine)
-            mine.copy_(start + factor * (mine - start))
+    scale_update(job.base, job.model, factor)
     if factor > 1:
         return f"|delta theta| was {have:.4g} after the last step: scaled up {factor:.3f} times to {size:.4g}."
     return f"Stopped after step {len(job.steps)}, scaled {factor:.3f} times to |delta theta| {size:.4g}."

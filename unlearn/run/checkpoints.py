@@ -8,58 +8,81 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from unlearn.metrics import Probe
-
-if TYPE_CHECKING:
-    from unlearn.run.loop import Run
+from attribution import Example, LanguageModel, ScoreOptions
+from attribution.files import before, differing, fingerprint, put_folder
+from attribution.scorers.learned import LinearScorer
+from unlearn.data.corpus import Corpus
+from unlearn.run.config import RunConfig
+from unlearn.run.state import RunState, Step
 
 STATE, TENSORS = "state.json", "tensors.safetensors"
-VERSION = 1
+VERSION = 2
+# Numbers of each weight that tell one model from another: any training moves nearly all of them.
+NUMBERS_PER_WEIGHT = 64
+_TENSORS = ("weights", "moments", "learner")
 
 
-def write(job: Run, optimiser: torch.optim.Optimizer, folder: Path) -> None:
-    """Put the run as it stands after its last step in place of what the folder holds."""
+def made_of(model: LanguageModel, corpus: Corpus, config: RunConfig, options: ScoreOptions) -> dict[str, Any]:
+    """What a run's result depends on, as plain JSON: settings by name, and fingerprints of model and rows."""
+    scoring = {entry.name: getattr(options, entry.name) for entry in dataclasses.fields(options)}
+    # It changes time and memory, and no score.
+    del scoring["batch_tokens"]
+    if isinstance(scorer := options.linear_scorer, LinearScorer):
+        scoring["linear_scorer"] = fingerprint([scorer.weight.tolist(), scorer.bias, scorer.position])
+    made = {
+        "version": VERSION,
+        "config": config.to_dict(),
+        "options": scoring,
+        "model": [model.name, _numbers(model)],
+        "template": model.template,
+        "corpus": corpus.name,
+        "forget rows": _rows([row.example for row in corpus.forget]),
+        "retain rows": _rows([row.example for row in corpus.retain]),
+    }
+    return json.loads(json.dumps(made))
+
+
+def _rows(examples: list[Example]) -> str:
+    return fingerprint([dataclasses.asdict(example) for example in examples])
+
+
+def _numbers(model: LanguageModel) -> str:
+    """Fingerprint of evenly spaced numbers of every weight: reading all of a large model would take minutes."""
+    found = {}
+    for name, value in model.model.named_parameters():
+        step = max(1, value.numel() // NUMBERS_PER_WEIGHT)
+        found[name] = [list(value.shape), value.detach().flatten()[::step].double().tolist()]
+    return fingerprint(found)
+
+
+def write(state: RunState, made: dict[str, Any], folder: Path) -> None:
+    """Put a run's state in place of what the folder holds.
+
+    Args:
+        made: what the run is made of (`made_of`).
+    """
     fresh = folder.with_name(f"{folder.name}.writing")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    tensors = {f"weight.{name}": value for name, value in _trained(job).items()}
-    for name, value in _moments(job, optimiser).items():
-        tensors[f"moment.{name}"] = value
-    for name, value in _weighting(job).items():
-        tensors[f"weighting.{name}"] = value
+    tensors = {f"{kind}.{name}": value for kind in _TENSORS for name, value in getattr(state, kind).items()}
+    tensors |= {"scores": state.scores, "probability": state.probability}
     save_file({name: value.detach().contiguous().cpu().clone() for name, value in tensors.items()}, fresh / TENSORS)
-    learner = job.weighting.learner
-    state = {
-        "version": VERSION,
-        "config": job.config.to_dict(),
-        "model": job.base.name,
-        "corpus": job.corpus.name,
-        "rows": [len(job.corpus.forget), len(job.corpus.retain)],
-        "steps": [step.to_dict() for step in job.steps],
-        "seconds": job.seconds,
-        "micro_batch": job.gradients.micro_batch,
-        "notes": job.notes,
-        "scored": job.weighting.scored_before,
-        "learner": None if learner is None else {"loss": learner.loss, "updates": learner.updates},
+    plain = {
+        entry.name: getattr(state, entry.name)
+        for entry in dataclasses.fields(state)
+        if entry.name not in (*_TENSORS, "scores", "probability")
     }
-    (fresh / STATE).write_text(json.dumps(state, allow_nan=False), encoding="utf-8")
-    _flush(fresh)
-    old = folder.with_name(f"{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(fresh, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    plain["steps"] = [step.to_dict() for step in state.steps]
+    (fresh / STATE).write_text(json.dumps({"made_of": made, **plain}, allow_nan=False), encoding="utf-8")
+    put_folder(fresh, folder)
 
 
 def check_ours(folder: Path) -> None:
@@ -72,127 +95,58 @@ def check_ours(folder: Path) -> None:
 
 def find(folder: Path) -> Path | None:
     """The checkpoint to go on from: the folder, or the one before when a kill fell between two renames."""
-    for candidate in (folder, folder.with_name(f"{folder.name}.old")):
+    for candidate in (folder, before(folder)):
         if (candidate / STATE).is_file():
             return candidate
     return None
 
 
-def read(job: Run, optimiser: torch.optim.Optimizer, folder: Path) -> None:
-    """Put a fresh run where the checkpoint was written.
+def read(folder: Path, made: dict[str, Any]) -> RunState:
+    """The state that was written of a run made of the same.
 
     Raises:
         ValueError: it is no checkpoint, or that of another run.
     """
     try:
-        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        record = json.loads((folder / STATE).read_text(encoding="utf-8"))
         tensors = load_file(folder / TENSORS)
-    except (OSError, ValueError) as error:
+        theirs = record.pop("made_of")
+    except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"The folder {str(folder)!r} holds no checkpoint of a run: {error}.") from error
-    _check(job, state, folder)
-    with torch.no_grad():
-        for name, parameter in _trained(job).items():
-            parameter.copy_(tensors[f"weight.{name}"])
-    _set_moments(job, optimiser, tensors)
-    _set_weighting(job, tensors, state)
-    job.steps[:] = [_step(record) for record in state["steps"]]
-    job.seconds, job.gradients.micro_batch = state["seconds"], state["micro_batch"]
-    job.notes[:] = state["notes"]
+    # The seed is a setting of the run and, unless told otherwise, of its scores.
+    if others := list(dict.fromkeys(differing(theirs, made, inside=("config", "options")))):
+        verb = "differs" if len(others) == 1 else "differ"
+        raise ValueError(
+            f"The checkpoint in {str(folder)!r} is that of another run ({', '.join(others)} {verb}): give the same "
+            "settings, model and rows, or another folder."
+        )
+    found: dict[str, dict[str, Tensor]] = {kind: {} for kind in _TENSORS}
+    for key, value in tensors.items():
+        kind, _, name = key.partition(".")
+        if name:
+            found[kind][name] = value
+    record["steps"] = tuple(Step.from_dict(step) for step in record["steps"])
+    record["notes"], record["scored_before"] = tuple(record["notes"]), tuple(record["scored_before"])
+    record |= {**found, "scores": tensors["scores"], "probability": tensors["probability"]}
+    return RunState(**record)
 
 
-def _check(job: Run, state: dict[str, Any], folder: Path) -> None:
-    mine = {
-        "version": VERSION,
-        "config": json.loads(json.dumps(job.config.to_dict())),
-        "model": job.base.name,
-        "corpus": job.corpus.name,
-        "rows": [len(job.corpus.forget), len(job.corpus.retain)],
-    }
-    for name, value in mine.items():
-        if state.get(name) != value:
-            differ = name
-            if name == "config" and isinstance(state.get(name), dict):
-                differ = ", ".join(key for key in mine["config"] if state["config"].get(key) != mine["config"][key])
-            raise ValueError(
-                f"The checkpoint in {str(folder)!r} is that of another run ({differ} differs): give the same settings, "
-                "or another folder."
-            )
+# The optimiser -------------------------------------------------------------------------------------------------------
 
 
-def _trained(job: Run) -> dict[str, Tensor]:
-    return {name: parameter for name, parameter in job.model.model.named_parameters() if parameter.requires_grad}
-
-
-def _moments(job: Run, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Adam's moments and step counts by the weight's name; none for plain SGD."""
+def moments(optimiser: torch.optim.Optimizer, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Adam's moments and step counts, by `weight.moment`; none for plain SGD."""
     return {
         f"{name}.{key}": value
-        for name, parameter in _trained(job).items()
+        for name, parameter in weights.items()
         for key, value in optimiser.state.get(parameter, {}).items()
         if isinstance(value, Tensor)
     }
 
 
-def _set_moments(job: Run, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    for name, parameter in _trained(job).items():
-        prefix = f"moment.{name}."
-        # A weight's own name may be the beginning of another's: what follows must be a moment's.
-        found = {
-            key.removeprefix(prefix): value
-            for key, value in tensors.items()
-            if key.startswith(prefix) and "." not in key.removeprefix(prefix)
-        }
-        if found:
-            optimiser.state[parameter] = {
-                key: value if key == "step" else value.to(parameter.device) for key, value in found.items()
-            }
-
-
-def _weighting(job: Run) -> dict[str, Tensor]:
-    """Scores of every row in a line, and the scorer that is learned: what live scoring and ATWU go on from."""
-    weighting = job.weighting
-    columns = [value for row in weighting.scores for value in row.columns[weighting.scorer]]
-    found = {
-        "scores": torch.tensor(columns, dtype=torch.float64),
-        "probability": torch.tensor([p for row in weighting.scores for p in row.probability], dtype=torch.float64),
-    }
-    if weighting.learner is not None:
-        found |= {f"learner.{name}": value for name, value in weighting.learner.tensors().items()}
-    return found
-
-
-def _set_weighting(job: Run, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    weighting = job.weighting
-    scores = tensors["weighting.scores"].numpy()
-    probability = tensors["weighting.probability"].numpy()
-    ends = np.cumsum([len(row) for row in weighting.scores])
-    for number, (end, last) in enumerate(zip(ends, state["scored"], strict=True)):
-        part = slice(end - len(weighting.scores[number]), end)
-        row = dataclasses.replace(
-            weighting.scores[number],
-            columns={weighting.scorer: tuple(scores[part].tolist())},
-            probability=tuple(probability[part].tolist()),
-        )
-        weighting.take(number, row, last)
-    if weighting.learner is not None:
-        found = {
-            name.removeprefix("weighting.learner."): value
-            for name, value in tensors.items()
-            if name.startswith("weighting.learner.")
-        }
-        weighting.learner.set_tensors(found, state["learner"]["updates"], state["learner"]["loss"])
-
-
-def _step(record: dict[str, Any]) -> Any:
-    from unlearn.run.loop import Step
-
-    values = dict(record)
-    probe = values.pop("probe")
-    values["diagnostics"] = None
-    return Step(number=values.pop("step"), probe=None if probe is None else Probe(**probe), **values)
-
-
-def _flush(folder: Path) -> None:
-    for path in folder.iterdir():
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())
+def set_moments(optimiser: torch.optim.Optimizer, weights: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+    """Give a fresh optimiser what `moments` gave."""
+    for key, value in found.items():
+        name, _, moment = key.rpartition(".")
+        parameter = weights[name]
+        optimiser.state[parameter][moment] = value if moment == "step" else value.to(parameter.device)

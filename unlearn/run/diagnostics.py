@@ -17,8 +17,6 @@ Random selection of m tokens has pi = k/n and rho = m/n, so a gain of m/n: below
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -26,32 +24,9 @@ from torch import Tensor
 from attribution.model.language_model import LanguageModel
 from unlearn.objectives import get_objective
 from unlearn.objectives.labels import Target, label_batch
-
-if TYPE_CHECKING:
-    from unlearn.run.loop import Run
-
-
-@dataclass(frozen=True)
-class StepDiagnostics:
-    """One optimiser step.
-
-    Attributes:
-        forget_gradient: |gamma g_forget|, Euclidean norm over all trained weights, before clipping.
-        retain_gradient: |alpha g_retain|, likewise.
-        cosine: of the angle between the two, in [-1, 1]; below 0 they work against each other. None when one is 0.
-        update_size: |delta theta| after the step: how far the trained weights are from where they began.
-        snr: |g_fact|^2 / |g_rest|^2, the forget gradient split into what comes through fact tokens and through all
-            others. None where no fact is marked, where nothing but facts is trained, or where the objective reads
-            more than log p_t (RMU, UNDIAL, IdkDPO).
-        snr_gain: rho pi n / k of the batch's weights, the toy theory's gain over the whole answer. None without facts.
-    """
-
-    forget_gradient: float
-    retain_gradient: float
-    cosine: float | None
-    update_size: float
-    snr: float | None
-    snr_gain: float | None
+from unlearn.run.adapters import merged
+from unlearn.run.loop import Run
+from unlearn.run.state import StepDiagnostics
 
 
 class Diagnostics:
@@ -126,8 +101,8 @@ def snr_gain(targets: Sequence[Target]) -> float | None:
 
 
 def update_size(original: LanguageModel, trained: LanguageModel) -> float:
-    """|delta theta|: Euclidean distance of all weights of two models of one shape, computed in float32."""
-    pairs = zip(original.model.parameters(), trained.model.parameters(), strict=True)
+    """|delta theta|: Euclidean distance of all weights of two models of one shape, in float32; adapters are merged."""
+    pairs = zip(original.model.parameters(), merged(trained).model.parameters(), strict=True)
     with torch.no_grad():
         return sum(float((b.float() - a.to(b.device).float()).square().sum()) for a, b in pairs) ** 0.5
 

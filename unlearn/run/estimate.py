@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
-if TYPE_CHECKING:
-    from unlearn.run.loop import Run
+from unlearn.run.loop import Run
 
 MEGABYTE = 1e6
 # Adam's two moments; plain SGD keeps none.

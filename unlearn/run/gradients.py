@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -27,10 +28,10 @@ from unlearn.objectives.labels import (
 )
 from unlearn.objectives.refusals import load_refusals
 from unlearn.objectives.representation import steered_layer
+from unlearn.run.adapters import checkpoint_gradients
 from unlearn.run.config import RunConfig
-from unlearn.run.diagnostics import Diagnostics
-from unlearn.run.memory import checkpointed_layers, checkpointing
 from unlearn.run.processes import Processes
+from unlearn.run.state import Observer
 from unlearn.run.weighting import Weighting
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,8 @@ class Gradients:
         self._half = partial(
             torch.autocast, base.device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16"
         )
-        self._checkpointed = checkpointed_layers(model.model) if config.gradient_checkpointing else []
+        if config.gradient_checkpointing:
+            checkpoint_gradients(model.model)
 
     @property
     def _targets(self) -> list[Target]:
@@ -91,7 +93,7 @@ class Gradients:
         rows: Sequence[int],
         drawn: Sequence[int],
         retained: Sequence[int],
-        observer: Diagnostics | None = None,
+        observer: Observer | None = None,
     ) -> tuple[float, float, float]:
         """Both terms' gradients, in smaller parts where memory runs out: the same sum in more time."""
         while True:
@@ -140,7 +142,7 @@ class Gradients:
 
         loss = nll = 0.0
         for part in self._parts(len(targets)):
-            with self._half(), checkpointing(self._checkpointed):
+            with self._half(), self._training_mode():
                 term, part_nll = self._together(partial(term_and_nll, part))
             if term.requires_grad:
                 (gamma * term).backward()
@@ -162,7 +164,7 @@ class Gradients:
         loss = 0.0
         with torch.set_grad_enabled(alpha > 0):
             for part in self._parts(len(targets)):
-                with self._half(), checkpointing(self._checkpointed):
+                with self._half(), self._training_mode():
                     term = self._together(partial(term_of, part))
                 if alpha > 0:
                     (alpha * term).backward()
@@ -184,6 +186,16 @@ class Gradients:
             uniform_target(self._model.encode(Example(self._corpus.forget[row].example.prompt, text)))
             for row, text in zip(rows, texts, strict=True)
         ]
+
+    @contextmanager
+    def _training_mode(self) -> Iterator[None]:
+        """Where gradients are checkpointed: transformers does that in training mode alone, which breaks generation."""
+        model = self._model.model
+        model.train(self._config.gradient_checkpointing)
+        try:
+            yield
+        finally:
+            model.eval()
 
     def read(self, work: Callable[[], Any]) -> Any:
         """What the trained model says, without a gradient."""

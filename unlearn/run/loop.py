@@ -13,65 +13,30 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from attribution import ScoreOptions
 from attribution.model.language_model import LanguageModel
 from attribution.scorers.learned import LinearScorer
 from attribution.selection import Selection
 from unlearn.data.corpus import Corpus
 from unlearn.metrics import Probe, Prober
 from unlearn.objectives.labels import Target
-from unlearn.presets import DEFAULT_PRESET, preset
 from unlearn.run import checkpoints
 from unlearn.run.adapters import trainable_copy
 from unlearn.run.collapse import CollapseGuard
 from unlearn.run.config import RunConfig
-from unlearn.run.diagnostics import Diagnostics, StepDiagnostics
 from unlearn.run.gradients import Gradients
 from unlearn.run.processes import Processes
 from unlearn.run.scorer_learning import ScorerLearner
+from unlearn.run.state import LossNotFiniteError, Observer, RunState, Step
 from unlearn.run.weighting import Weighting
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One optimiser step.
-
-    Attributes:
-        number, of: 1-based number, and how many there will be.
-        forget_loss, retain_loss: the two terms before gamma and alpha, measured before the update. The forget loss of
-            an ascent objective is negative: lower is more forgotten.
-        forget_nll: mean -log p of the selected tokens in nats, weighted as they are trained; it rises as they go.
-        seconds: training time so far, probes left out.
-        seconds_left: estimate for the steps to come, from the mean of those so far; from the second step on without
-            the first, which pays for memory that later ones find ready.
-        probe: recall and structure on a few fixed rows, every `probe_every` steps and after the last.
-        scorer_loss: J of the scorer that the run learns (ATWU); None where it learns none.
-        diagnostics: gradients, update size and signal to noise, where the run is observed.
-    """
-
-    number: int
-    of: int
-    forget_loss: float
-    retain_loss: float
-    forget_nll: float
-    seconds: float
-    seconds_left: float
-    probe: Probe | None = None
-    scorer_loss: float | None = None
-    diagnostics: StepDiagnostics | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; the number is called `step`."""
-        fields = dataclasses.asdict(self)
-        return {"step": fields.pop("number"), **fields}
 
 
 class Run:
@@ -84,7 +49,7 @@ class Run:
         gradients: how a step's gradients are made.
         steps: the steps so far.
         seconds: training time so far.
-        stopped: whether it ended early.
+        stopped: whether it ends before its last step: somebody stopped it, or it had reached what it looks for.
         guard: where `roll_back` is set, holds the weights of the best sound step, to `restore` after the run, too.
         rolled_back_to: the step whose weights the result has, when the run collapsed and `roll_back` was set.
         notes: sentences for a person about what happened on the way.
@@ -109,14 +74,15 @@ class Run:
         self.base = model
         self.steps: list[Step] = []
         self.seconds = 0.0
-        self.stopped = False
         self.guard: CollapseGuard | None = None
         self.rolled_back_to: int | None = None
+        self.notes: list[str] = []
+        self.observer: Observer | None = None
         self._checkpoint: Path | None = None
         self._checkpoint_every = 0
-        self.notes: list[str] = []
-        self.observer: Diagnostics | None = None
+        self._made_of: dict[str, Any] = {}
         self._stop = False
+        self._ended = False
         if config.learn == "refit":
             score_options["linear_scorer"] = self._refit(score_options)
         learner = None
@@ -154,6 +120,10 @@ class Run:
         learner = self.weighting.learner
         return learner.scorer if learner else self.weighting.options.get("linear_scorer")
 
+    @property
+    def stopped(self) -> bool:
+        return self._stop and len(self.steps) < self.config.steps
+
     def _refit(self, score_options: dict[str, Any]) -> LinearScorer:
         config = dataclasses.replace(self.config, learn="alternate", probe_every=0)
         first = Run(self.base, self.corpus, config, **score_options)
@@ -180,20 +150,58 @@ class Run:
             raise ValueError(f"A checkpoint is written every so many steps, at least 1, not {every}.")
         checkpoints.check_ours(folder)
         self._checkpoint, self._checkpoint_every = folder, every
+        options = ScoreOptions(**self.weighting.options)
+        self._made_of = checkpoints.made_of(self.base, self.corpus, self.config, options)
+
+    def _trained(self) -> dict[str, torch.Tensor]:
+        return {name: weight for name, weight in self.model.model.named_parameters() if weight.requires_grad}
+
+    def _write(self, optimiser: torch.optim.Optimizer) -> None:
+        """Put the run as it stands into its checkpoint, where it has one."""
+        if self._checkpoint is None or self.processes.rank:
+            return
+        learner, weights = self.weighting.learner, self._trained()
+        scores, probability = self.weighting.columns()
+        state = RunState(
+            steps=tuple(self.steps),
+            seconds=self.seconds,
+            notes=tuple(self.notes),
+            ended=self._ended,
+            micro_batch=self.gradients.micro_batch,
+            weights=weights,
+            moments=checkpoints.moments(optimiser, weights),
+            scores=scores,
+            probability=probability,
+            scored_before=tuple(self.weighting.scored_before),
+            learner=learner.tensors() if learner else {},
+            learner_updates=learner.updates if learner else 0,
+            learner_loss=learner.loss if learner else None,
+        )
+        checkpoints.write(state, self._made_of, self._checkpoint)
 
     def _go_on(self, optimiser: torch.optim.Optimizer, orders: Sequence[Iterator[list[int]]]) -> None:
-        assert self._checkpoint is not None
-        found = checkpoints.find(self._checkpoint)
+        """Take up the checkpoint, where there is one."""
+        found = checkpoints.find(self._checkpoint) if self._checkpoint else None
         if found is None:
             return
-        checkpoints.read(self, optimiser, found)
+        state, weights = checkpoints.read(found, self._made_of), self._trained()
+        with torch.no_grad():
+            for name, weight in weights.items():
+                weight.copy_(state.weights[name])
+        checkpoints.set_moments(optimiser, weights, state.moments)
+        self.weighting.take_columns(state.scores, state.probability, state.scored_before)
+        if self.weighting.learner:
+            self.weighting.learner.set_tensors(state.learner, state.learner_updates, state.learner_loss)
+        self.steps[:], self.notes[:] = state.steps, state.notes
+        self.seconds, self.gradients.micro_batch = state.seconds, state.micro_batch
+        self._ended = self._stop = state.ended
         for order in orders:
             for _ in self.steps:
                 next(order)
         log.info("Went on after step %d, from %s.", len(self.steps), found)
 
     def stop(self) -> None:
-        """End after the step that is running."""
+        """End after the step that is running, or after the last one; every process of a run after the same step."""
         self._stop = True
 
     def __iter__(self) -> Iterator[Step]:
@@ -207,8 +215,9 @@ class Run:
         retain_order = draws(len(self.corpus.retain), config.retain_batch, config.seed + 1)
         # As many refusals as rows; where there are fewer refusals than rows, they come round again.
         refusal_order = draws(max(1, len(self.gradients.refusals)), config.forget_batch, config.seed + 2)
-        if self._checkpoint:
-            self._go_on(optimiser, (forget_order, retain_order, refusal_order))
+        self._go_on(optimiser, (forget_order, retain_order, refusal_order))
+        if self._ended:
+            return
         for number in range(len(self.steps) + 1, config.steps + 1):
             started = time.perf_counter()
             for group in optimiser.param_groups:
@@ -236,21 +245,25 @@ class Run:
                 diagnostics=self.observer.stepped() if self.observer else None,
             )
             if not math.isfinite(step.forget_loss + step.retain_loss):
-                raise ValueError(
+                raise LossNotFiniteError(
                     f"The loss is no longer a number at step {number}: lower the learning rate "
                     f"({config.learning_rate:g}) or choose a bounded objective such as wga."
                 )
             self.steps.append(step)
-            self._stop = self._stop or self._reached(step) or self._collapsed(step)
-            ended = self._stop or number == config.steps
-            if ended:
-                self.stopped = number < config.steps
+            self._ended = self._reached(step) or self._collapsed(step) or number == config.steps
+            last = self._stop = self._stop or self._ended
+            if last:
                 self._gather()
-            if self._checkpoint and (ended or number % self._checkpoint_every == 0) and not self.processes.rank:
-                checkpoints.write(self, optimiser, self._checkpoint)
-            yield step
-            if ended or self._stop:
-                self.stopped = number < config.steps
+            if last or (self._checkpoint_every and number % self._checkpoint_every == 0):
+                self._write(optimiser)
+            try:
+                yield step
+            finally:
+                # Stopped between two steps: what a last step does is made up for, even if the reader has left.
+                if self._stop and not last:
+                    self._gather()
+                    self._write(optimiser)
+            if self._stop:
                 return
 
     def _pace(self, number: int) -> float:
@@ -303,14 +316,14 @@ def run(
     """Prepare a run: score the forget set with the original model, apply the rule, copy the model.
 
     Args:
-        config: None takes the preset `ours`.
+        config: None takes `RunConfig()`, which is the preset `ours`.
         processes: those that share the work (`Processes.started()`); None for this one alone.
         score_options: fields of `attribution.ScoreOptions`, such as `mask_scope`.
 
     Raises:
         ValueError: the rule selects nothing, or the scores cannot be made.
     """
-    return Run(model, corpus, config or preset(DEFAULT_PRESET).config, processes, **score_options)
+    return Run(model, corpus, config or RunConfig(), processes, **score_options)
 
 
 def draws(rows: int, batch: int, seed: int) -> Iterator[list[int]]:

@@ -13,7 +13,6 @@ times, so the whole computation is handed to `_Call`, whose forward carries it o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -52,29 +51,23 @@ class Processes:
         """
         if way not in WAYS:
             raise ValueError(f"The way {way!r} to spread a run is unknown: choose {' or '.join(WAYS)}.")
-        count = int(os.environ.get("WORLD_SIZE", "1"))
-        if expected is not None and count != expected:
-            raise ValueError(
-                f"{expected} processes were asked for and the launcher started {count}. Start them with `torchrun "
-                f"--nproc_per_node {expected} -m unlearn ...`, or with `accelerate launch --multi_gpu`; `accelerate "
-                "launch --cpu` may start one alone."
-            )
-        if count == 1:
-            return cls(way=way)
-        import torch.distributed as dist
+        from accelerate import PartialState
 
-        if not dist.is_initialized():
-            if torch.cuda.is_available():
-                torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        return cls(dist.get_rank(), dist.get_world_size(), way)
+        state = PartialState(cpu=not torch.cuda.is_available())
+        if expected is not None and state.num_processes != expected:
+            raise ValueError(
+                f"{expected} processes were asked for and the launcher started {state.num_processes}. Start them with "
+                f"`torchrun --nproc_per_node {expected} -m unlearn ...`, or with `accelerate launch --multi_gpu`; "
+                "`accelerate launch --cpu` may start one alone."
+            )
+        return cls(state.process_index, state.num_processes, way)
 
     def leave(self) -> None:
         """Let the others go."""
         if self.count > 1:
-            import torch.distributed as dist
+            from accelerate import PartialState
 
-            dist.destroy_process_group()
+            PartialState().destroy_process_group()
 
     @property
     def device(self) -> str | None:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from attribution.model.language_model import LanguageModel
 from attribution.scorers.learned import scorer_for
@@ -109,3 +111,19 @@ class Weighting:
         self.selections[row] = selection
         self.targets[row] = dataclasses.replace(target, reference=self.targets[row].reference)
         self.scored_before[row] = number
+
+    def columns(self) -> tuple[Tensor, Tensor]:
+        """Scores and probabilities of every row's answer tokens in a line, float64."""
+        scores = [value for row in self.scores for value in row.columns[self.scorer]]
+        probability = [p for row in self.scores for p in row.probability]
+        return torch.tensor(scores, dtype=torch.float64), torch.tensor(probability, dtype=torch.float64)
+
+    def take_columns(self, scores: Tensor, probability: Tensor, scored_before: Sequence[int]) -> None:
+        """Go on from what `columns` gave."""
+        sizes = [len(row) for row in self.scores]
+        parts = zip(scores.split(sizes), probability.split(sizes), scored_before, strict=True)
+        for row, (mine, p, number) in enumerate(parts):
+            columns = {self.scorer: tuple(mine.tolist())}
+            self.take(
+                row, dataclasses.replace(self.scores[row], columns=columns, probability=tuple(p.tolist())), number
+            )
