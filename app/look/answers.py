@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.look.markup import count, differences, escape, with_facts
 from unlearn import Evaluation
-from unlearn.metrics import Answer
+from unlearn.metrics import Answer, MetricInfo, metric_info
 from unlearn.stress.stresses import KINDS, Stress
 
 ALL = "all"
@@ -24,31 +24,8 @@ Asked = tuple[Answer, Answer, Answer | None]
 """One question's answers: the original model's, the run's, and that of what it is held against."""
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A figure on a card: its name in `Evaluation.metrics`, its title, the good direction, and a plain sentence."""
-
-    name: str
-    title: str
-    higher_is_better: bool
-    noun: str
-    sentence: str
-
-
-METRICS = (
-    Metric(
-        "forget_recall", "Facts to forget", False, "fact", "Share of the facts to forget that answers still contain."
-    ),
-    Metric(
-        "paraphrase_recall", "The same, asked otherwise", False, "fact", "Those facts asked in words never trained."
-    ),
-    Metric("retain_recall", "Facts to keep", True, "fact", "Share of facts about everybody else still in the answers."),
-    Metric("world_recall", "World knowledge", True, "fact", "Share of general knowledge still in the answers."),
-    Metric(
-        "structure", "Structure", True, "token", "Mean probability of words that carry no fact: does it still speak?"
-    ),
-    Metric("subject", "Subject", True, "token", "Mean probability of the name asked about: is it the right person?"),
-)
+CARDS = ("forget_recall", "paraphrase_recall", "retain_recall", "world_recall", "structure", "subject")
+"""The figures that have a card each; what they are is said by `metric_info`."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +44,16 @@ class Other:
 
 def cards_html(before: Evaluation | None, after: Evaluation, beside: Other) -> str:
     """A card per figure: before and after, the good direction, what it is held against, n, and one sentence."""
-    cards = [_card(metric, before, after, beside) for metric in METRICS if metric.name in after.metrics]
+    cards = [_card(metric_info(name), before, after, beside) for name in CARDS if name in after.metrics]
     return f'<div class="pg-cards">{"".join(cards)}</div>'
 
 
-def _card(metric: Metric, before: Evaluation | None, after: Evaluation, beside: Other) -> str:
+def _card(metric: MetricInfo, before: Evaluation | None, after: Evaluation, beside: Other) -> str:
     now = after.metrics[metric.name]
     was = before.metrics.get(metric.name) if before else None
     target = beside.evaluation.metrics.get(metric.name) if beside.evaluation else None
-    arrow, direction = ("↑", "higher is better") if metric.higher_is_better else ("↓", "lower is better")
-    n = count(after.counts[metric.name], metric.noun)
+    arrow, direction = ("↑", "higher is better") if metric.better == "higher" else ("↓", "lower is better")
+    n = count(after.counts[metric.name], metric.of.removesuffix("s"))
     marks = "".join(
         f'<i class="pg-{kind}" style="left:{100 * value:.1f}%"></i>'
         for kind, value in (("was", was), ("target", target), ("now", now))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from unlearn import Step
 from unlearn.arms import Trial
 from unlearn.arms.figure import COLOURS
+from unlearn.metrics import metric_info
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -113,20 +114,19 @@ def _last_value(known: pd.DataFrame, name: str, place: int) -> dict[str, Any]:
     }
 
 
-def race_curves(trials: Sequence[Trial], forgetting: str, kept: Sequence[str], titles: Mapping[str, str]) -> Figure:
+def race_curves(trials: Sequence[Trial], forgetting: str, kept: Sequence[str]) -> Figure:
     """What each arm keeps against what it has forgotten, along its run: a panel per kept figure, a line per arm.
 
     Args:
         forgetting: the figure that falls as the run goes on; the axis runs to the right as it falls.
         kept: the figures of the panels.
-        titles: of these figures.
     """
     from plotly.subplots import make_subplots
 
     figure = make_subplots(
         rows=1,
         cols=max(1, len(kept)),
-        subplot_titles=[f"{titles[name]} \u2191" for name in kept],
+        subplot_titles=[f"{metric_info(name).title} \u2191" for name in kept],
         horizontal_spacing=0.1,
     )
     for number, trial in enumerate(trials):
@@ -154,7 +154,7 @@ def race_curves(trials: Sequence[Trial], forgetting: str, kept: Sequence[str], t
         figure.update_yaxes(range=[max(-0.04, min(0.88, lowest - 0.04)), 1.02], nticks=5, row=1, col=column, **_AXIS)
     # Once for both panels: under each it would not fit on a phone.
     across = {"xref": "paper", "yref": "paper", "x": 0.5, "y": -0.14, "yanchor": "top", "showarrow": False}
-    figure.add_annotation(text=f"{titles[forgetting]}: forgotten to the right", **across)
+    figure.add_annotation(text=f"{metric_info(forgetting).title}: forgotten to the right", **across)
     figure.update_layout(
         height=340,
         margin={"l": 34, "r": 8, "t": 30, "b": 40},

@@ -19,8 +19,7 @@ from attribution import Rule
 from attribution.suggestions import did_you_mean
 from unlearn import Corpus, Run, RunConfig
 from unlearn.arms import Arm, Bench, Comparison, Trial, compare, parse_arms
-from unlearn.metrics import evaluation_rows
-from unlearn.metrics.examination import spaced
+from unlearn.metrics import evaluation_rows, spaced
 from unlearn.stress.stresses import KINDS, Stress, stress
 
 # The race -----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 from app.api.race import as_dict
 from app.look.figures import race_curves
-from app.rooms.compare.words import TITLES, status_html, table_html
+from app.rooms.compare.words import status_html, table_html
 from app.server.settings import Settings
 from app.visit.session import Visit
 from app.visit.studio import Studio
@@ -83,8 +83,10 @@ def test_a_short_race_is_read_where_the_cut_ended() -> None:
 
 def test_the_curves_have_a_line_per_arm_and_no_markup() -> None:
     state = finished()
-    figure = race_curves(state.trials, state.forgetting, state.kept, TITLES)
+    figure = race_curves(state.trials, state.forgetting, state.kept)
     assert [list(line.x) for line in figure.data] == [[1.0, 0.4, 0.0], [1.0, 0.8, 0.6]]
+    said = [annotation.text for annotation in figure.layout.annotations]
+    assert said == ["Facts to keep ↑", "Facts to forget: forgotten to the right"]
     assert "<i>" not in figure.to_json() and "Done: 2 of 2 arms" in status_html(state)
 
 

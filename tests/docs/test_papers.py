@@ -1,4 +1,4 @@
-"""`docs/papers.md` and the registry say the same."""
+"""`docs/papers.md` and the facts beside the functions say the same."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from attribution.scorers.registry import SCORERS, ScorerInfo
+from unlearn.metrics.base import GROUPS, measures
 from unlearn.objectives import OBJECTIVES
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "papers.md").read_text(encoding="utf-8")
@@ -21,6 +22,12 @@ def test_every_objective_has_its_row() -> None:
         assert entry.forget.__module__.replace(".", "/") + ".py" in row, f"{entry.title}: no row, or another file's"
         assert entry.evidence in row
     assert set(rows) <= {"name", "---"}
+
+
+def test_every_metric_has_its_row() -> None:
+    section = PAGE.split("## Metrics")[1].split("\n## ")[0]
+    for measure in {measure for group in GROUPS for measure in measures(group)}:
+        assert measure.__module__.replace(".", "/") + ".py" in section, f"docs/papers.md has no row for {measure}"
 
 
 def rows() -> dict[str, str]:

@@ -11,8 +11,8 @@ import torch
 from attribution import Example, Span
 from attribution.data.rows import Row
 from unlearn import Corpus, evaluate
-from unlearn.metrics import MAX_NEW_TOKENS, Answer, Prober, ask, evaluation_rows, read_probabilities
-from unlearn.metrics.recall import answer_room
+from unlearn.metrics import MAX_NEW_TOKENS, Answer, Prober, ask, evaluation_rows, read
+from unlearn.metrics.answers import answer_room
 
 
 def answer(said: str, *facts: str) -> Answer:
@@ -39,7 +39,7 @@ def test_every_forget_paraphrase_and_world_row_is_asked_and_at_least_200_to_reta
 def test_probabilities_are_sorted_by_kind_of_token(tiny):
     example = Example("Who?", "Ada went to Torvik.", (Span(0, 3, "subject"), Span(12, 18, "fact")))
     encoded = tiny.encode(example)
-    found = read_probabilities(tiny, [Row(example)])
+    found = read(tiny, [Row(example)])
     with torch.no_grad():
         logits = tiny.model(input_ids=torch.tensor([encoded.input_ids])).logits[0].log_softmax(-1)
     log_probs = [logits[p - 1, encoded.input_ids[p]].item() for p in encoded.answer_positions]
@@ -47,10 +47,10 @@ def test_probabilities_are_sorted_by_kind_of_token(tiny):
         kind: [math.exp(lp) for lp, k in zip(log_probs, encoded.truth, strict=True) if k == kind]
         for kind in set(encoded.truth)
     }
-    assert found.fact.tolist() == pytest.approx(by_kind["fact"], rel=1e-4)
-    assert found.subject.tolist() == pytest.approx(by_kind["subject"], rel=1e-4)
-    assert found.structure.tolist() == pytest.approx(by_kind[None], rel=1e-4)
-    assert found.probability == pytest.approx(math.exp(sum(log_probs) / len(log_probs)), rel=1e-4)
+    assert found.of_kind("fact").tolist() == pytest.approx(by_kind["fact"], rel=1e-4)
+    assert found.of_kind("subject").tolist() == pytest.approx(by_kind["subject"], rel=1e-4)
+    assert found.of_kind(None).tolist() == pytest.approx(by_kind[None], rel=1e-4)
+    assert found.probabilities.tolist() == pytest.approx([math.exp(sum(log_probs) / len(log_probs))], rel=1e-4)
 
 
 def test_recall_counts_facts_not_rows(monkeypatch, tiny, small_corpus: Corpus):

@@ -139,7 +139,7 @@ def test_halves_share_no_author(corpus):
 
 
 def test_all_of_them_leave_the_model_and_the_random_state_alone(tiny, corpus, monkeypatch):
-    monkeypatch.setattr("unlearn.metrics.recall.MAX_NEW_TOKENS", 4)
+    monkeypatch.setattr("unlearn.metrics.answers.MAX_NEW_TOKENS", 4)
     before = weights_of(tiny)
     torch.manual_seed(3)
     expected = torch.rand(1)

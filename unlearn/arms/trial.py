@@ -19,9 +19,10 @@ from attribution.model.language_model import LanguageModel
 from unlearn.arms.arm import Arm
 from unlearn.data.corpus import Corpus
 from unlearn.metrics import RETAIN_ROWS, ask, evaluation_rows
-from unlearn.metrics.recall import read
+from unlearn.metrics.answers import read
+from unlearn.metrics.forget_quality import forget_quality
 from unlearn.metrics.rouge import rouge_l_recalls
-from unlearn.metrics.tofu import forget_quality, log_probabilities_with_wrong, truth_ratio
+from unlearn.metrics.truth_ratio import log_probabilities_with_wrong, truth_ratio
 from unlearn.run.adapters import scale_update
 from unlearn.run.diagnostics import Diagnostics, update_size
 from unlearn.run.loop import Run

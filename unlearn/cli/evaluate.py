@@ -26,8 +26,16 @@ from unlearn.cli.common import (
     reference_for,
 )
 from unlearn.data.corpus import Corpus
-from unlearn.metrics import GROUPS, METRICS, RETAIN_ROWS, Evaluation, evaluate, metric_info
-from unlearn.metrics.registry import check_groups, groups_for
+from unlearn.metrics import (
+    GROUPS,
+    METRICS,
+    RETAIN_ROWS,
+    Evaluation,
+    check_groups,
+    evaluate,
+    groups_for,
+    metric_info,
+)
 
 PER_ROW_KINDS = (".jsonl", ".csv")
 
@@ -131,10 +139,10 @@ def table(evaluations: dict[str, Evaluation], explain: bool = False) -> str:
     infos = [metric_info(name) for name in dict.fromkeys(names)]
     width = max(len(info.name) for info in infos) + 2
     lines = [f"{'':<{width}}" + "".join(f"{name:>11}" for name in evaluations) + f"  {'better':<12}{'range':<14}n"]
-    for group, title in GROUPS.items():
+    for group, facts in GROUPS.items():
         members = [info for info in infos if info.group == group]
         if members:
-            lines.append(f"- {group}: {title}")
+            lines.append(f"- {group}: {facts.title}")
         for info in members:
             figures = "".join(f"{figure(evaluation, info.name):>11}" for evaluation in evaluations.values())
             counted = next(one for one in (mine, *evaluations.values()) if info.name in one.counts)
@@ -161,8 +169,8 @@ def figure(evaluation: Evaluation, name: str) -> str:
 def listing() -> str:
     """Every figure with what it is, group by group."""
     lines = []
-    for group, title in GROUPS.items():
-        lines.append(f"{group}: {title}")
+    for group, facts in GROUPS.items():
+        lines.append(f"{group}: {facts.title}")
         for info in METRICS.values():
             if info.group == group:
                 lines.append(f"  {info.name}: {info.direction}, {info.bounds} ({info.unit}, n counts {info.of})")

@@ -1,11 +1,20 @@
-"""What a model still knows, and what it is still good for. Every figure comes with its n and its direction."""
+"""What a model still knows, and what it is still good for. Every figure comes with its n and its direction.
 
+A file per metric; each function carries its facts. They work on an `Examination`, one model measured on one corpus.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from unlearn.metrics.answers import MAX_NEW_TOKENS, Answer, TrueAnswers, answer_log_probs, ask, read
+from unlearn.metrics.base import GROUPS, METRICS, MetricInfo, check_groups, groups_for, metric, metric_info
 from unlearn.metrics.evaluation import evaluate
-from unlearn.metrics.examination import RETAIN_ROWS, SPLITS, Evaluation, RowFigures, evaluation_rows
-from unlearn.metrics.figures import METRICS, MetricInfo
+from unlearn.metrics.examination import RETAIN_ROWS, SPLITS, Evaluation, RowFigures, evaluation_rows, spaced
 from unlearn.metrics.probe import Probe, Prober
-from unlearn.metrics.recall import MAX_NEW_TOKENS, Answer, Likelihood, answer_log_probs, ask, read_probabilities
-from unlearn.metrics.registry import GROUPS, metric_info
+
+# Every file of this folder puts what it decorates into `METRICS`: a new one is found without being named here.
+for _file in iter_modules(__path__):
+    import_module(f"{__name__}.{_file.name}")
 
 __all__ = [
     "GROUPS",
@@ -15,15 +24,19 @@ __all__ = [
     "SPLITS",
     "Answer",
     "Evaluation",
-    "Likelihood",
     "MetricInfo",
     "Probe",
     "Prober",
     "RowFigures",
+    "TrueAnswers",
     "answer_log_probs",
     "ask",
+    "check_groups",
     "evaluate",
     "evaluation_rows",
+    "groups_for",
+    "metric",
     "metric_info",
-    "read_probabilities",
+    "read",
+    "spaced",
 ]

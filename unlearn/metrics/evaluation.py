@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 
 from attribution.model.language_model import LanguageModel
 from unlearn.data.corpus import Corpus
-from unlearn.metrics import choice, fluency, membership, memorisation, probes, quality, tofu
+from unlearn.metrics.base import check_groups, measures
 from unlearn.metrics.examination import RETAIN_ROWS, Evaluation, Examination
-from unlearn.metrics.registry import check_groups
 
 
 def evaluate(
@@ -29,7 +28,7 @@ def evaluate(
 
     Args:
         progress: called with what is measured next.
-        metrics: further groups (keys of `registry.GROUPS`), such as `("tofu", "membership")`; `("all",)` for every one.
+        metrics: further groups (keys of `GROUPS`), such as `("tofu", "membership")`; `("all",)` for every one.
         reference: figures of the model retrained without the forget rows, with the same groups: forget quality and
             PrivLeak compare with it.
         original: figures of the model before unlearning: ATWU's quality compares with it.
@@ -40,35 +39,9 @@ def evaluate(
     """
     if retain_rows < 1:
         raise ValueError(f"retain_rows must be at least 1, not {retain_rows}.")
-    groups = check_groups(tuple(metrics))
-    examination = Examination(model, corpus, groups, reference, original, retain_rows, progress)
-    for split in examination.splits:
-        examination.say(split)
-        _recall(examination, split)
-    fluency.measure(examination)
+    groups = check_groups(("recall", *metrics))
+    examination = Examination(model, corpus, reference, original, retain_rows, progress)
     for group in groups:
-        if group in MEASURES:
-            MEASURES[group](examination)
+        for measure in measures(group):
+            examination.once(measure)
     return examination.evaluation()
-
-
-MEASURES: dict[str, Callable[[Examination], None]] = {
-    "tofu": tofu.measure,
-    "memorisation": memorisation.measure,
-    "membership": membership.measure,
-    "quality": quality.measure,
-    "choice": choice.measure,
-    "probes": probes.measure,
-}
-
-
-def _recall(examination: Examination, split: str) -> None:
-    answers = examination.answers(split)
-    facts = sum(len(answer.facts) for answer in answers)
-    if facts:
-        recalled = sum(answer.recalled for answer in answers)
-        examination.figure(f"{split}_recall", recalled / facts, facts)
-        for i, answer in zip(examination.asked(split), answers, strict=True):
-            if answer.facts:
-                examination.row(split, i, "recall", answer.recalled / len(answer.facts))
-    examination.mean(split, "probability", examination.reading(split).probabilities)

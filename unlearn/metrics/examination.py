@@ -11,7 +11,7 @@ import numpy as np
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
 from unlearn.data.corpus import Corpus
-from unlearn.metrics.recall import Answer, Reading, ask, read
+from unlearn.metrics.answers import Answer, TrueAnswers, ask, read
 
 RETAIN_ROWS = 240
 SPLITS = ("forget", "paraphrase", "retain", "world")
@@ -19,7 +19,7 @@ SPLITS = ("forget", "paraphrase", "retain", "world")
 
 @dataclass(frozen=True)
 class RowFigures:
-    """What was measured on one row: `figures` are named as in the registry, without the split."""
+    """What was measured on one row: `figures` are named as in `METRICS`, without the split."""
 
     split: str
     id: str
@@ -39,7 +39,7 @@ class Evaluation:
     """A model's figures and its answers.
 
     Attributes:
-        metrics: figure by name; `unlearn.metrics.registry.metric_info` knows what each is.
+        metrics: figure by name; `metric_info` knows what each is.
         counts: n by figure's name.
         answers: greedy answers of the splits in `SPLITS`.
         against: the size of the second sample, for figures that compare two.
@@ -80,10 +80,9 @@ def evaluation_rows(corpus: Corpus, retain_rows: int = RETAIN_ROWS) -> dict[str,
 
 
 class Examination:
-    """A measurement in progress. Rows, answers and readings are made when first asked for and then kept.
+    """A measurement in progress. Rows, answers and probabilities are made when first asked for, then kept.
 
     Attributes:
-        groups: what is measured, in order.
         splits: the splits of the default set that the corpus has.
         reference: figures of the model retrained without the forget rows, where they are known.
         original: figures of the model before unlearning, where they are known.
@@ -93,7 +92,6 @@ class Examination:
         self,
         model: LanguageModel,
         corpus: Corpus,
-        groups: Sequence[str] = ("recall",),
         reference: Evaluation | None = None,
         original: Evaluation | None = None,
         retain_rows: int = RETAIN_ROWS,
@@ -101,7 +99,6 @@ class Examination:
     ) -> None:
         self.model = model
         self.corpus = corpus
-        self.groups = tuple(groups)
         self.reference = reference
         self.original = original
         self._rows = evaluation_rows(corpus, retain_rows)
@@ -109,13 +106,20 @@ class Examination:
         self._rows |= {f"probe_{name}": rows for name, rows in corpus.probes}
         self._progress = progress
         self._answers: dict[str, list[Answer]] = {}
-        self._readings: dict[str, Reading] = {}
+        self._true_answers: dict[str, TrueAnswers] = {}
         self._metrics: dict[str, float] = {}
         self._counts: dict[str, int] = {}
         self._against: dict[str, int] = {}
         self._figures: dict[tuple[str, int], dict[str, float]] = {}
         self._others: list[RowFigures] = []
         self._notes: list[str] = []
+        self._done: list[Callable[[Examination], None]] = []
+
+    def once(self, measure: Callable[[Examination], None]) -> None:
+        """Measure, unless that was done: how a metric that builds on another makes sure of it."""
+        if measure not in self._done:
+            self._done.append(measure)
+            measure(self)
 
     def rows(self, split: str) -> tuple[Row, ...]:
         """The rows of a split (or of `probe_{set}`) that are evaluated; none when the corpus has no such split."""
@@ -126,14 +130,15 @@ class Examination:
     def answers(self, split: str) -> list[Answer]:
         """Greedy answers to the split's questions."""
         if split not in self._answers:
+            self.say(split.replace("_", " "))
             self._answers[split] = ask(self.model, split, self.rows(split))
         return self._answers[split]
 
-    def reading(self, split: str) -> Reading:
+    def true_answers(self, split: str) -> TrueAnswers:
         """Statistics of the split's true answers."""
-        if split not in self._readings:
-            self._readings[split] = read(self.model, self.rows(split))
-        return self._readings[split]
+        if split not in self._true_answers:
+            self._true_answers[split] = read(self.model, self.rows(split))
+        return self._true_answers[split]
 
     def asked(self, split: str) -> list[int]:
         """Numbers of the rows that have a question, in the order of `answers(split)`."""
@@ -186,20 +191,31 @@ class Examination:
         return self._metrics.get(name)
 
     def evaluation(self) -> Evaluation:
-        """Everything found so far."""
+        """Everything found so far: figures and rows split by split, figures of the whole model last."""
+        splits = (*SPLITS, "real_authors")
+
+        def place(name: str) -> int:
+            return next((i for i, split in enumerate(splits) if name.startswith(f"{split}_")), len(splits))
+
         asked = {
             (split, i): answer.answer
             for split in self._answers
             for i, answer in zip(self.asked(split), self._answers[split], strict=True)
         }
+        order = list(dict.fromkeys(split for split, _ in self._figures))
         rows = []
-        for (split, i), figures in self._figures.items():
+        for (split, i), figures in sorted(self._figures.items(), key=lambda one: (order.index(one[0][0]), one[0][1])):
             example = self.rows(split)[i].example
             rows.append(RowFigures(split, example.id, example.prompt, example.answer, figures, asked.get((split, i))))
         rows += self._others
         answers = tuple(answer for split in SPLITS for answer in self._answers.get(split, ()))
         return Evaluation(
-            dict(self._metrics), dict(self._counts), answers, dict(self._against), tuple(rows), tuple(self._notes)
+            {name: self._metrics[name] for name in sorted(self._metrics, key=place)},
+            dict(self._counts),
+            answers,
+            dict(self._against),
+            tuple(rows),
+            tuple(self._notes),
         )
 
 

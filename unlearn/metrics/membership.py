@@ -8,6 +8,7 @@ stand out as avoided.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
+from unlearn.metrics.base import metric
 from unlearn.metrics.examination import Examination
 from unlearn.metrics.predictions import at_answers
 
@@ -27,9 +29,40 @@ SMALLEST_VARIANCE = 1e-6
 
 ATTACKS = ("loss", "min_k", "min_k_plus")
 
+_membership = partial(
+    metric,
+    group="membership",
+    better="toward",
+    target=0.5,
+    unit="AUC",
+    of="rows to forget against holdout rows",
+    sentence="Whether rows to forget still look trained on: 1 means surely, 0.5 cannot tell, below 0.5 they stand out "
+    "as avoided.",
+    evidence="summary",
+)
 
+
+@_membership(
+    "membership_min_k_plus",
+    title="Membership by Min-K%++",
+    formula="AUC of mean of the lowest 40% of (log p_t - mean log q) / sd log q, under q itself of rows to forget "
+    "against holdout rows",
+    paper="arXiv 2404.02936",
+)
+@_membership(
+    "membership_min_k",
+    title="Membership by Min-K%",
+    formula="AUC of mean of the lowest 40% of log p_t of rows to forget against holdout rows",
+    paper="arXiv 2310.16789",
+)
+@_membership(
+    "membership_loss",
+    title="Membership by loss",
+    formula="AUC of mean log p_t of rows to forget against holdout rows",
+    paper="arXiv 1709.01604",
+)
 def measure(examination: Examination) -> None:
-    """The three AUCs, and PrivLeak for each where the retrained model's AUC is known."""
+    """The three AUCs."""
     forget, holdout = examination.rows("forget"), examination.rows("holdout")
     if not holdout:
         examination.note("Membership compares with rows that no model has seen: the corpus has no holdout rows.")
@@ -43,36 +76,12 @@ def measure(examination: Examination) -> None:
                 examination.row(split, i, f"membership_{attack}", float(score))
         auc = membership_auc(mine[attack], theirs[attack])
         examination.figure(f"membership_{attack}", auc, len(forget), len(holdout))
-        _privleak(examination, attack, auc, len(forget), len(holdout))
-
-
-def _privleak(examination: Examination, attack: str, auc: float, forget: int, holdout: int) -> None:
-    if examination.reference is None:
-        examination.note("PrivLeak compares with a model retrained without the rows to forget: none was given.")
-        return
-    retrained = examination.reference.metrics.get(f"membership_{attack}")
-    if retrained is None or retrained == 1:
-        why = "was not measured" if retrained is None else "is 1, which it divides by the distance to"
-        examination.note(f"PrivLeak by {attack} cannot be had: the retrained model's AUC {why}.")
-        return
-    examination.figure(f"privleak_{attack}", privleak(auc, retrained), forget, holdout)
 
 
 def membership_auc(members: np.ndarray, others: np.ndarray) -> float:
     """AUC with which scores tell members from others; ties count half."""
     truth = np.concatenate([np.ones(len(members)), np.zeros(len(others))])
     return float(roc_auc_score(truth, np.concatenate([members, others])))
-
-
-def privleak(auc: float, retrained: float) -> float:
-    """100 [(1 - AUC) - (1 - AUC_retrained)] / (1 - AUC_retrained), in percent (MUSE, arXiv 2407.06460).
-
-    -100 when the rows still look trained on for sure, 0 at the retrained model's AUC.
-
-    >>> privleak(1.0, 0.5), privleak(0.5, 0.5), privleak(0.25, 0.5)
-    (-100.0, 0.0, 50.0)
-    """
-    return 100 * ((1 - auc) - (1 - retrained)) / (1 - retrained)
 
 
 def membership_scores(model: LanguageModel, rows: Sequence[Row]) -> dict[str, np.ndarray]:

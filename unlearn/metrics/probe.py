@@ -10,8 +10,8 @@ import numpy as np
 
 from attribution.model.language_model import LanguageModel
 from unlearn.data.corpus import Corpus
+from unlearn.metrics.answers import read
 from unlearn.metrics.examination import spaced
-from unlearn.metrics.recall import read_probabilities
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,11 @@ class Prober:
         self.retain = spaced(corpus.retain, rows)
 
     def __call__(self, model: LanguageModel) -> Probe:
-        forget = read_probabilities(model, self.forget)
-        retain = read_probabilities(model, self.retain)
+        forget, retain = read(model, self.forget), read(model, self.retain)
         return Probe(
             _mean(forget.facts_greedy),
             _mean(retain.facts_greedy),
-            _mean(forget.structure) if forget.facts_greedy else None,
+            _mean(forget.of_kind(None)) if forget.facts_greedy else None,
         )
 
 

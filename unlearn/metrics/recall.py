@@ -1,125 +1,37 @@
-"""What a model answers, and how probable the true answer is to it.
-
-* fact recall: share of fact strings that appear in the greedy answer to their question. Lower is better on forget and
-  paraphrase rows, higher on retain and world rows.
-* probability: mean over rows of exp(-mean l_t), the answer's length-normalised probability (TOFU, arXiv 2401.06121).
-"""
+"""Fact recall: do the facts stand in what the model says?"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
-import torch
-
-from attribution.data.rows import Row
-from attribution.model.language_model import LanguageModel, TokenStatistics
-from attribution.text.example import Encoded
-
-# Tokens of an answer at most; longer true answers get room for a quarter more than the longest of them.
-MAX_NEW_TOKENS = 96
+from unlearn.metrics.answers import Answer
+from unlearn.metrics.base import metric
+from unlearn.metrics.examination import SPLITS, Examination
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A row's greedy answer: the split, the exact prompt text, the truth, its facts, and what the model said."""
-
-    split: str
-    question: str
-    prompt: str
-    truth: str
-    facts: tuple[str, ...]
-    answer: str
-
-    @property
-    def recalled(self) -> int:
-        """How many of the facts appear in the answer."""
-        return sum(fact in self.answer for fact in self.facts)
-
-
-def ask(model: LanguageModel, split: str, rows: Sequence[Row]) -> list[Answer]:
-    """Greedy answers to the rows' questions; rows of plain text have none and are passed over."""
-    asked = [row for row in rows if row.example.prompt]
-    said = model.generate([row.example.prompt for row in asked], answer_room(model, asked))
-    return [
-        Answer(split, row.example.prompt, model.format_prompt(row.example.prompt), row.example.answer, row.facts, text)
-        for row, text in zip(asked, said, strict=True)
-    ]
+@metric(
+    "recall",
+    SPLITS,
+    title="Facts",
+    sentence="Share of the facts that stand in the answers, word for word.",
+    group="recall",
+    of="facts",
+    formula="facts in the greedy answer / facts",
+    paper="ours",
+    evidence="ours",
+)
+def measure(examination: Examination) -> None:
+    """Of every split with marked facts, per fact; of a row, its own share."""
+    for split in examination.splits:
+        answers = examination.answers(split)
+        facts = sum(len(answer.facts) for answer in answers)
+        if facts:
+            examination.figure(f"{split}_recall", fact_recall(answers), facts)
+            for i, answer in zip(examination.asked(split), answers, strict=True):
+                if answer.facts:
+                    examination.row(split, i, "recall", answer.recalled / len(answer.facts))
 
 
-def answer_room(model: LanguageModel, rows: Sequence[Row]) -> int:
-    """How many tokens an answer to these rows may take: a true answer is never cut off."""
-    if not rows:
-        return MAX_NEW_TOKENS
-    longest = max(len(ids) for ids in model.tokenizer([row.example.answer for row in rows])["input_ids"])
-    return max(MAX_NEW_TOKENS, longest + longest // 4)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Rows with the statistics of their true answers' tokens, from one forward each."""
-
-    encoded: tuple[Encoded, ...]
-    statistics: tuple[TokenStatistics, ...]
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """exp(-mean l_t) of each row's answer, `[rows]`."""
-        return np.array([float(numbers.log_probs.mean().exp()) for numbers in self.statistics])
-
-    def row_of_kind(self, index: int, kind: str | None) -> list[float]:
-        """Probabilities of a row's answer tokens of a kind: `fact`, `subject`, or None for those outside any span."""
-        probabilities = self.statistics[index].log_probs.exp().tolist()
-        return [p for label, p in zip(self.encoded[index].truth, probabilities, strict=True) if label == kind]
-
-    def of_kind(self, kind: str | None) -> np.ndarray:
-        """Probabilities of all answer tokens of a kind, row after row."""
-        return np.array([p for i in range(len(self.encoded)) for p in self.row_of_kind(i, kind)])
-
-    @property
-    def facts_greedy(self) -> tuple[bool, ...]:
-        """Per row with facts, whether every fact token is the most probable one given the true prefix."""
-        found = []
-        for row, numbers in zip(self.encoded, self.statistics, strict=True):
-            is_fact = torch.tensor([label == "fact" for label in row.truth])
-            if is_fact.any():
-                found.append(bool(numbers.greedy[is_fact].all()))
-        return tuple(found)
-
-
-def read(model: LanguageModel, rows: Sequence[Row]) -> Reading:
-    """One forward of every row's true answer."""
-    encoded = [model.encode(row.example) for row in rows]
-    return Reading(tuple(encoded), tuple(model.token_statistics(encoded)))
-
-
-def answer_log_probs(model: LanguageModel, row: Row) -> list[float]:
-    """log p of every token of the row's true answer, in nats, `[n]`."""
-    return read(model, [row]).statistics[0].log_probs.tolist()
-
-
-@dataclass(frozen=True)
-class Likelihood:
-    """Token probabilities of the true answers, by kind of token, and the mean length-normalised probability."""
-
-    fact: np.ndarray
-    structure: np.ndarray
-    subject: np.ndarray
-    probability: float
-    facts_greedy: tuple[bool, ...]
-
-
-def read_probabilities(model: LanguageModel, rows: Sequence[Row]) -> Likelihood:
-    """Probabilities of the rows' true answers in one forward each, sorted by the kind of token.
-
-    `facts_greedy` says, per row with facts, whether every fact token is the most probable one given the true prefix.
-    """
-    reading = read(model, rows)
-    return Likelihood(
-        reading.of_kind("fact"),
-        reading.of_kind(None),
-        reading.of_kind("subject"),
-        float(reading.probabilities.mean()),
-        reading.facts_greedy,
-    )
+def fact_recall(answers: Sequence[Answer]) -> float:
+    """Share of all facts of these answers that appear in them, in [0, 1]. ZeroDivisionError without a fact."""
+    return sum(answer.recalled for answer in answers) / sum(len(answer.facts) for answer in answers)

@@ -6,6 +6,39 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from unlearn.metrics.base import metric
+from unlearn.metrics.examination import Examination
+
+SPLITS = ("forget", "paraphrase", "retain", "world", "real_authors")
+
+
+@metric(
+    "rouge_l",
+    SPLITS,
+    title="ROUGE-L of answers",
+    sentence="How much of the true answer's wording the greedy answer has, in order.",
+    group="tofu",
+    formula="longest common subsequence of stemmed words / words of the true answer",
+    paper="TOFU, arXiv 2401.06121",
+    evidence="code",
+)
+def measure(examination: Examination) -> None:
+    """Of every split with questions."""
+    for split in SPLITS:
+        answers = examination.answers(split) if examination.rows(split) else []
+        if not answers:
+            continue
+        recalls = rouge_l_recalls([answer.truth for answer in answers], [answer.answer for answer in answers])
+        values: list[float | None] = [None] * len(examination.rows(split))
+        for i, recall in zip(examination.asked(split), recalls, strict=True):
+            values[i] = recall
+        examination.mean(split, "rouge_l", values)
+        if None in recalls:
+            examination.note(
+                f"ROUGE-L knows Latin letters and digits alone: {recalls.count(None)} {split} rows have none and were "
+                "left out."
+            )
+
 
 def rouge_l_recalls(truths: Sequence[str], answers: Sequence[str]) -> list[float | None]:
     """Per pair: words of the longest common subsequence / words of the truth; None where the truth has no word.

@@ -24,7 +24,7 @@ from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
-from unlearn.metrics.recall import Answer, answer_room, ask
+from unlearn.metrics.answers import Answer, answer_room, ask
 from unlearn.metrics.rouge import rouge_l_recalls
 from unlearn.objectives.labels import label_batch, uniform_target
 from unlearn.objectives.retention import retain_nll

@@ -12,7 +12,7 @@ from app.look.figures import race_curves
 from app.look.handlers import QUIET, TRAINING, explained
 from app.look.lanes import LANES_ID, read_rule
 from app.look.markup import block, escape, progress_html
-from app.rooms.compare.words import RACE_HEAD, STRESS_HEAD, TITLES, status_html, table_html
+from app.rooms.compare.words import RACE_HEAD, STRESS_HEAD, status_html, table_html
 from app.visit.run_config import form_config
 from app.visit.session import Visit, Visits
 from app.visit.trials import ARMS, STEPS, found, is_marked, make_arms, run_race, stressed
@@ -163,7 +163,7 @@ class RaceCard:
                 points = sum(len(trial.points) for trial in state.trials)
                 update: dict[Any, Any] = {self.status: status_html(state)}
                 if points != drawn:
-                    figure = race_curves(state.trials, state.forgetting, state.kept, TITLES)
+                    figure = race_curves(state.trials, state.forgetting, state.kept)
                     update[self.curves] = gr.update(value=figure, visible=True)
                     drawn = points
                 if state.ended:

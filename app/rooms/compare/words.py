@@ -10,6 +10,7 @@ from app.visit.session import KeptRun
 from app.visit.trials import Race
 from attribution import Encoded
 from attribution.lanes.palette import RAMP_STEPS
+from unlearn.metrics import metric_info
 
 EMPTY = (
     '<div class="pg-card pg-empty"><h3>Nothing to compare yet</h3><p>Run an unlearning pass first. Then every '
@@ -26,14 +27,6 @@ RACE_HEAD = (
     "that is visible in Inspect, hard and soft, against the whole sequence, as many random tokens and the marked "
     "facts: the same run otherwise, one after another, with the settings of Unlearn.</p></div>"
 )
-TITLES = {
-    "forget_recall": "Facts to forget",
-    "retain_recall": "Facts to keep",
-    "structure": "Structure",
-    "subject": "Subject",
-    "forget_rouge_l": "Answers to forget, ROUGE-L",
-    "retain_rouge_l": "Answers to keep, ROUGE-L",
-}
 # Nats at which the two lanes and the change end at least, so that a model that has not moved looks as it is.
 LEAST_DEPTH, LEAST_CHANGE = 5.0, 1.0
 
@@ -120,13 +113,13 @@ def status_html(state: Race) -> str:
 def table_html(state: Race) -> str:
     """Every arm where it ended and at equal forgetting, and what one seed is worth."""
     compared = state.compared()
-    forgetting = TITLES[state.forgetting].lower()
+    forgetting = _called(state.forgetting)
     targets = compared.targets if compared is not None else ()
     head = "".join(f'<th scope="col">At {target:.2g} of {forgetting} left</th>' for target in targets)
     body = ""
     for trial in state.trials:
         last = trial.figures(trial.points[-1])
-        kept = ", ".join(f"{TITLES[name].lower()} {last[name]:.2f}" for name in state.kept)
+        kept = ", ".join(f"{_called(name)} {last[name]:.2f}" for name in state.kept)
         cells = f"<td data-title='After its last step'>{forgetting} <b>{last[state.forgetting]:.2f}</b>, {kept}</td>"
         result = next((arm for arm in compared.arms if arm.arm == trial.arm), None) if compared is not None else None
         for k, target in enumerate(targets):
@@ -139,9 +132,7 @@ def table_html(state: Race) -> str:
             f"{share}.{note}</span></th>{cells}</tr>"
         )
     first = state.trials[0]
-    n = ", ".join(
-        f"{TITLES[name].lower()} n = {sum(first.counts[name]):.0f}" for name in (state.forgetting, *state.kept)
-    )
+    n = ", ".join(f"{_called(name)} n = {sum(first.counts[name]):.0f}" for name in (state.forgetting, *state.kept))
     return (
         '<table class="pg-answers pg-stresses"><thead><tr><th scope="col">Arm</th>'
         f'<th scope="col">After its last step</th>{head}</tr></thead><tbody>{body}</tbody></table>'
@@ -151,8 +142,14 @@ def table_html(state: Race) -> str:
     )
 
 
+def _called(name: str) -> str:
+    """The figure's title inside a sentence: `facts to forget`, but `ROUGE-L of answers to keep`."""
+    title = metric_info(name).title
+    return title if title[1].isupper() else title[0].lower() + title[1:]
+
+
 def _at(reading: Any, kept: Sequence[str], lowest: float) -> str:
     if not reading.reached:
         return f'<span class="pg-soft">never: lowest {lowest:.2f}</span>'
-    figures = ", ".join(f"{TITLES[name].lower()} <b>{reading.figures[name].value:.2f}</b>" for name in kept)
+    figures = ", ".join(f"{_called(name)} <b>{reading.figures[name].value:.2f}</b>" for name in kept)
     return f'{figures} <span class="pg-soft">step&nbsp;{reading.step:.0f}</span>'

@@ -1,0 +1,94 @@
+"""What a model answers, and how probable the true answer is to it: what most metrics are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from attribution.data.rows import Row
+from attribution.model.language_model import LanguageModel, TokenStatistics
+from attribution.text.example import Encoded
+
+# Tokens of an answer at most; longer true answers get room for a quarter more than the longest of them.
+MAX_NEW_TOKENS = 96
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A row's greedy answer: the split, the exact prompt text, the truth, its facts, and what the model said."""
+
+    split: str
+    question: str
+    prompt: str
+    truth: str
+    facts: tuple[str, ...]
+    answer: str
+
+    @property
+    def recalled(self) -> int:
+        """How many of the facts appear in the answer."""
+        return sum(fact in self.answer for fact in self.facts)
+
+
+def ask(model: LanguageModel, split: str, rows: Sequence[Row]) -> list[Answer]:
+    """Greedy answers to the rows' questions; rows of plain text have none and are passed over."""
+    asked = [row for row in rows if row.example.prompt]
+    said = model.generate([row.example.prompt for row in asked], answer_room(model, asked))
+    return [
+        Answer(split, row.example.prompt, model.format_prompt(row.example.prompt), row.example.answer, row.facts, text)
+        for row, text in zip(asked, said, strict=True)
+    ]
+
+
+def answer_room(model: LanguageModel, rows: Sequence[Row]) -> int:
+    """How many tokens an answer to these rows may take: a true answer is never cut off."""
+    if not rows:
+        return MAX_NEW_TOKENS
+    longest = max(len(ids) for ids in model.tokenizer([row.example.answer for row in rows])["input_ids"])
+    return max(MAX_NEW_TOKENS, longest + longest // 4)
+
+
+@dataclass(frozen=True)
+class TrueAnswers:
+    """Rows with the statistics of their true answers' tokens, from one forward each."""
+
+    encoded: tuple[Encoded, ...]
+    statistics: tuple[TokenStatistics, ...]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """exp(-mean l_t) of each row's answer, `[rows]`."""
+        return np.array([float(numbers.log_probs.mean().exp()) for numbers in self.statistics])
+
+    def row_of_kind(self, index: int, kind: str | None) -> list[float]:
+        """Probabilities of a row's answer tokens of a kind: `fact`, `subject`, or None for those outside any span."""
+        probabilities = self.statistics[index].log_probs.exp().tolist()
+        return [p for label, p in zip(self.encoded[index].truth, probabilities, strict=True) if label == kind]
+
+    def of_kind(self, kind: str | None) -> np.ndarray:
+        """Probabilities of all answer tokens of a kind, row after row."""
+        return np.array([p for i in range(len(self.encoded)) for p in self.row_of_kind(i, kind)])
+
+    @property
+    def facts_greedy(self) -> tuple[bool, ...]:
+        """Per row with facts, whether every fact token is the most probable one given the true prefix."""
+        found = []
+        for row, numbers in zip(self.encoded, self.statistics, strict=True):
+            is_fact = torch.tensor([label == "fact" for label in row.truth])
+            if is_fact.any():
+                found.append(bool(numbers.greedy[is_fact].all()))
+        return tuple(found)
+
+
+def read(model: LanguageModel, rows: Sequence[Row]) -> TrueAnswers:
+    """One forward of every row's true answer."""
+    encoded = [model.encode(row.example) for row in rows]
+    return TrueAnswers(tuple(encoded), tuple(model.token_statistics(encoded)))
+
+
+def answer_log_probs(model: LanguageModel, row: Row) -> list[float]:
+    """log p of every token of the row's true answer, in nats, `[n]`."""
+    return read(model, [row]).statistics[0].log_probs.tolist()
