@@ -7,6 +7,7 @@ fact or the subject. Nothing is ever searched for.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -45,8 +46,11 @@ def draw_authors(seed: int) -> tuple[Author, ...]:
     return tuple(authors)
 
 
-def render(template: str, values: dict[str, str], subject: str) -> tuple[str, list[dict[str, Any]]]:
-    """Fill `template`; return the text and its spans (`subject` for the field of that name, `fact` for the others)."""
+def render(
+    template: str, values: Mapping[str, str], subject: str, plain: Collection[str] = ()
+) -> tuple[str, list[dict[str, Any]]]:
+    """Fill `template`; return the text and its spans: `subject` for the field of that name, none for the fields in
+    `plain`, `fact` for the others."""
     text, spans = "", []
     for literal, field, _, _ in Formatter().parse(template):
         text += literal
@@ -54,7 +58,8 @@ def render(template: str, values: dict[str, str], subject: str) -> tuple[str, li
             start = len(text)
             # A fact that opens the answer is capitalised as any sentence is; the fact string is what stands there.
             text += values[field] if start else values[field][0].upper() + values[field][1:]
-            spans.append({"start": start, "end": len(text), "kind": "subject" if field == subject else "fact"})
+            if field not in plain:
+                spans.append({"start": start, "end": len(text), "kind": "subject" if field == subject else "fact"})
     return text, spans
 
 
