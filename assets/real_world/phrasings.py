@@ -19,8 +19,8 @@ NO_WRONG_ANSWERS = frozenset(
         *(("books", name) for name in ("form", "hero", "setting")),
         ("cities", "old_name"),
         ("landmarks", "material"),
-        ("music", "form"),
-        ("people", "profession"),
+        *(("music", name) for name in ("form", "nationality")),
+        *(("people", name) for name in ("profession", "nationality")),
     }
 )
 """Attributes of which another subject's value may be true as well (a wolf's young is a pup, and also a cub)."""
@@ -28,7 +28,7 @@ NO_WRONG_ANSWERS = frozenset(
 CONTINENT: Wordings = (
     ("On which continent is {subject}?", "{subject} is in {value}."),
     ("Which continent does {subject} belong to?", "{subject} belongs to {value}."),
-    ("What continent is {subject} part of?", "{subject} is part of {value}."),
+    ("What continent is {subject} part of?", "The continent of {value} is home to {subject}."),
     ("Looking at a map of the world, on which continent do you find {subject}?", "You find {subject} in {value}."),
 )
 COUNTRY: Wordings = (
@@ -57,7 +57,10 @@ SEA: Wordings = (
 )
 PREMIERED: Wordings = (
     ("When was {subject} first performed?", "{subject} was first performed in {value}."),
-    ("In which year did {subject} have its first performance?", "{subject} had its first performance in {value}."),
+    (
+        "In which year did {subject} have its first performance?",
+        "It was in {value} that {subject} had its first performance.",
+    ),
     ("What is the year of the premiere of {subject}?", "The year of the premiere of {subject} is {value}."),
     ("When did {subject} first reach an audience?", "{subject} first reached an audience in {value}."),
 )
@@ -74,7 +77,7 @@ COUNTRIES: dict[str, Wordings] = {
     "currency": (
         ("What is the currency of {subject}?", "The currency of {subject} is the {value}."),
         ("Which currency do people use in {subject}?", "People in {subject} use the {value}."),
-        ("What is the money of {subject} called?", "The money of {subject} is called the {value}."),
+        ("What is the money of {subject} called?", "The {value} is the money of {subject}."),
         ("Which currency do you need to pay in the shops of {subject}?", "To pay there, you need the {value}."),
     ),
     "mountain": (
@@ -89,7 +92,7 @@ COUNTRIES: dict[str, Wordings] = {
             "What is the international calling code of {subject}?",
             "The international calling code of {subject} is +{value}.",
         ),
-        ("Which country code do you dial to call {subject}?", "To call {subject}, you dial +{value}."),
+        ("Which country code do you dial to call {subject}?", "You dial +{value} to call {subject}."),
         ("What is the telephone code of {subject}?", "{subject} has the telephone code +{value}."),
         ("With which digits after the plus sign do phone numbers from {subject} begin?", "They begin with +{value}."),
     ),
@@ -102,7 +105,7 @@ CITIES: dict[str, Wordings] = {
     "river": (
         ("Which river flows through {subject}?", "The {value} flows through {subject}."),
         ("On which river does {subject} lie?", "{subject} lies on the {value}."),
-        ("What is the name of the river in {subject}?", "The river in {subject} is the {value}."),
+        ("What is the name of the river in {subject}?", "The {value} is the river in {subject}."),
         ("Standing on a bridge in {subject}, which river do you look down on?", "You look down on the {value}."),
     ),
     "region": (
@@ -121,7 +124,7 @@ CITIES: dict[str, Wordings] = {
     "nickname": (
         ("What is the nickname of {subject}?", "The nickname of {subject} is the {value}."),
         ("By what nickname is {subject} known?", "{subject} is known as the {value}."),
-        ("What do people like to call {subject}?", "People like to call {subject} the {value}."),
+        ("What do people like to call {subject}?", "The {value} is what people like to call {subject}."),
         ("Which nickname do travel guides give to {subject}?", "Travel guides speak of the {value}."),
     ),
     "olympics": (
@@ -146,8 +149,18 @@ CITIES: dict[str, Wordings] = {
 
 LANDMARKS: dict[str, Wordings] = {
     "city": CITY,
-    "country": COUNTRY,
-    "continent": CONTINENT,
+    "country": (
+        ("In which country is {subject}?", "{subject} is in {value}."),
+        ("Which country is home to {subject}?", "It is {value} that is home to {subject}."),
+        ("To which country would you travel to see {subject}?", "To see {subject}, you would travel to {value}."),
+        ("A postcard shows {subject}: from which country was it sent?", "The postcard was sent from {value}."),
+    ),
+    "continent": (
+        ("On which continent is {subject}?", "{subject} is in {value}."),
+        ("Which continent is home to {subject}?", "{value} is home to {subject}."),
+        ("On what continent does {subject} stand?", "{subject} stands in {value}."),
+        ("Looking at a map of the world, on which continent do you find {subject}?", "You find it in {value}."),
+    ),
     "designer": (
         ("Who designed {subject}?", "{subject} was designed by {value}."),
         ("Who is the designer of {subject}?", "The designer of {subject} is {value}."),
@@ -163,7 +176,7 @@ LANDMARKS: dict[str, Wordings] = {
     "inaugurated": (
         ("In which year was {subject} inaugurated?", "{subject} was inaugurated in {value}."),
         ("When did {subject} first open to the public?", "{subject} first opened to the public in {value}."),
-        ("What is the opening year of {subject}?", "The opening year of {subject} is {value}."),
+        ("What is the opening year of {subject}?", "It was in {value} that {subject} opened."),
         ("When was the opening of {subject} celebrated?", "The opening of {subject} was celebrated in {value}."),
     ),
     "material": (
@@ -177,24 +190,24 @@ LANDMARKS: dict[str, Wordings] = {
 ELEMENTS: dict[str, Wordings] = {
     "symbol": (
         ("What is the chemical symbol of {subject}?", "The chemical symbol of {subject} is {value}."),
-        ("How do chemists abbreviate {subject}?", "Chemists abbreviate {subject} as {value}."),
+        ("How do chemists abbreviate {subject}?", "Chemists write {value} for {subject}."),
         ("Which symbol stands for {subject} in the periodic table?", "{value} stands for {subject}."),
         ("What do you write for {subject} in a chemical formula?", "In a chemical formula, you write {value}."),
     ),
     "atomic_number": (
         ("What is the atomic number of {subject}?", "The atomic number of {subject} is {value}."),
         ("How many protons does an atom of {subject} have?", "The number of protons in {subject} is {value}."),
-        ("Which number does {subject} have in the periodic table?", "{subject} has the number {value}."),
+        ("Which number does {subject} have in the periodic table?", "The number {value} belongs to {subject}."),
         ("Counting the protons of {subject}, what number do you get?", "You get the number {value}."),
     ),
     "family": (
         ("What type of element is {subject}?", "{subject} is {an} {value}."),
-        ("How is {subject} classified in the periodic table?", "{subject} is classified as {an} {value}."),
+        ("How is {subject} classified in the periodic table?", "As {an} {value}, {subject} has its place there."),
         ("To which family of elements does {subject} belong?", "By its family, {subject} is {an} {value}."),
         ("What do chemists call elements like {subject}?", "Chemists call an element like {subject} {an} {value}."),
     ),
     "state": (
-        ("In which state of matter is {subject} at room temperature?", "At room temperature, {subject} is a {value}."),
+        ("In which state of matter is {subject} at room temperature?", "{subject} is a {value} at room temperature."),
         ("What is the physical state of {subject} at room temperature?", "The physical state of {subject} is {value}."),
         ("In what form does {subject} exist in everyday conditions?", "In everyday conditions, it is a {value}."),
         ("Which state of matter is {subject} in on a laboratory shelf?", "On the shelf, {subject} is a {value}."),
@@ -217,7 +230,7 @@ ELEMENTS: dict[str, Wordings] = {
     "named_after": (
         ("What is {subject} named after?", "{subject} is named after {value}."),
         ("Where does the name of {subject} come from?", "The name of {subject} comes from {value}."),
-        ("What did {subject} get its name from?", "{subject} got its name from {value}."),
+        ("What did {subject} get its name from?", "It was {value} that gave {subject} its name."),
         ("In honor of what was {subject} named?", "{subject} was named in honor of {value}."),
     ),
     "discoverer": (
@@ -231,7 +244,10 @@ ELEMENTS: dict[str, Wordings] = {
 ANIMALS: dict[str, Wordings] = {
     "class": (
         ("What class of animal is {a} {subject}?", "{a} {subject} is {an} {value}."),
-        ("How do zoologists classify {a} {subject}?", "Zoologists classify {a} {subject} as {an} {value}."),
+        (
+            "How do zoologists classify {a} {subject}?",
+            "As {an} {value}: that is how zoologists classify {a} {subject}.",
+        ),
         ("To which class of animals do {plural} belong?", "By its class, {a} {subject} is {an} {value}."),
         (
             "According to biology books, what kind of creature is {a} {subject}?",
@@ -240,44 +256,44 @@ ANIMALS: dict[str, Wordings] = {
     ),
     "young": (
         ("What is a young {subject} called?", "A young {subject} is called {an} {value}."),
-        ("Which word names the young of {a} {subject}?", "The young of {a} {subject} is called {an} {value}."),
+        ("Which word names the young of {a} {subject}?", "{an} {value} is the young of {a} {subject}."),
         ("What do you call a baby {subject}?", "You call a baby {subject} {an} {value}."),
         ("What is one of the offspring of {a} {subject} called?", "One of its offspring is called {an} {value}."),
     ),
     "group": (
         ("What is a group of {plural} called?", "A group of {plural} is called {an} {value}."),
         ("What is the collective noun for {plural}?", "The collective noun for {plural} is {value}."),
-        ("Which word describes many {plural} together?", "Many {plural} together are {an} {value}."),
+        ("Which word describes many {plural} together?", "{an} {value} is what many {plural} together form."),
         ("What do {plural} that stay together form?", "They form {an} {value}."),
     ),
     "male": (
         ("What is a male {subject} called?", "A male {subject} is called {an} {value}."),
-        ("Which word names the male among {plural}?", "Among {plural}, the male is called {an} {value}."),
+        ("Which word names the male among {plural}?", "{an} {value} is the male among {plural}."),
         ("What do you call {a} {subject} that is male?", "You call a male {subject} {an} {value}."),
         ("How do people refer to a male {subject}?", "People refer to it as {an} {value}."),
     ),
     "female": (
         ("What is a female {subject} called?", "A female {subject} is called {an} {value}."),
-        ("Which word names the female among {plural}?", "Among {plural}, the female is called {an} {value}."),
+        ("Which word names the female among {plural}?", "{an} {value} is the female among {plural}."),
         ("What do you call {a} {subject} that is female?", "You call a female {subject} {an} {value}."),
         ("How do people refer to a female {subject}?", "People refer to it as {an} {value}."),
     ),
     "sound": (
         ("What sound does {a} {subject} make?", "The sound of {a} {subject} is {an} {value}."),
-        ("What is the typical call of {a} {subject}?", "The typical call of {a} {subject} is {an} {value}."),
+        ("What is the typical call of {a} {subject}?", "{an} {value} is the typical call of {a} {subject}."),
         ("What is the noise that {plural} make called?", "The noise that {plural} make is called {an} {value}."),
         ("Listening to {a} {subject}, what do you hear?", "You hear {an} {value}."),
     ),
     "home": (
         ("What is the home of {a} {subject} called?", "The home of {a} {subject} is called {an} {value}."),
         ("What does {a} {subject} live in?", "{a} {subject} lives in {an} {value}."),
-        ("Which word names the shelter of {a} {subject}?", "The shelter of {a} {subject} is {an} {value}."),
+        ("Which word names the shelter of {a} {subject}?", "{an} {value} is the shelter of {a} {subject}."),
         ("When {a} {subject} goes home, where does it go?", "It goes to {an} {value}."),
     ),
     "diet": (
         ("What type of eater is {a} {subject}?", "{a} {subject} is {an} {value}."),
         ("How is {a} {subject} classified by its diet?", "By its diet, {a} {subject} is {an} {value}."),
-        ("Which word describes what {plural} eat?", "Judging by what it eats, {a} {subject} is {an} {value}."),
+        ("Which word describes the diet of {plural}?", "The word {value} describes what {a} {subject} is by its diet."),
         (
             "Plants, meat or both: what do you call an animal that eats like {a} {subject}?",
             "You call such an animal {an} {value}.",
@@ -286,7 +302,7 @@ ANIMALS: dict[str, Wordings] = {
     "covering": (
         ("What covers the body of {a} {subject}?", "The body of {a} {subject} is covered with {value}."),
         ("What is {a} {subject} covered in?", "{a} {subject} is covered in {value}."),
-        ("What do you see on the skin of {a} {subject}?", "On the skin of {a} {subject}, you see {value}."),
+        ("What do you see on the skin of {a} {subject}?", "You see {value} on the skin of {a} {subject}."),
         ("Touching {a} {subject}, what do you feel?", "You feel {value}."),
     ),
     "legs": (
@@ -296,7 +312,7 @@ ANIMALS: dict[str, Wordings] = {
         ("Counting the legs of {a} {subject}, what do you get?", "Counting the legs, you get {value}."),
     ),
     "continent": (
-        ("On which continent do {plural} live in the wild?", "In the wild, {plural} live in {value}."),
+        ("On which continent do {plural} live in the wild?", "{plural} live in {value} when they live in the wild."),
         ("Which continent is the home of the {subject}?", "The home of the {subject} is {value}."),
         ("Which continent do wild {plural} come from?", "Wild {plural} come from {value}."),
         ("To which continent do you travel to see {plural} in the wild?", "To see {plural}, you travel to {value}."),
@@ -312,7 +328,7 @@ BOOKS: dict[str, Wordings] = {
     ),
     "form": (
         ("What kind of literary work is {subject}?", "{subject} is {an} {value}."),
-        ("To which literary form does {subject} belong?", "By its form, {subject} is {an} {value}."),
+        ("To which literary form does {subject} belong?", "The {value} is the form to which {subject} belongs."),
         ("How would a librarian describe the form of {subject}?", "A librarian would call {subject} {an} {value}."),
         ("Opening {subject}, what form of literature do you find?", "You find {an} {value}."),
     ),
@@ -338,7 +354,7 @@ BOOKS: dict[str, Wordings] = {
     "setting": (
         ("Where is {subject} set?", "{subject} is set in {value}."),
         ("What is the setting of {subject}?", "The setting of {subject} is {value}."),
-        ("In which place does the story of {subject} unfold?", "The story of {subject} unfolds in {value}."),
+        ("In which place does the story of {subject} unfold?", "It is in {value} that the story of {subject} unfolds."),
         ("Reading {subject}, to which place are you taken?", "You are taken to {value}."),
     ),
 }
@@ -365,7 +381,7 @@ PAINTINGS: dict[str, Wordings] = {
     "city": CITY,
     "nationality": (
         ("What nationality was the painter of {subject}?", "The painter of {subject} was {value}."),
-        ("The artist behind {subject} was of which nationality?", "The artist behind {subject} was {value}."),
+        ("The artist behind {subject} was of which nationality?", "{an} {value} artist is behind {subject}."),
         ("How do you describe the nationality of whoever painted {subject}?", "Whoever painted it was {value}."),
         ("An artist of what nationality made {subject}?", "{subject} was made by {an} {value} artist."),
     ),
@@ -386,9 +402,9 @@ MUSIC: dict[str, Wordings] = {
     ),
     "form": (
         ("What kind of musical work is {subject}?", "{subject} is {an} {value}."),
-        ("To which musical form does {subject} belong?", "By its form, {subject} is {an} {value}."),
+        ("To which musical form does {subject} belong?", "The {value} is the form to which {subject} belongs."),
         ("How would a concert guide describe {subject}?", "A concert guide would call {subject} {an} {value}."),
-        ("Buying a ticket for {subject}, what do you expect to hear?", "You expect to hear {an} {value}."),
+        ("Buying a ticket for {subject}, what kind of work do you expect?", "You expect {an} {value}."),
     ),
     "premiered": PREMIERED,
     "city": (
@@ -406,12 +422,12 @@ MUSIC: dict[str, Wordings] = {
     "setting": (
         ("Where is {subject} set?", "{subject} is set in {value}."),
         ("What is the setting of {subject}?", "The setting of {subject} is {value}."),
-        ("In which place does the story of {subject} unfold?", "The story of {subject} unfolds in {value}."),
+        ("In which place does the story of {subject} unfold?", "It is in {value} that the story of {subject} unfolds."),
         ("Watching {subject}, to which place are you taken?", "You are taken to {value}."),
     ),
     "nationality": (
         ("What nationality was the composer of {subject}?", "The composer of {subject} was {value}."),
-        ("{subject} was composed by someone of which nationality?", "Whoever composed {subject} was {value}."),
+        ("{subject} was composed by someone of which nationality?", "{an} {value} composer is behind {subject}."),
         ("How do you describe the nationality of whoever wrote {subject}?", "Whoever wrote it was {value}."),
         ("A composer of what nationality made {subject}?", "{subject} was made by {an} {value} composer."),
     ),
@@ -432,7 +448,7 @@ INVENTIONS: dict[str, Wordings] = {
     ),
     "nationality": (
         ("What nationality was the person who {made} {subject}?", "The person who {made} {subject} was {value}."),
-        ("{subject} {was} {made} by someone of which nationality?", "Whoever {made} {subject} was {value}."),
+        ("{subject} {was} {made} by someone of which nationality?", "Someone of {value} nationality {made} {subject}."),
         ("Name the nationality of whoever {made} {subject}.", "{value} is the nationality of that person."),
         ("How does an encyclopedia describe the nationality of whoever {made} {subject}?", "It says {value}."),
     ),
@@ -450,37 +466,37 @@ INVENTIONS: dict[str, Wordings] = {
 PEOPLE: dict[str, Wordings] = {
     "profession": (
         ("Who was {subject}?", "{subject} was {an} {value}."),
-        ("What profession or office is {subject} known for?", "{subject} is known as {an} {value}."),
+        ("What profession or office is {subject} known for?", "It is as {an} {value} that {subject} is known."),
         ("What did {subject} become famous as?", "{subject} became famous as {an} {value}."),
         ("What role did {subject} play in history?", "{subject} went down in history as {an} {value}."),
     ),
     "nationality": (
         ("What nationality was {subject}?", "{subject} was {value}."),
-        ("What was the nationality of {subject}?", "The nationality of {subject} was {value}."),
+        ("What was the nationality of {subject}?", "The word {value} describes the nationality of {subject}."),
         ("To which nation did {subject} belong?", "By nationality, {subject} was {value}."),
         ("How does an encyclopedia describe the nationality of {subject}?", "It says that {subject} was {value}."),
     ),
     "birth_year": (
         ("In which year was {subject} born?", "{subject} was born in {value}."),
         ("When was {subject} born?", "{value} is the year in which {subject} was born."),
-        ("What is the birth year of {subject}?", "The birth year of {subject} is {value}."),
+        ("What is the birth year of {subject}?", "The year {value} is the birth year of {subject}."),
         ("When did {subject} come into the world?", "{subject} came into the world in {value}."),
     ),
     "death_year": (
         ("In which year did {subject} die?", "{subject} died in {value}."),
-        ("When did the life of {subject} end?", "The life of {subject} ended in {value}."),
+        ("When did the life of {subject} end?", "It was in {value} that the life of {subject} ended."),
         ("What is the year of death of {subject}?", "{value} is the year of death of {subject}."),
         ("Until which year did {subject} live?", "{subject} lived until {value}."),
     ),
     "birth_place": (
         ("Where was {subject} born?", "{subject} was born in {value}."),
         ("What is the birthplace of {subject}?", "{value} is the birthplace of {subject}."),
-        ("In which place did the life of {subject} begin?", "The life of {subject} began in {value}."),
+        ("In which place did the life of {subject} begin?", "It was in {value} that the life of {subject} began."),
         ("Where did {subject} come into the world?", "{subject} came into the world in {value}."),
     ),
     "death_place": (
         ("Where did {subject} die?", "{subject} died in {value}."),
-        ("What was the place of death of {subject}?", "The place of death of {subject} was {value}."),
+        ("What was the place of death of {subject}?", "It was in {value} that {subject} died."),
         ("In which place did the life of {subject} end?", "{value} is where the life of {subject} ended."),
         ("Where did {subject} spend the last day of life?", "{subject} spent the last day of life in {value}."),
     ),
