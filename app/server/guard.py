@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from starlette.formparsers import MultiPartException
+
 from app.server.rates import Rates
 from app.server.settings import Settings
 
@@ -97,6 +99,8 @@ class Guard:
             refusal, body = await self._check(scope, receive, door, address)
             if refusal is not None:
                 await _reply(answer, *refusal)
+            elif isinstance(body, Counted):
+                await self._stream(scope, body, answer)
             else:
                 await self._app(scope, receive if body is None else _again(body, receive), answer)
         finally:
@@ -111,8 +115,8 @@ class Guard:
 
     async def _check(
         self, scope: Any, receive: Any, door: str | None, address: str
-    ) -> tuple[tuple[int, dict[str, Any]] | None, bytes | None]:
-        """(a refusal as status and content, or None; the body, where it was read)."""
+    ) -> tuple[tuple[int, dict[str, Any]] | None, bytes | Counted | None]:
+        """(a refusal as status and content, or None; the body, where it was read or is counted as it comes)."""
         if door is None or (door == "mcp" and not self._settings.mcp):
             return (404, {"detail": "There is nothing here."}), None
         if door == "upload" and "upload" not in self._settings.data:
@@ -129,16 +133,33 @@ class Guard:
             # The form around a file takes a little room of its own.
             most = self._settings.max_upload_mb * 1024**2 + 64 * 1024
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-        body = None
-        if not (length.isdigit() and int(length) > most):
-            body = await _read(receive, most)
-        if body is None:
-            sentence = f"This is too large: the page takes at most {most / 1024**2:.1f} MB at once."
-            return (413, {"detail": sentence, "error": sentence}), None
+        if length.isdigit() and int(length) > most:
+            return _too_large(most), None
         if door in ("upload", "who"):
-            return None, body
+            return None, Counted(receive, most)
+        body = await _read(receive, most)
+        if body is None:
+            return _too_large(most), None
         sentence = self._read_json(body, address)
         return ((400, {"detail": sentence, "error": sentence}) if sentence else None), body
+
+    async def _stream(self, scope: Any, body: Counted, answer: Any) -> None:
+        """Let a body through as it comes; one that turns out too large is refused, whatever was made of it so far."""
+        started = False
+
+        async def passed(message: Any) -> None:
+            nonlocal started
+            if not body.exceeded or started:
+                started = True
+                await answer(message)
+
+        try:
+            await self._app(scope, body, passed)
+        except MultiPartException:
+            if not body.exceeded:
+                raise
+        if body.exceeded and not started:
+            await _reply(answer, *_too_large(body.most))
 
     def _read_json(self, body: bytes, address: str) -> str:
         """What is wrong with the body of a call, or nothing; remembers which address its session came from."""
@@ -153,6 +174,28 @@ class Guard:
         if isinstance(content, dict) and isinstance(session := content.get("session_hash"), str):
             self._arrived(session, address)
         return ""
+
+
+class Counted:
+    """A `receive` that counts the bytes that it hands on, and refuses to hand on more than `most`."""
+
+    def __init__(self, receive: Any, most: int) -> None:
+        self._receive = receive
+        self._bytes = 0
+        self.most = most
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether more came."""
+        return self._bytes > self.most
+
+    async def __call__(self) -> Any:
+        message = await self._receive()
+        self._bytes += len(message.get("body", b""))
+        if self.exceeded:
+            # After this fault the reader of uploads deletes what it has written.
+            raise MultiPartException("The request exceeds the maximum allowed size.")
+        return message
 
 
 def door_of(path: str) -> str | None:
@@ -225,6 +268,11 @@ def security_headers(settings: Settings) -> list[tuple[bytes, bytes]]:
         "cross-origin-opener-policy": "same-origin",
     }
     return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+def _too_large(most: int) -> tuple[int, dict[str, Any]]:
+    sentence = f"This is too large: the page takes at most {most / 1024**2:.1f} MB at once."
+    return 413, {"detail": sentence, "error": sentence}
 
 
 async def _read(receive: Any, most: int) -> bytes | None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+import dataclasses
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
+
+from pydantic import Field, create_model
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from attribution.settings import Described, setting, settings_of
 
 PREFIX = "FORGET_LENS_"
 CURATED, ANY = "curated", "any"
 DATA_SOURCES = ("tofu", "wmdp", "rwku", "muse", "upload")
 LEVELS = ("debug", "info", "warning", "error")
-YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+MOST = 1e9
 
 
-def _setting(default: Any, what: str) -> Any:
-    return field(default=default, metadata={"what": what})
+def _setting(default: Any, help: str, **facts: Any) -> Any:
+    """A setting that its host knows by its variable; numbers are at least 1 and at most `MOST` unless told."""
+    number = isinstance(default, (int, float)) and not isinstance(default, bool)
+    bounds = {"low": 1 if isinstance(default, int) else 0.01, "high": MOST} if number else {}
+    return setting(default, "", help, **(bounds | facts))
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Settings:
     # Against floods.
     requests_per_minute: int = _setting(1200, "what one address may ask a minute; a class behind one router is one")
     max_request_kb: int = _setting(1024, "the size of one request, uploads aside")
-    proxies: int = _setting(0, "proxies in front that write X-Forwarded-For; 1 on a Space unless told")
+    proxies: int = _setting(0, "proxies in front that write X-Forwarded-For; 1 on a Space unless told", low=0)
     # Models and data.
     models: tuple[str, ...] = _setting(
         (CURATED,), "models a visitor may load: `curated`, `any`, or names with `*`, such as `embedded,Qwen/*`"
@@ -59,21 +67,16 @@ class Settings:
         ("https://huggingface.co", "https://*.hf.space"), "sites that may show the page in a frame of theirs"
     )
     root_path: str = _setting("", "the path under which a proxy serves the page, such as `/forget-lens`")
-    log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`; texts of visitors are in none of them")
+    log_level: str = _setting(
+        "info", "`debug`, `info`, `warning` or `error`; texts of visitors are in none of them", choices=LEVELS
+    )
 
     def __post_init__(self) -> None:
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            least = 0 if entry.name == "proxies" else 1
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                # `not >=` refuses what is no number, too.
-                if not value >= (least if isinstance(value, int) else 0.01) or value > 1e9:
-                    raise ValueError(f"{_variable(entry)} must be at least {least} and at most 1e9, not {value}.")
+        for name, described in _described().items():
+            object.__setattr__(self, name, described.read(getattr(self, name)))
         for source in self.data:
             if source not in DATA_SOURCES:
                 raise ValueError(f"{PREFIX}DATA may name {', '.join(DATA_SOURCES)}, not {source!r}.")
-        if self.log_level not in LEVELS:
-            raise ValueError(f"{PREFIX}LOG_LEVEL must be one of {', '.join(LEVELS)}, not {self.log_level!r}.")
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
             raise ValueError(f"{PREFIX}ROOT_PATH must start with / and not end with it, not {self.root_path!r}.")
         if any(not all(pair.partition(":")[::2]) for pair in self.auth):
@@ -87,59 +90,69 @@ class Settings:
         return [(name, password) for name, _, password in pairs] or None
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+    def from_environment(cls) -> Settings:
         """The settings that the environment names, defaults for the rest.
 
         Raises:
             ValueError: a setting is not of its kind or outside its range; the message names it.
         """
-        environment = os.environ if environment is None else environment
-        given: dict[str, Any] = {}
-        if environment.get("SPACE_ID"):
-            given["proxies"] = 1
-        for entry in fields(cls):
-            text = environment.get(_variable(entry), "").strip()
+        texts = _environment()().model_dump(exclude_none=True)
+        given: dict[str, Any] = {"proxies": 1} if texts.pop("space_id", "") else {}
+        for name, text in texts.items():
             if text:
-                given[entry.name] = _read(entry, text)
+                given[name] = _parts(text) if isinstance(_described()[name].default, tuple) else text
         return cls(**given)
 
     @classmethod
     def variables(cls) -> list[str]:
         """The names of all settings in the environment."""
-        return [_variable(entry) for entry in fields(cls)]
+        return [_variable(name) for name in _described()]
 
     @classmethod
     def table(cls) -> str:
         """The settings as the Markdown table of `docs/deploy.md`."""
         lines = ["| variable | what it does | default |", "|---|---|---|"]
-        lines += [f"| `{_variable(entry)}` | {entry.metadata['what']} | {_shown(entry)} |" for entry in fields(cls)]
+        lines += [
+            f"| `{_variable(name)}` | {described.facts.help} | {_shown(described.default)} |"
+            for name, described in _described().items()
+        ]
         return "\n".join(lines)
 
 
-def _variable(entry: Field[Any]) -> str:
-    return PREFIX + entry.name.upper()
+@cache
+def _described() -> dict[str, Described]:
+    """The settings, each called by its variable in every sentence."""
+    return {
+        name: dataclasses.replace(described, facts=dataclasses.replace(described.facts, title=_variable(name)))
+        for name, described in settings_of(Settings).items()
+    }
 
 
-def _read(entry: Field[Any], text: str) -> Any:
-    default, name = entry.default, _variable(entry)
-    if isinstance(default, bool):
-        if text.lower() not in (*YES, *NO):
-            raise ValueError(f"{name} must be 1 or 0, not {text!r}.")
-        return text.lower() in YES
-    if isinstance(default, tuple):
-        # `none` empties a list that is not empty by default.
-        return () if text == "none" else tuple(part.strip() for part in text.split(",") if part.strip())
-    if isinstance(default, str):
-        return text
-    kind, words = (int, "whole number") if isinstance(default, int) else (float, "number")
-    try:
-        return kind(text)
-    except ValueError:
-        raise ValueError(f"{name} must be a {words}, not {text!r}.") from None
+@cache
+def _environment() -> type[BaseSettings]:
+    """The variables as texts; an empty one is as good as none."""
+
+    class Environment(BaseSettings):
+        model_config = SettingsConfigDict(
+            env_prefix=PREFIX, env_ignore_empty=True, str_strip_whitespace=True, protected_namespaces=()
+        )
+        # Set by Hugging Face on a Space.
+        space_id: str | None = Field(None, validation_alias="SPACE_ID")
+
+    texts: dict[str, Any] = {name: (str | None, None) for name in _described()}
+    return create_model("Environment", __base__=Environment, **texts)
 
 
-def _shown(entry: Field[Any]) -> str:
-    default = entry.default
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    # `none` empties a list that is not empty by default.
+    return () if text == "none" else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _shown(default: Any) -> str:
     if isinstance(default, bool):
         return str(int(default))
     if isinstance(default, tuple):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -11,15 +13,21 @@ from app.server.settings import DATA_SOURCES, Settings
 DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy.md"
 
 
+def read(environment: dict[str, str]) -> Settings:
+    """The settings of a page that is started in this environment and no other."""
+    with mock.patch.dict(os.environ, environment, clear=True):
+        return Settings.from_environment()
+
+
 def test_defaults_and_overrides() -> None:
-    settings = Settings.from_environment({"FORGET_LENS_MAX_STEPS": " 12 ", "FORGET_LENS_MAX_RUNS": "", "OTHER": "x"})
+    settings = read({"FORGET_LENS_MAX_STEPS": " 12 ", "FORGET_LENS_MAX_RUNS": "", "OTHER": "x"})
     assert settings.max_steps == 12
     assert settings.max_runs == Settings().max_runs
-    assert Settings.from_environment({}) == Settings()
+    assert read({}) == Settings()
 
 
 def test_every_kind_of_setting_is_read() -> None:
-    settings = Settings.from_environment(
+    settings = read(
         {
             "FORGET_LENS_MODELS": "embedded, Qwen/*",
             "FORGET_LENS_DATA": "none",
@@ -36,14 +44,17 @@ def test_every_kind_of_setting_is_read() -> None:
 
 
 def test_a_space_has_a_proxy_in_front() -> None:
-    assert Settings.from_environment({"SPACE_ID": "a/b"}).proxies == 1
-    assert Settings.from_environment({"SPACE_ID": "a/b", "FORGET_LENS_PROXIES": "2"}).proxies == 2
+    assert read({"SPACE_ID": "a/b"}).proxies == 1
+    assert read({"SPACE_ID": "a/b", "FORGET_LENS_PROXIES": "2"}).proxies == 2
 
 
-@pytest.mark.parametrize(("text", "said"), [("many", "'many'"), ("0", "at least 1"), ("-3", "not -3"), ("9e9", "9e9")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("many", "'many': a whole number"), ("0", "is 0: a whole number from 1"), ("-3", "is -3"), ("9e9", "9e9")],
+)
 def test_a_bad_setting_is_named(text: str, said: str) -> None:
     with pytest.raises(ValueError, match="FORGET_LENS_MAX_VISITS") as caught:
-        Settings.from_environment({"FORGET_LENS_MAX_VISITS": text})
+        read({"FORGET_LENS_MAX_VISITS": text})
     assert said in str(caught.value)
 
 
@@ -56,13 +67,15 @@ def test_a_bad_setting_is_named(text: str, said: str) -> None:
         ("ROOT_PATH", "lens"),
         ("ROOT_PATH", "/lens/"),
         ("MAX_MODEL_GB", "nan"),
+        ("MAX_UPLOAD_MB", "2000000000"),
+        ("WARM_UP", "2"),
         ("MODELS_GB", "-1"),
         ("AUTH", "secret-without-a-name"),
     ],
 )
 def test_each_kind_of_bad_setting_is_named_and_no_secret_told(name: str, text: str) -> None:
     with pytest.raises(ValueError, match=f"FORGET_LENS_{name}") as caught:
-        Settings.from_environment({f"FORGET_LENS_{name}": text})
+        read({f"FORGET_LENS_{name}": text})
     assert "secret" not in str(caught.value)
 
 

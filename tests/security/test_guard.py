@@ -6,12 +6,16 @@ import asyncio
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gradio.route_utils import GradioMultiPartParser
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
 
 from app.server.guard import DEEPEST, Guard, address_of, deeper, door_of, names_address
 from app.server.logs import JsonLines
@@ -142,6 +146,79 @@ def test_uploads_have_their_own_limit_and_can_be_off() -> None:
     assert caller.ask("/gradio_api/upload", b"x" * 1_200_000)[0] == 413
     assert Caller(data=("tofu",)).ask("/gradio_api/upload", b"x")[0] == 403
     assert Caller(mcp=False).ask("/gradio_api/mcp/", b"{}")[0] == 404
+
+
+def multipart(size: int) -> bytes:
+    head = b'--cut\r\nContent-Disposition: form-data; name="files"; filename="rows.csv"\r\n\r\n'
+    return head + b"x" * size + b"\r\n--cut--\r\n"
+
+
+def upload(size: int, inner: Any, most_mb: int = 1) -> tuple[list[Any], list[int]]:
+    """Upload a file in pieces of 64 KB, its size not declared: (what was sent back, the pieces that were taken)."""
+    body = multipart(size)
+    pieces = [body[i : i + 65536] for i in range(0, len(body), 65536)]
+    taken: list[int] = []
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        taken.append(len(taken) + 1)
+        return {"type": "http.request", "body": pieces[len(taken) - 1], "more_body": len(taken) < len(pieces)}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    guard = Guard(inner(taken), Settings(max_upload_mb=most_mb), dict, lambda *_: None)
+    headers = [(b"content-type", b"multipart/form-data; boundary=cut")]
+    scope = {"type": "http", "path": "/gradio_api/upload", "method": "POST", "headers": headers, "client": ("a", 1)}
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, guard(scope, receive, send)).result()
+    return sent, taken
+
+
+def test_an_upload_goes_through_as_it_comes() -> None:
+    """The guard holds one piece of it at a time: each is handed on before the next is asked for."""
+    seen: list[int] = []
+
+    def inner(taken: list[int]) -> Any:
+        async def reads(scope: Any, receive: Any, send: Any) -> None:
+            more = True
+            while more:
+                message = await receive()
+                seen.append(len(taken))
+                more = message["more_body"]
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"kept"})
+
+        return reads
+
+    sent, taken = upload(900_000, inner)
+    assert sent[0]["status"] == 200 and seen == taken == list(range(1, 15))
+
+
+def test_an_upload_that_turns_out_too_large_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
+    def inner(taken: list[int]) -> Any:
+        async def gradio_reads(scope: Any, receive: Any, send: Any) -> None:
+            request = Request(scope, receive)
+            parser = GradioMultiPartParser(
+                request.headers, request.stream(), upload_dir=tmp_path, max_file_size=1024**3
+            )
+            try:
+                await parser.parse()
+            except MultiPartException:
+                await send({"type": "http.response.start", "status": 400, "headers": []})
+                await send({"type": "http.response.body", "body": b"in words of its own"})
+            else:
+                assert list(tmp_path.iterdir()), "a file that fits is written"
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
+
+        return gradio_reads
+
+    sent, taken = upload(3_000_000, inner)
+    assert sent[0]["status"] == 413 and b"at most" in sent[1]["body"] and len(sent) == 2
+    assert len(taken) < 20, "the rest is not read"
+    assert not list(tmp_path.iterdir())
+    assert upload(3_000, inner)[0][0]["status"] == 200
 
 
 def test_an_address_that_asks_too_often_waits_and_others_do_not() -> None:
