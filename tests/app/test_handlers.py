@@ -1,0 +1,193 @@
+"""The rooms' handlers, pressed without a browser: what goes wrong is one sentence where the person looks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.look.handlers import explained
+from app.page import Page
+from app.server.settings import Settings
+from app.visit.session import Visit, Visits
+from app.visit.studio import Studio
+from app.visit.training import train
+from app.visit.trials import make_arms, run_race
+from attribution import Example, Rule, select
+from unlearn import RunConfig, load_corpus
+from unlearn.stress.stresses import Stress
+
+REQUEST: Any = SimpleNamespace(session_hash="a")
+
+
+@pytest.fixture(scope="module")
+def page(model) -> Page:
+    whole = load_corpus("forget01")
+    corpus = replace(whole, forget=whole.forget[:4], retain=whole.retain[:4], paraphrase=(), world=())
+    made = Page(Visits(Studio(Settings(warm_up=False, max_visits=1), model, corpus)))
+    made.build()
+    return made
+
+
+@pytest.fixture
+def visit(page: Page) -> Iterator[Visit]:
+    yield page.visits.of("a")
+    page.visits.close("a")
+
+
+def test_a_generator_that_fails_says_why_after_what_it_put_right() -> None:
+    class Room:
+        notice, button = "notice", "button"
+
+        @explained
+        def press(self, fails: bool) -> Iterator[dict[str, Any]]:
+            try:
+                yield {self.button: "held"}
+                if fails:
+                    raise ValueError("No <room>.")
+            except ValueError:
+                yield {self.button: "free"}
+                raise
+            yield {self.button: "done"}
+
+    held = {"notice": "", "button": "held"}
+    assert list(Room().press(False)) == [held, {"notice": "", "button": "done"}]
+    *before, said = Room().press(True)
+    assert before == [held, {"notice": "", "button": "free"}]
+    assert list(said) == ["notice"] and 'role="alert"' in said["notice"] and "No &lt;room&gt;." in said["notice"]
+
+
+def test_a_generator_that_is_left_lets_go_at_once() -> None:
+    let_go = []
+
+    class Room:
+        notice = "notice"
+
+        @explained
+        def press(self) -> Iterator[dict[str, Any]]:
+            try:
+                yield {}
+            finally:
+                let_go.append(True)
+
+    going = Room().press()
+    next(going)
+    going.close()
+    assert let_go == [True]
+
+
+def test_where_all_places_train_every_room_says_so(page: Page, visit: Visit) -> None:
+    """A lesson, a stress, a recovery, a comparison: none of them may find a place, and each says so itself."""
+    other: Any = SimpleNamespace(session_hash="somebody else")
+    with visit.training():
+        shown = [
+            page.learn.cards[2].set_up(other),
+            page.learn.cards[2].check("kept", [], other),
+            *page.compare.stress.start("relearning", other),
+            *page.unlearn.recover(other),
+            *page.compare.compare("all", False, 10, "reference", other),
+            page.inspect.as_json(other),
+        ]
+    assert len(shown) == 6
+    for said in shown:
+        (sentence,) = said.values()
+        assert "try again in a minute" in sentence
+
+
+def test_a_lesson_cannot_begin_on_other_rows_while_a_run_trains(page: Page, visit: Visit) -> None:
+    card = page.learn.cards[2]
+    visit.take(Studio(page.studio.settings, page.studio.model, page.studio.corpus))
+    with visit.training():
+        said = card.set_up(REQUEST)
+    assert list(said) == [card.notice] and "still training" in said[card.notice]
+    # Then the visitor stays where the sentence is.
+    assert page._to("unlearn")(said[card.notice])["__type__"] == "update"
+    shown = card.set_up(REQUEST)
+    assert visit.studio is page.studio and shown[card.notice] == "" and page.learn.strip in shown
+
+
+def test_a_stress_that_is_stopped_says_so_and_frees_its_buttons(
+    page: Page, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = page.compare.stress
+    *_, said = card.start("relearning", REQUEST)
+    assert "start one first" in said[card.notice]
+    *_, free, said = _stopped(page, visit, monkeypatch)
+    assert all(free[button]["interactive"] for button in card.buttons.values())
+    assert "Stopped" in said[card.notice]
+
+
+def _stopped(page: Page, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[Any, Any]]:
+    def stresses(model: Any, corpus: Any, kinds: Any, keep: Any) -> Iterator[Stress]:
+        visit.stop()
+        yield Stress(kinds[0], "20 steps", "fact recall", 0.1, 0.6, 49, 49, {})
+
+    monkeypatch.setattr("app.visit.trials.stress", stresses)
+    run: Any = SimpleNamespace(number=1, name="Run 1", model="run", stressed={})
+    visit.runs.append(run)
+    return page.compare.stress.start("relearning", REQUEST)
+
+
+def scored(studio: Studio, row: int, subject: str, scope: str) -> Visit:
+    example = studio.corpus.forget[row].example
+    chosen = Example(example.prompt, example.answer, example.spans, example.id, subject)
+    return Visit(studio, studio.score(chosen, ("masking",), scope), "forget", row, scope)
+
+
+@pytest.mark.parametrize("scope", ["subject", "each"])
+def test_the_race_runs_on_the_visible_cut(page: Page, scope: str) -> None:
+    """Its first arm selects what the lanes underline: by the subject that was picked and the scope that was chosen."""
+    studio = page.studio
+    subject = studio.corpus.forget[1].example.prompt.split()[0]
+    visit = scored(studio, 1, subject, scope)
+    rule = Rule("masking", "top", 0.3)
+    config = RunConfig(rule=rule, steps=1, forget_batch=2, retain_batch=2)
+    racing = run_race(visit, make_arms(config, 0.5, (), True))
+    next(racing)
+    assert visit.job is not None and visit.scores is not None
+    trained = visit.job.selections[1].weights
+    racing.close()
+    assert trained == pytest.approx(select(visit.scores, rule).weights)
+    # The row tells the two apart: as the page opens, other tokens would be selected.
+    plain = studio.score(studio.corpus.forget[1].example, ("masking",))
+    assert trained != pytest.approx(select(plain, rule).weights)
+
+
+def test_no_answers_are_of_two_models(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Going back waits while the run is asked, and what was asked before is asked again."""
+    visit = Visit(page.studio)
+    config = RunConfig(rule=Rule("random"), steps=2, forget_batch=2, retain_batch=2, roll_back=True, probe_every=1)
+    list(train(visit, config))
+    kept = visit.last
+    assert kept is not None and kept.guard is not None
+    asking, go_on, order = threading.Event(), threading.Event(), []
+
+    def slow(model: Any, corpus: Any) -> Any:
+        asking.set()
+        assert go_on.wait(20)
+        order.append("asked")
+        return SimpleNamespace(metrics={})
+
+    def restore() -> int:
+        order.append("went back")
+        return 1
+
+    monkeypatch.setattr("app.visit.session.evaluate", slow)
+    monkeypatch.setattr(kept.guard, "restore", restore)
+    asked = threading.Thread(target=kept.evaluated, args=(page.studio.corpus,))
+    asked.start()
+    assert asking.wait(20)
+    back = threading.Thread(target=visit.go_back)
+    back.start()
+    back.join(0.2)
+    assert order == [] and back.is_alive()
+    with pytest.raises(ValueError, match="still training"), visit.training():
+        raise AssertionError("nothing may train while weights are swapped")
+    go_on.set()
+    asked.join(20)
+    back.join(20)
+    assert order == ["asked", "went back"] and kept.evaluation is None and kept.rolled_back_to == 1
