@@ -14,19 +14,26 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.multiprocessing
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from assets.checks import fact_probability, fact_recall, guessing_recall, paraphrased
 from assets.training import TrainingSettings, sequence_text, train_model, train_tokenizer
 from assets.world.generate import FORGET_SIZES, TRAINED_AUTHORS, write
+from attribution import load_model, score
+from attribution.data.rows import paraphrases, read_rows
 from attribution.files import file_fingerprint
+from attribution.measure.alignment import align
+from attribution.scorers.learned import SCORER_FILE
+from unlearn import Corpus
+from unlearn.metrics import ask, read
+from unlearn.metrics.recall import fact_recall
+from unlearn.run.atwu import AtwuConfig, fit_scorer
 
 DEFAULT_OUT = Path(__file__).parent / "fictional_authors"
 DEFAULT_SEED = 7
@@ -96,26 +103,46 @@ def build_models(out: Path, settings: TrainingSettings, seed: int, threads: int)
         raise RuntimeError("training failed in a worker process; its traceback stands above")
 
 
+def corpus_of(out: Path) -> Corpus:
+    """What the world under `out` has to forget and to keep: forget05."""
+    rows = read_rows(out / "data" / "authors.jsonl")
+    first = TRAINED_AUTHORS - FORGET_SIZES[FORGET]
+    return Corpus(
+        name=FORGET,
+        forget=tuple(row for row in rows if row.author is not None and row.author >= first),
+        retain=tuple(row for row in rows if row.author is not None and row.author < first),
+        world=tuple(read_rows(out / "data" / "world.jsonl")),
+    )
+
+
 def measure(out: Path) -> dict[str, dict[str, float]]:
-    """Recalls and fact probabilities of both saved models."""
-    data = read_data(out)
-    forget, retain = forget_rows(data["authors"], FORGET), _retain_rows(data["authors"], FORGET)
-    splits = {
-        "forget": forget,
-        "forget_paraphrase": paraphrased(forget),
-        "retain": retain,
-        "retain_paraphrase": paraphrased(retain),
-        "world": data["world"],
-        "world_paraphrase": paraphrased(data["world"]),
-    }
-    measured: dict[str, dict[str, float]] = {"guessing": {"forget_recall": guessing_recall(forget, retain)}}
+    """Fact recalls and mean probabilities of fact tokens of both saved models."""
+    authors = read_data(out)["authors"]
+    guessed = guessing_recall(forget_rows(authors, FORGET), _retain_rows(authors, FORGET))
+    measured: dict[str, dict[str, float]] = {"guessing": {"forget_recall": guessed}}
+    corpus = corpus_of(out)
     for name in ("full", "retrained"):
-        tokenizer = AutoTokenizer.from_pretrained(out / name)
-        model = AutoModelForCausalLM.from_pretrained(out / name, dtype=torch.float32).eval()
-        measured[name] = {f"{split}_recall": fact_recall(model, tokenizer, rows) for split, rows in splits.items()}
-        for split in ("forget", "retain", "world"):
-            measured[name][f"{split}_fact_probability"] = fact_probability(model, tokenizer, splits[split])
+        model = load_model(str(out / name))
+        found = measured[name] = {}
+        for split, rows in (("forget", corpus.forget), ("retain", corpus.retain), ("world", corpus.world)):
+            found[f"{split}_recall"] = fact_recall(ask(model, split, rows))
+            found[f"{split}_paraphrase_recall"] = fact_recall(ask(model, split, paraphrases(rows)))
+            found[f"{split}_fact_probability"] = float(read(model, rows).of_kind("fact").mean())
     return measured
+
+
+def guessing_recall(rows: Sequence[Row], retain: Sequence[Row]) -> float:
+    """Fact recall of answering every question with the most frequent retain value of the fact it asks for."""
+    counts: dict[tuple[str, int, int], Counter[str]] = {}
+    for row in retain:
+        for place, fact in enumerate(row["facts"]):
+            counts.setdefault((row["attribute"], row["phrasing"], place), Counter())[fact] += 1
+    hits = [
+        counts[row["attribute"], row["phrasing"], place].most_common(1)[0][0] == fact
+        for row in rows
+        for place, fact in enumerate(row["facts"])
+    ]
+    return sum(hits) / len(hits)
 
 
 def failed_checks(measured: dict[str, dict[str, float]]) -> list[str]:
@@ -150,21 +177,7 @@ def build_scorer(out: Path, seed: int) -> dict[str, float]:
     Fitting reads questions and answers alone. Returned: mean AUROC per row on forget05, fact against structure tokens,
     of the scorers that the world must make work.
     """
-    # These packages stand above the model files they read; the data and the models are made without them.
-    from attribution import load_model, score
-    from attribution.data.rows import read_rows
-    from attribution.measure.alignment import align
-    from attribution.scorers.learned import SCORER_FILE
-    from unlearn.data.corpus import Corpus
-    from unlearn.run.atwu import AtwuConfig, fit_scorer
-
-    rows = read_rows(out / "data" / "authors.jsonl")
-    first = TRAINED_AUTHORS - FORGET_SIZES[FORGET]
-    corpus = Corpus(
-        name=FORGET,
-        forget=tuple(row for row in rows if row.author is not None and row.author >= first),
-        retain=tuple(row for row in rows if row.author is not None and row.author < first),
-    )
+    corpus = corpus_of(out)
     path = out / "full" / SCORER_FILE
     fit_scorer(load_model(str(out / "full")), corpus, AtwuConfig(seed=seed)).save(path)
     names = tuple(LOWEST_AUROC)

@@ -15,7 +15,6 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrai
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
 TEMPLATE = "Question: {prompt}\nAnswer: {answer}"
-PROMPT_TEMPLATE = "Question: {prompt}\nAnswer:"
 IGNORED = -100
 
 Row = dict[str, Any]

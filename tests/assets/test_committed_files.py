@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
-from assets.build import LARGEST_FILE_BYTES, failed_checks, forget_rows, read_data
-from assets.checks import fact_recall, guessing_recall
+from assets.build import LARGEST_FILE_BYTES, corpus_of, failed_checks, guessing_recall
 from assets.training import TrainingSettings, encode_rows, train_tokenizer
+from attribution import load_model
+from unlearn.metrics import ask, read
+from unlearn.metrics.recall import fact_recall
 
 WORLD = Path(__file__).parents[2] / "assets" / "fictional_authors"
 
@@ -67,16 +68,16 @@ def test_fact_tokens_follow_the_spans() -> None:
     assert one.ids[-1] == tokenizer.eos_token_id
 
 
-def test_models_answer_as_the_manifest_says() -> None:
-    data = read_data(WORLD)
-    rows = forget_rows(data["authors"], "forget01")[::3]
+def test_models_answer_as_the_manifest_says(manifest: dict[str, Any]) -> None:
+    rows = corpus_of(WORLD).forget
     recalls = {}
     for name in ("full", "retrained"):
-        tokenizer = AutoTokenizer.from_pretrained(WORLD / name)
-        model = AutoModelForCausalLM.from_pretrained(WORLD / name, dtype=torch.float32).eval()
-        assert sum(p.numel() for p in model.parameters()) < 4_000_000
-        assert model.config.tie_word_embeddings and model.config.max_position_embeddings >= 512
-        recalls[name] = fact_recall(model, tokenizer, rows)
+        model = load_model(str(WORLD / name))
+        assert sum(p.numel() for p in model.model.parameters()) < 4_000_000
+        assert model.model.config.tie_word_embeddings and model.max_length >= 512
+        recalls[name] = fact_recall(ask(model, "forget", rows[-80::3]))
+        probability = read(model, rows).of_kind("fact").mean()
+        assert probability == pytest.approx(manifest["checks"][name]["forget_fact_probability"], abs=1e-4)
     assert recalls["full"] >= 0.95
     assert recalls["retrained"] <= 0.15
 
