@@ -13,10 +13,11 @@ from attribution import Rule
 from unlearn import RunConfig, run
 from unlearn.__main__ import main
 from unlearn.arms import Arm, Bench, Point, Trial, compare, parse_arms, text_table
-from unlearn.arms.comparison import at_place, crossing
+from unlearn.arms.curves import at_place, crossing
 from unlearn.arms.figure import html_page
+from unlearn.arms.measure import Measure
 from unlearn.arms.table import markdown_table
-from unlearn.arms.trial import Measure, point_steps
+from unlearn.arms.trial import point_steps
 from unlearn.cli.arms import differences, parse_seeds
 from unlearn.run.diagnostics import update_size
 from unlearn.run.gradients import Gradients

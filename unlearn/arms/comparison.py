@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import permutation_test
 
+from unlearn.arms.curves import Curves, Sample, at_place
 from unlearn.arms.trial import Trial
 
 DRAWS = 2000
@@ -59,7 +60,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Reading:
+class AtTarget:
     """An arm at one forgetting target.
 
     Attributes:
@@ -97,7 +98,7 @@ class ArmResult:
     seconds: float
     final: dict[str, Interval]
     forget_quality: dict[str, float]
-    at: tuple[Reading, ...]
+    at: tuple[AtTarget, ...]
     notes: tuple[str, ...]
 
 
@@ -140,8 +141,8 @@ def compare(
     if reference not in by_arm:
         raise ValueError(f"There is no trial of the reference {reference!r}: choose from {', '.join(by_arm)}.")
     names = [reference, *(name for name in by_arm if name != reference)]
-    sample = _Sample(by_arm[reference][0], sorted({t.seed for t in trials}), draws, seed)
-    curves = {name: _Curves(by_arm[name], sample) for name in names}
+    sample = Sample(by_arm[reference][0], sorted({t.seed for t in trials}), draws, seed)
+    curves = {name: Curves(by_arm[name], sample) for name in names}
     first = by_arm[reference][0]
     original = first.figures(first.points[0])
     late = [target for target in targets if original[sample.forgetting] <= target]
@@ -154,86 +155,7 @@ def compare(
     return Comparison(reference, sample.forgetting, sample.figures, tuple(targets), tuple(results), original)
 
 
-class _Sample:
-    """The bootstrap's draws, the same for every arm: weights of groups `[draws, groups]` and seeds `[draws, seeds]`."""
-
-    def __init__(self, first: Trial, seeds: list[int], draws: int, seed: int) -> None:
-        self.generator = np.random.default_rng(seed)
-        self.seeds = seeds
-        self.draws = draws
-        self.forgetting = next(name for name in first.counts if name.startswith("forget_"))
-        self.figures = tuple(name for name in first.counts if name != self.forgetting)
-        self.drawn_seeds = self.generator.integers(len(seeds), size=(draws, len(seeds)))
-        self._by_groups: dict[tuple[str, ...], np.ndarray] = {}
-        self.weights = {name: self._weights(tuple(groups)) for name, groups in first.groups.items()}
-        self.counts = {name: np.array(counts) for name, counts in first.counts.items()}
-
-    def _weights(self, groups: tuple[str, ...]) -> np.ndarray:
-        """How often each group is drawn; figures over the same groups share their draws. The first row is the data."""
-        if groups not in self._by_groups:
-            drawn = self.generator.multinomial(len(groups), [1 / len(groups)] * len(groups), size=self.draws)
-            self._by_groups[groups] = np.vstack([np.ones(len(groups)), drawn]).astype(float)
-        return self._by_groups[groups]
-
-
-class _Curves:
-    """One arm along its runs, for the data (draw 0) and every draw of groups."""
-
-    def __init__(self, trials: list[Trial], sample: _Sample) -> None:
-        self.trials = {trial.seed: trial for trial in trials}
-        self.sample = sample
-
-    def seeds(self) -> list[int]:
-        return [seed for seed in self.sample.seeds if seed in self.trials]
-
-    def figure(self, seed: int, name: str) -> np.ndarray:
-        """`[draws + 1, points]`."""
-        sums = np.array([point.sums[name] for point in self.trials[seed].points])
-        weights = self.sample.weights[name]
-        return (weights @ sums.T) / (weights @ self.sample.counts[name])[:, None]
-
-    def groups(self, seed: int, name: str) -> np.ndarray:
-        """Each group's own figure, `[groups, points]`."""
-        sums = np.array([point.sums[name] for point in self.trials[seed].points])
-        return (sums / self.sample.counts[name]).T
-
-    def places(self, seed: int, target: float) -> np.ndarray:
-        """Where the forget figure reaches the target, in points from 0, `[draws + 1]`; NaN where it never does."""
-        return crossing(self.figure(seed, self.sample.forgetting), target)
-
-    def all_seeds(self, read: Any) -> np.ndarray:
-        """`read(seed)`, `[draws + 1]`, for every seed, NaN where this arm lacks it: `[draws + 1, seeds]`."""
-        nothing = np.full(self.sample.draws + 1, np.nan)
-        return np.stack([read(seed) if seed in self.trials else nothing for seed in self.sample.seeds], axis=1)
-
-
-def crossing(curves: np.ndarray, target: float) -> np.ndarray:
-    """The place, in points from 0, where each curve first is at most the target; in a line from the point before.
-
-    >>> crossing(np.array([[1.0, 0.5, 0.1], [1.0, 0.9, 0.8]]), 0.3)
-    array([1.5, nan])
-    """
-    below = curves <= target
-    first = below.argmax(axis=1)
-    rows = np.arange(len(curves))
-    after, before = curves[rows, first], curves[rows, np.maximum(first - 1, 0)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(first > 0, (before - target) / (before - after), 1.0)
-    return np.where(below.any(axis=1), np.maximum(first - 1, 0) + np.where(first > 0, share, 0.0), np.nan)
-
-
-def at_place(curves: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Each curve at its place, in a line between points; NaN where there is none. `[n, points]` and `[n]` to `[n]`."""
-    known = ~np.isnan(places)
-    place = np.where(known, places, 0.0)
-    low = np.minimum(np.floor(place).astype(int), curves.shape[1] - 1)
-    high = np.minimum(low + 1, curves.shape[1] - 1)
-    rows = np.arange(len(curves))
-    values = curves[rows, low] + (place - low) * (curves[rows, high] - curves[rows, low])
-    return np.where(known, values, np.nan)
-
-
-def _result(arm: _Curves, reference: _Curves, targets: tuple[float, ...], sample: _Sample) -> ArmResult:
+def _result(arm: Curves, reference: Curves, targets: tuple[float, ...], sample: Sample) -> ArmResult:
     trials = [arm.trials[seed] for seed in arm.seeds()]
     names = (sample.forgetting, *sample.figures)
     final = {name: _interval(arm.all_seeds(lambda s, n=name: arm.figure(s, n)[:, -1]), sample) for name in names}
@@ -248,7 +170,7 @@ def _result(arm: _Curves, reference: _Curves, targets: tuple[float, ...], sample
         seconds=float(np.mean([t.seconds for t in trials])),
         final=final,
         forget_quality=_quality(trials),
-        at=tuple(_reading(arm, reference, target, sample) for target in targets),
+        at=tuple(_at_target(arm, reference, target, sample) for target in targets),
         notes=tuple(f"seed {t.seed}: {t.note}" for t in trials if t.note),
     )
 
@@ -267,7 +189,7 @@ def _quality(trials: Sequence[Trial]) -> dict[str, float]:
     }
 
 
-def _reading(arm: _Curves, reference: _Curves, target: float, sample: _Sample) -> Reading:
+def _at_target(arm: Curves, reference: Curves, target: float, sample: Sample) -> AtTarget:
     places = {seed: arm.places(seed, target) for seed in arm.seeds()}
     reached = [seed for seed, place in places.items() if not np.isnan(place[0])]
     figures, against = {}, {}
@@ -285,7 +207,7 @@ def _reading(arm: _Curves, reference: _Curves, target: float, sample: _Sample) -
         where = places[seed][:1]
         steps.append(at_place(np.array([[float(p.step) for p in points]]), where)[0])
         sizes.append(at_place(np.array([[p.update_size for p in points]]), where)[0])
-    return Reading(
+    return AtTarget(
         target=target,
         reached=len(reached),
         step=float(np.mean(steps)) if reached else None,
@@ -295,7 +217,7 @@ def _reading(arm: _Curves, reference: _Curves, target: float, sample: _Sample) -
     )
 
 
-def _interval(values: np.ndarray, sample: _Sample) -> Interval:
+def _interval(values: np.ndarray, sample: Sample) -> Interval:
     """Of `[draws + 1, seeds]`, the first row the data's, the others with redrawn groups; seeds are redrawn here."""
     data = values[0][~np.isnan(values[0])]
     if not len(data):
@@ -308,14 +230,14 @@ def _interval(values: np.ndarray, sample: _Sample) -> Interval:
 
 
 def _difference(
-    arm: _Curves, reference: _Curves, name: str, target: float, differences: np.ndarray, sample: _Sample
+    arm: Curves, reference: Curves, name: str, target: float, differences: np.ndarray, sample: Sample
 ) -> Difference:
     interval = _interval(differences, sample)
     both = [seed for i, seed in enumerate(sample.seeds) if not np.isnan(differences[0, i])]
     if not both:
         return Difference(interval, None, 0, 0)
 
-    def by_group(curves: _Curves) -> np.ndarray:
+    def by_group(curves: Curves) -> np.ndarray:
         found = []
         for seed in both:
             groups = curves.groups(seed, name)

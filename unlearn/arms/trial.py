@@ -6,22 +6,20 @@ import dataclasses
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from attribution.data.rows import Row
 from attribution.files import write_atomically
 from attribution.model.language_model import LanguageModel
 from unlearn.arms.arm import Arm
+from unlearn.arms.measure import Measure, Sums
 from unlearn.data.corpus import Corpus
-from unlearn.metrics import RETAIN_ROWS, ask, evaluation_rows
-from unlearn.metrics.answers import read
+from unlearn.metrics import RETAIN_ROWS
 from unlearn.metrics.forget_quality import forget_quality
-from unlearn.metrics.rouge import rouge_l_recalls
 from unlearn.metrics.truth_ratio import log_probabilities_with_wrong, truth_ratio
 from unlearn.run.adapters import scale_update
 from unlearn.run.diagnostics import Diagnostics, update_size
@@ -31,8 +29,6 @@ from unlearn.run.state import LossNotFiniteError
 log = logging.getLogger(__name__)
 FIRST_POINT = 5
 VERSION = 1
-
-Sums = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -110,59 +106,6 @@ def point_steps(steps: int, points: int) -> list[int]:
     """
     spaced = np.geomspace(min(FIRST_POINT, steps), steps, points)
     return sorted({int(step) for step in spaced.round()})
-
-
-class Measure:
-    """The figures of a model on a corpus, as sums over groups of rows.
-
-    `{split}_recall` is fact recall in greedy answers (per fact); where the rows to forget have no marked facts it is
-    `{split}_rouge_l` (per row). `structure` and `subject` are mean probabilities of tokens outside facts and of the
-    subject, on rows to forget.
-    """
-
-    def __init__(self, corpus: Corpus, retain_rows: int = RETAIN_ROWS) -> None:
-        self.rows: Mapping[str, tuple[Row, ...]] = {
-            split: tuple(row for row in rows if row.example.prompt)
-            for split, rows in evaluation_rows(corpus, retain_rows).items()
-        }
-        if not self.rows["forget"]:
-            raise ValueError("Arms are compared on answers to questions, and the rows to forget have none.")
-        self.marked = any(row.facts for row in self.rows["forget"])
-        self.kind = "recall" if self.marked else "rouge_l"
-
-    def __call__(self, model: LanguageModel) -> tuple[dict[str, list[str]], Sums, Sums]:
-        """(groups, sums, counts), each by figure."""
-        found: dict[str, dict[str, list[float]]] = {}
-
-        def add(figure: str, row: int, split: str, value: float, n: float) -> None:
-            author = self.rows[split][row].author
-            group = f"row {row}" if author is None else f"author {author}"
-            total = found.setdefault(figure, {}).setdefault(group, [0.0, 0.0])
-            total[0] += value
-            total[1] += n
-
-        for split, rows in self.rows.items():
-            answers = ask(model, split, rows)
-            if self.marked:
-                for i, answer in enumerate(answers):
-                    if answer.facts:
-                        add(f"{split}_recall", i, split, answer.recalled, len(answer.facts))
-            else:
-                recalls = rouge_l_recalls([a.truth for a in answers], [a.answer for a in answers])
-                for i, recall in enumerate(recalls):
-                    if recall is not None:
-                        add(f"{split}_rouge_l", i, split, recall, 1)
-        if self.marked:
-            reading = read(model, self.rows["forget"])
-            for figure, kind in (("structure", None), ("subject", "subject")):
-                for i, row in enumerate(self.rows["forget"]):
-                    values = reading.row_of_kind(i, kind) if row.example.spans else []
-                    if values:
-                        add(figure, i, "forget", sum(values), len(values))
-        groups = {figure: list(by_group) for figure, by_group in found.items()}
-        sums = {figure: [total[0] for total in by_group.values()] for figure, by_group in found.items()}
-        counts = {figure: [total[1] for total in by_group.values()] for figure, by_group in found.items()}
-        return groups, sums, counts
 
 
 class Bench:
