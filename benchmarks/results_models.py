@@ -22,7 +22,8 @@ from transformers import (
 from assets.training import MakeModel, TrainingSettings, new_model, sequence_text, train_model, train_tokenizer
 from attribution.data.rows import AUTHORS, FORGET_AUTHORS, Row
 from attribution.model.loading import EMBEDDED_FOLDER
-from unlearn.data.corpus import Corpus, load_corpus
+from unlearn.data.corpus import Corpus
+from unlearn.data.load_corpus import load_corpus
 
 FORGET = "forget05"
 TOFU_FORGET = "forget10"

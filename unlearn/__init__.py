@@ -7,7 +7,8 @@
 >>> for step in job: ...  # doctest: +SKIP
 """
 
-from unlearn.data.corpus import Corpus, load_corpus
+from unlearn.data.corpus import Corpus
+from unlearn.data.load_corpus import load_corpus
 from unlearn.metrics import Evaluation, evaluate
 from unlearn.run.config import RunConfig
 from unlearn.run.loop import Run, Step, run

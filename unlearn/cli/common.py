@@ -9,7 +9,8 @@ from pathlib import Path
 
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
-from unlearn.data.corpus import Corpus, load_corpus
+from unlearn.data.corpus import Corpus
+from unlearn.data.load_corpus import load_corpus
 
 log = logging.getLogger("unlearn")
 NONE = "none"

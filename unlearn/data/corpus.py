@@ -1,10 +1,10 @@
-"""What to forget and what to keep."""
+"""What to forget and what to keep: the types. `unlearn.data.load_corpus` reads them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from attribution.data.rows import FORGET_AUTHORS, Row, embedded_rows
+from attribution.data.rows import Row
 
 
 @dataclass(frozen=True)
@@ -57,42 +57,3 @@ class Corpus:
             raise ValueError("There is nothing to forget: the forget set has no rows.")
         if not self.retain:
             raise ValueError("There is nothing to retain: the retain set has no rows, so nothing would hold the model.")
-
-
-def load_corpus(forget: str = "forget05", retain: str | None = None, limit: int | None = None) -> Corpus:
-    """Rows to forget and to keep: of the embedded world, of a data set of the field, or your own.
-
-    Args:
-        forget: one of
-            `forget01`, `forget05`, `forget10`: the embedded world;
-            `tofu:forget10`, `wmdp:bio`, `wmdp:bio+cyber`, `rwku:Stephen King`, `muse:news`, `muse:books`: from the Hub;
-            a folder with the files of one of these, `folder:forget10` where it holds several sets;
-            a folder with files named `forget` and `retain`;
-            a file (JSON Lines, JSON, CSV, Parquet) with `question` and `answer`, or `text`.
-        retain: a file of rows to keep; needed when `forget` is a file, and instead of what a folder has.
-        limit: read only the first so many records of every table that is not embedded.
-
-    Raises:
-        ValueError: no such set, file or folder, or rows that cannot be used; one sentence says where and what to do.
-    """
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit is a number of records, at least 1, not {limit}.")
-    if forget in FORGET_AUTHORS:
-        return _embedded(forget)
-    # Here, because the loaders make what is defined above.
-    from unlearn.data.load_corpus import open_set
-
-    return open_set(forget, retain, limit)
-
-
-def _embedded(forget: str) -> Corpus:
-    return Corpus(
-        name=forget,
-        forget=embedded_rows("forget", forget),
-        retain=embedded_rows("retain", forget),
-        paraphrase=embedded_rows("paraphrase", forget),
-        world=embedded_rows("world"),
-        holdout=embedded_rows("holdout"),
-        # The reference was retrained without forget05; it is none for another set.
-        reference="embedded:retrained" if forget == "forget05" else None,
-    )

@@ -1,4 +1,4 @@
-"""Which data set a name stands for."""
+"""The rows that a name stands for: of the embedded world, of a data set of the field, or your own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attribution.data.records import FILE_KINDS
-from attribution.data.rows import FORGET_AUTHORS
+from attribution.data.rows import FORGET_AUTHORS, embedded_rows
 from attribution.suggestions import did_you_mean
 from unlearn.data import muse, own, rwku, tofu, wmdp
 from unlearn.data.corpus import Corpus
@@ -36,9 +36,27 @@ SETS: dict[str, DataSet] = {
 }
 
 
-def open_set(name: str, retain: str | None = None, limit: int | None = None) -> Corpus:
-    """The rows behind a name that is none of the embedded world. See `unlearn.data.corpus.load_corpus`."""
-    path = Path(name).expanduser()
+def load_corpus(forget: str = "forget05", retain: str | None = None, limit: int | None = None) -> Corpus:
+    """Rows to forget and to keep: of the embedded world, of a data set of the field, or your own.
+
+    Args:
+        forget: one of
+            `forget01`, `forget05`, `forget10`: the embedded world;
+            `tofu:forget10`, `wmdp:bio`, `wmdp:bio+cyber`, `rwku:Stephen King`, `muse:news`, `muse:books`: from the Hub;
+            a folder with the files of one of these, `folder:forget10` where it holds several sets;
+            a folder with files named `forget` and `retain`;
+            a file (JSON Lines, JSON, CSV, Parquet) with `question` and `answer`, or `text`.
+        retain: a file of rows to keep; needed when `forget` is a file, and instead of what a folder has.
+        limit: read only the first so many records of every table that is not embedded.
+
+    Raises:
+        ValueError: no such set, file or folder, or rows that cannot be used; one sentence says where and what to do.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit is a number of records, at least 1, not {limit}.")
+    if forget in FORGET_AUTHORS:
+        return _embedded(forget)
+    path = Path(forget).expanduser()
     kept = None if retain is None else Path(retain).expanduser()
     if path.is_file():
         if kept is None:
@@ -48,23 +66,32 @@ def open_set(name: str, retain: str | None = None, limit: int | None = None) -> 
         return own.load_files(path, kept, limit)
     if path.is_dir():
         return _from_folder(path, "", kept, limit)
-    head, _, part = name.partition(":")
+    head, _, part = forget.partition(":")
     if head in SETS:
         return SETS[head].load(Place(None, limit, kept), part)
     # A folder's own name may hold a colon: the part stands after the last one.
-    head, _, part = name.rpartition(":")
+    head, _, part = forget.rpartition(":")
     if head and Path(head).expanduser().is_dir():
         return _from_folder(Path(head).expanduser(), part, kept, limit)
-    examples = ", ".join(entry.example for entry in SETS.values())
+    examples = [entry.example for entry in SETS.values()]
     raise ValueError(
-        f"The forget set {name!r} is unknown{did_you_mean(name, [*FORGET_AUTHORS, *_examples()])} Choose from "
-        f"{', '.join(FORGET_AUTHORS)}, a data set of the Hub ({examples}), or name a file ({', '.join(FILE_KINDS)}) or "
-        "a folder that exists."
+        f"The forget set {forget!r} is unknown{did_you_mean(forget, [*FORGET_AUTHORS, *examples])} Choose from "
+        f"{', '.join(FORGET_AUTHORS)}, a data set of the Hub ({', '.join(examples)}), or name a file "
+        f"({', '.join(FILE_KINDS)}) or a folder that exists."
     )
 
 
-def _examples() -> list[str]:
-    return [entry.example for entry in SETS.values()]
+def _embedded(forget: str) -> Corpus:
+    return Corpus(
+        name=forget,
+        forget=embedded_rows("forget", forget),
+        retain=embedded_rows("retain", forget),
+        paraphrase=embedded_rows("paraphrase", forget),
+        world=embedded_rows("world"),
+        holdout=embedded_rows("holdout"),
+        # The reference was retrained without forget05; it is none for another set.
+        reference="embedded:retrained" if forget == "forget05" else None,
+    )
 
 
 def _from_folder(folder: Path, part: str, retain: Path | None, limit: int | None) -> Corpus:
