@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
@@ -19,6 +18,7 @@ from attribution.data.rows import Row
 from attribution.scorers.learned import scorer_for
 from attribution.scorers.registry import DEFAULT_SCORERS
 from unlearn import Corpus, Evaluation, RunConfig, evaluate, load_corpus, run
+from unlearn.data.reference import retrained_reference
 from unlearn.stress.stresses import Stress
 
 log = logging.getLogger(__name__)
@@ -124,19 +124,19 @@ class Studio:
 
     def before(self) -> Future[Evaluation]:
         """The original model's evaluation; computed once, in the background."""
-        return self._once("before", lambda: self.model)
+        return self._once("before", self.model)
 
     def reference(self) -> Future[Evaluation] | None:
         """The evaluation of the model retrained without the forget rows; None where there is none."""
-        # The reference is a sibling of the embedded model and none for another.
-        name = self.corpus.reference if self.model.name == "embedded" else None
-        return None if name is None else self._once("reference", lambda: load_model(name))
+        return None if self._retrained is None else self._once("reference", self._retrained)
 
-    def unchanging(self) -> dict[str, Callable[[], LanguageModel]]:
+    def unchanging(self) -> dict[str, LanguageModel]:
         """The models that no visitor changes: the original, and the retrained one where there is one."""
-        reference = self.corpus.reference if self.model.name == "embedded" else None
-        models: dict[str, Callable[[], LanguageModel]] = {"original": lambda: self.model}
-        return models if reference is None else models | {"reference": lambda: load_model(reference)}
+        return {"original": self.model} | ({} if self._retrained is None else {"reference": self._retrained})
+
+    @cached_property
+    def _retrained(self) -> LanguageModel | None:
+        return retrained_reference(self.model, self.corpus)
 
     def answer_before(self, row: int) -> str:
         """The original model's answer to a forget row's question."""
@@ -151,12 +151,12 @@ class Studio:
             self.before()
             self.reference()
 
-    def _once(self, name: str, model: object) -> Future[Evaluation]:
+    def _once(self, name: str, model: LanguageModel) -> Future[Evaluation]:
         with self._lock:
             future = self._futures.get(name)
             # A failure is not kept: the next visitor tries again.
             if future is None or (future.done() and future.exception() is not None):
-                future = BACKGROUND.submit(lambda: evaluate(model(), self.corpus))  # type: ignore[operator]
+                future = BACKGROUND.submit(lambda: evaluate(model, self.corpus))
                 self._futures[name] = future
             return future
 

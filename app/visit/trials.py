@@ -6,7 +6,7 @@ Both take the visit's one place for a run, so that Stop reaches them and no two 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -172,7 +172,7 @@ def stressed(visit: Visit, kinds: Sequence[str]) -> Iterator[str]:
     forget, keep = sample(studio)
     corpus = replace(studio.corpus, forget=tuple(forget))
     deadline = time.monotonic() + studio.settings.run_seconds
-    models: dict[str, Callable[[], Any]] = {"run": lambda: kept.model, **studio.unchanging()}
+    models = {"run": kept.model, **studio.unchanging()}
     with visit.training(), memory_said(studio):
         for kind in kinds:
             for who, model in models.items():
@@ -181,7 +181,7 @@ def stressed(visit: Visit, kinds: Sequence[str]) -> Iterator[str]:
                 asked = kept.name if who == "run" else MODELS[who].lower()
                 yield f"{kind.capitalize()}, {asked}: {KINDS[kind]}"
                 results = []
-                for one in stress(model(), corpus, (kind,), keep=keep):
+                for one in stress(model, corpus, (kind,), keep=keep):
                     results.append(one)
                     _check(visit, deadline, studio.settings.run_seconds)
                 if who == "run":

@@ -30,7 +30,7 @@ def place(monkeypatch: pytest.MonkeyPatch, seconds: int = 60) -> tuple[SimpleNam
         settings=Settings(run_seconds=seconds),
         stressed={},
         run_megabytes=1,
-        unchanging=lambda: {"original": lambda: "original", "reference": lambda: "reference"},
+        unchanging=lambda: {"original": "original", "reference": "reference"},
     )
     calls: list[tuple[str, str]] = []
 
