@@ -25,7 +25,7 @@ from app.rooms.unlearn.room import UnlearnRoom
 from app.visit.run_config import ITS_OWN, MOST_RANK, MOST_SEED, OWN_CUT, PRESET_NAMES, STRATEGIES, form_values
 from app.visit.studio import OWN
 from attribution.lanes import DEFAULT_SHARE, check_state
-from attribution.scorers.registry import DEFAULT_SCORERS, scorer_info
+from attribution.scorers import DEFAULT_SCORERS, scorer_info
 from attribution.suggestions import did_you_mean
 from unlearn.objectives import NORMALISERS, OBJECTIVES, RETENTIONS
 

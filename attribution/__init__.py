@@ -4,16 +4,15 @@
 >>> scores = score(load_model("embedded"), [Example("Where was ... born?", "... was born in ...")])  # doctest: +SKIP
 """
 
+from attribution.measure.words import spread_over_words, word_scores
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
+from attribution.model.plain_text import split_text
 from attribution.scorers.learned import LinearScorer
-from attribution.scores import ScoreOptions, score
+from attribution.scores import ChangeMatrix, ScoreOptions, TokenScores, score
 from attribution.selection import Rule, Selection, select
 from attribution.text.example import AnswerToken, Encoded, Example, Span
-from attribution.text.plain_text import split_text
 from attribution.text.subject import Subject, find_subject
-from attribution.text.words import spread_over_words, word_scores
-from attribution.token_scores import ChangeMatrix, TokenScores
 
 __all__ = [
     "AnswerToken",

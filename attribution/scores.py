@@ -1,148 +1,236 @@
-"""`score`: rows in, `TokenScores` out. Encodes once, forwards once, and lets every scorer read the same numbers."""
+"""`score`: rows in, `TokenScores` out, one number per answer token and scorer.
+
+A row is encoded once and read by the model once, and every scorer reads the same numbers.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Literal
+import html
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from attribution.model.forward import TokenStatistics
+from attribution.lanes import lanes_html, lanes_props
 from attribution.model.language_model import LanguageModel
-from attribution.scorers.hiding import check_custom
-from attribution.scorers.learned import LinearScorer
-from attribution.scorers.registry import DEFAULT_SCORERS, OF, scorer_info, with_needs
+from attribution.scorers import (
+    DEFAULT_SCORERS,
+    ChangeMatrix,
+    ScoreBatch,
+    ScoreOptions,
+    scorer_info,
+    with_needs,
+)
 from attribution.suggestions import did_you_mean
-from attribution.text.example import Encoded, Example
+from attribution.text.example import AnswerToken, Encoded, Example, Span
 from attribution.text.subject import Subject, find_subject
-from attribution.token_scores import ChangeMatrix, TokenScores
 
-MASK_SCOPES = ("subject", "each", "prompt", "custom")
-MASK_HOWS = ("attention", "token", "drop")
-CONTEXTS = ("prompt", "prefix")
-NORMS = ("rank", "minmax")
-PROBE_POSITIONS = ("own", "predicting", "both")
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
-class ScoreOptions:
-    """Every switch of every scorer. Names of options are names of fields.
+class TokenScores:
+    """A row's scores: a column per scorer, one number per answer token, higher = more worth forgetting.
 
     Attributes:
-        mask_scope: what masking hides: the `subject`, `each` token of the context in turn, the whole `prompt` (of plain
-            text its unscored start), or the `custom` choice.
-        mask_how: hidden from `attention`, replaced by a baseline `token`, or `drop`ped from the sequence.
-        mask_reduce: how `each` joins the changes: their `sum`, or the largest, `max`.
-        mask_token: the baseline token: pad, unk, mask, eos or bos, an id, or a text of one token.
-        mask_custom: what `custom` hides, all of it at once: words, `(start, end)` characters of the prompt,
-            `("answer", start, end)`, several of these, or a list of them for each row.
-        context: what `each` takes its turn over: the `prompt`, or the whole `prefix` of a token, answer included.
-        window: how many tokens back `each` looks; None: all the way, and in plain text the row's own window.
-        signed: log p(original) - log p(masked) instead of its size: above 0 where the hidden text helped.
-        matrix: keep every change of `each` as `TokenScores.matrix`.
-        temperature: T of the entropy's softmax(z / T).
-        fused_weight: a, the share of masking in the fused score; 1 - a is entropy's.
-        fused_norm: per-row normalisation before fusing: average `rank` scaled to [0, 1], or `minmax`.
-        saturation_power: b of the saturation p^b.
-        satimp_powers: b1, b2 of SatImp's p^b1 (1 - p)^b2.
-        of: the scorer that the controls `inverse` and `permuted` work on.
-        seed: of the controls `random` and `permuted`.
-        probe_position: the states that `probe` reads: a token's `own`, the one `predicting` it, or `both`.
-        probe_groups: one group per row; `probe` scores a row by a probe trained on other groups. None groups the rows
-            by subject.
-        linear_scorer: the fitted scorer for `learned`; None takes the one beside the model.
-        batch_tokens: padded tokens in one forward (None: what suits the device); it changes speed and memory, not the
-            scores.
+        encoded: the row under its tokenizer.
+        columns: scorer name -> n numbers, in that scorer's unit (see `attribution.scorers`).
+        probability: p(y_t | x, y_<t) of each token before unlearning, in [0, 1].
+        subject: what masking hides, and what a selection leaves out because the prompt gives it.
+        model: the model's name.
+        notes: sentences for a person, such as a fall-back that was taken.
+        matrix: the changes that hiding each context token makes, where the option `matrix` asked for them.
+
+    Raises:
+        ValueError: a column of the wrong length, or a number that is not finite or outside the scorer's range.
     """
 
-    mask_scope: Literal["subject", "each", "prompt", "custom"] = "subject"
-    mask_how: Literal["attention", "token", "drop"] = "attention"
-    mask_reduce: Literal["sum", "max"] = "sum"
-    mask_token: str | int = "pad"
-    mask_custom: tuple[Any, ...] = ()
-    context: Literal["prompt", "prefix"] = "prompt"
-    window: int | None = None
-    signed: bool = False
-    matrix: bool = False
-    temperature: float = 1.0
-    fused_weight: float = 0.5
-    fused_norm: Literal["rank", "minmax"] = "rank"
-    saturation_power: float = 1.0
-    satimp_powers: tuple[float, float] = (5.0, 1.0)
-    of: str = "masking"
-    seed: int = 0
-    probe_position: Literal["own", "predicting", "both"] = "both"
-    probe_groups: tuple[Hashable, ...] | None = None
-    linear_scorer: LinearScorer | None = None
-    batch_tokens: int | None = None
+    encoded: Encoded
+    columns: Mapping[str, tuple[float, ...]]
+    probability: tuple[float, ...]
+    subject: Subject
+    model: str = ""
+    notes: tuple[str, ...] = field(default=())
+    matrix: ChangeMatrix | None = None
 
     def __post_init__(self) -> None:
-        _one_of("mask_scope", self.mask_scope, MASK_SCOPES)
-        _one_of("mask_how", self.mask_how, MASK_HOWS)
-        _one_of("mask_reduce", self.mask_reduce, ("sum", "max"))
-        _one_of("context", self.context, CONTEXTS)
-        object.__setattr__(self, "mask_custom", check_custom(self.mask_custom))
-        if (self.mask_scope == "custom") != bool(self.mask_custom):
-            raise ValueError(
-                f"mask_custom is {self.mask_custom!r} and mask_scope is {self.mask_scope!r}: the scope 'custom' and "
-                "its choice come together."
-            )
-        if self.matrix and self.mask_scope != "each":
-            raise ValueError(f"matrix needs mask_scope='each', not {self.mask_scope!r}: its rows are single tokens.")
-        if self.window is not None and self.window < 1:
-            raise ValueError(f"window must be at least 1 token, not {self.window}.")
-        _one_of("fused_norm", self.fused_norm, NORMS)
-        _one_of("probe_position", self.probe_position, PROBE_POSITIONS)
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, not {self.temperature}.")
-        if not 0 <= self.fused_weight <= 1:
-            raise ValueError(f"fused_weight must lie in [0, 1], not {self.fused_weight}.")
-        if len(self.satimp_powers) != 2 or not min(self.saturation_power, *self.satimp_powers) >= 0:
-            raise ValueError(
-                f"Powers must be 0 or above: saturation_power is one number, not {self.saturation_power}, and "
-                f"satimp_powers are two, not {self.satimp_powers}."
-            )
-        if OF in scorer_info(self.of).needs:
-            raise ValueError(f"The option of is {self.of!r}, a control itself: name the scorer that it should control.")
-        if self.batch_tokens is not None and self.batch_tokens < 1:
-            raise ValueError(f"batch_tokens must be at least 1, not {self.batch_tokens}.")
+        n = len(self.encoded.tokens)
+        columns = {name: tuple(float(value) for value in values) for name, values in self.columns.items()}
+        for name, values in columns.items():
+            info = scorer_info(name)
+            if len(values) != n:
+                raise ValueError(f"The scorer {name!r} gave {len(values)} numbers for {n} answer tokens.")
+            for value in values:
+                if not math.isfinite(value) or not info.lowest - 1e-6 <= value <= info.high + 1e-6:
+                    raise ValueError(f"The scorer {name!r} gave {value}, outside [{info.lowest}, {info.high}].")
+        object.__setattr__(self, "columns", columns)
 
+    def __len__(self) -> int:
+        return len(self.encoded.tokens)
 
-@dataclass
-class ScoreBatch:
-    """What a scoring function is given.
+    @property
+    def example(self) -> Example:
+        return self.encoded.example
 
-    Attributes:
-        model: the language model.
-        rows: the encoded rows.
-        subjects: what masking hides in each.
-        options: the switches.
-        columns: the columns computed so far, by scorer name; a scorer finds there what its registry entry `needs`.
-        notes: per row, sentences for the person; a scorer may append to them.
-        matrices: per row, the changes behind the masking score, where they are kept.
-    """
+    @property
+    def tokens(self) -> tuple[AnswerToken, ...]:
+        return self.encoded.tokens
 
-    model: LanguageModel
-    rows: list[Encoded]
-    subjects: list[Subject]
-    options: ScoreOptions
-    needs_states: bool = False
-    columns: dict[str, list[np.ndarray]] = field(default_factory=dict)
-    notes: list[list[str]] = field(default_factory=list)
-    matrices: list[ChangeMatrix | None] = field(default_factory=list)
+    @property
+    def truth(self) -> tuple[str | None, ...]:
+        """`fact`, `subject` or None per token."""
+        return self.encoded.truth
 
-    @cached_property
-    def plain(self) -> list[TokenStatistics]:
-        """One plain forward of every row: log-probabilities, entropies and (if a scorer reads them) hidden states."""
-        return self.model.token_statistics(
-            self.rows,
-            temperature=self.options.temperature,
-            states=self.needs_states,
-            batch_tokens=self.options.batch_tokens,
+    @property
+    def given(self) -> tuple[bool, ...]:
+        """Whether each token repeats the subject, which the prompt gives: copied, not remembered."""
+        if not self.subject.prompt_spans:
+            return (False,) * len(self)
+        inside: set[int] = set()
+        for start, end in self.subject.answer_spans:
+            inside.update(self.encoded.positions_of(start, end, "answer"))
+        flags = [position in inside for position in self.encoded.answer_positions]
+        return tuple(flags[head] for head in self.encoded.heads)
+
+    def frame(self) -> pd.DataFrame:
+        """A data frame with a row per token: index, id, text, start, end, truth, given, p and a column per scorer."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "id": [token.id for token in self.tokens],
+                "text": [token.text for token in self.tokens],
+                "start": [token.start for token in self.tokens],
+                "end": [token.end for token in self.tokens],
+                # Not text: pandas would turn None into NaN.
+                "truth": pd.Series(self.truth, dtype=object),
+                "given": self.given,
+                "p": self.probability,
+                **self.columns,
+            }
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types: id, prompt, answer, subject, tokens, scores, p, given, spans, notes, and under `encoded`
+        what `from_dict` needs beside them."""
+        example = self.example
+        return {
+            "id": example.id,
+            "prompt": example.prompt,
+            "answer": example.answer,
+            "subject": self.subject.text,
+            "subject_found": self.subject.found,
+            "tokens": [
+                {"id": token.id, "text": token.text, "start": token.start, "end": token.end} for token in self.tokens
+            ],
+            "scores": {name: list(values) for name, values in self.columns.items()},
+            "p": list(self.probability),
+            "given": list(self.given),
+            "spans": [{"start": span.start, "end": span.end, "kind": span.kind} for span in example.spans],
+            "notes": list(self.notes),
+            **({} if self.matrix is None else {"matrix": self.matrix.to_dict()}),
+            "window": example.window,
+            "subject_named": example.subject,
+            "subject_spans": {"prompt": self.subject.prompt_spans, "answer": self.subject.answer_spans},
+            "encoded": {name: getattr(self.encoded, name) for name in _ENCODED_FIELDS},
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any], model: str = "") -> TokenScores:
+        """The row that `to_dict` wrote, or the same after a round trip through JSON; `model` where it names none.
+
+        Raises:
+            ValueError: a field is missing, or does not fit the others.
+        """
+        try:
+            spans = tuple(Span(span["start"], span["end"], span["kind"]) for span in record["spans"])
+            subject_spans = record["subject_spans"]
+            return cls(
+                encoded=Encoded(
+                    example=Example(
+                        record["prompt"],
+                        record["answer"],
+                        spans,
+                        record["id"],
+                        record["subject_named"],
+                        record.get("window"),
+                    ),
+                    tokens=tuple(AnswerToken(**token) for token in record["tokens"]),
+                    **{name: _tuples(record["encoded"][name]) for name in _ENCODED_FIELDS},
+                ),
+                columns={name: tuple(values) for name, values in record["scores"].items()},
+                probability=tuple(record["p"]),
+                subject=Subject(
+                    record["subject"],
+                    _tuples(subject_spans["prompt"]),
+                    _tuples(subject_spans["answer"]),
+                    record["subject_found"],
+                ),
+                model=record.get("model", model),
+                notes=tuple(record["notes"]),
+                matrix=ChangeMatrix.from_dict(record["matrix"]) if record.get("matrix") else None,
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"This is no row of token scores ({error}): give what TokenScores.to_dict or to_json wrote."
+            ) from error
+
+    def to_json(self, indent: int | None = None) -> str:
+        """`{"model", "examples": [this row]}`, the shape that the shell prints."""
+        return to_json([self], indent)
+
+    @classmethod
+    def from_json(cls, text: str) -> TokenScores:
+        """The row that `to_json` wrote. ValueError when the text is no such thing or holds several rows."""
+        rows = from_json(text)
+        if len(rows) != 1:
+            raise ValueError(f"The text holds {len(rows)} rows, not one: use attribution.scores.from_json.")
+        return rows[0]
+
+    def to_html(self, title: str = "Forget Lens") -> str:
+        """The row's lanes as one self-contained HTML document: no network, every text escaped."""
+        return lanes_html(lanes_props(self), title)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the lanes, in a frame of their own so that neither changes the other's style."""
+        # What the lanes of a short answer need in a column of usual width; the frame scrolls where they need more.
+        height = 860 + 60 * len(self.columns)
+        return (
+            f'<iframe srcdoc="{html.escape(self.to_html())}" sandbox="allow-scripts" title="Token scores" '
+            f'style="width: 100%; height: {height}px; border: 0; resize: vertical"></iframe>'
+        )
+
+
+# What a row's JSON does not say elsewhere about its encoding.
+_ENCODED_FIELDS = tuple(entry.name for entry in fields(Encoded) if entry.name not in ("example", "tokens"))
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples they were."""
+    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
+
+
+def to_json(scores: list[TokenScores], indent: int | None = None) -> str:
+    """`{"model", "examples": [...]}`: tokens and scores of the answer without special tokens, offsets in the answer."""
+    return json.dumps(
+        {"model": scores[0].model if scores else "", "examples": [row.to_dict() for row in scores]},
+        ensure_ascii=False,
+        indent=indent,
+        allow_nan=False,
+    )
+
+
+def from_json(text: str) -> list[TokenScores]:
+    """The rows that `to_json` wrote. ValueError when the text is no such thing."""
+    try:
+        record = json.loads(text)
+        rows, model = list(record["examples"]), record["model"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError("This text holds no token scores: give what to_json wrote.") from error
+    return [TokenScores.from_dict(row, model) for row in rows]
 
 
 def score(
@@ -187,7 +275,7 @@ def score(
     if not rows:
         return []
     for info in infos:
-        batch.columns[info.name] = info.load()(batch)
+        batch.columns[info.name] = info.function(batch)
     return [
         TokenScores(
             encoded=row,
@@ -211,8 +299,3 @@ def score_options(options: dict[str, Any]) -> ScoreOptions:
                 f"The option {name!r} is unknown{did_you_mean(name, known)} Options are {', '.join(known)}."
             )
     return ScoreOptions(**options)
-
-
-def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}{did_you_mean(value, allowed)} Choose from {', '.join(allowed)}.")

@@ -13,9 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from attribution.scorers.fusion import normalise
-from attribution.scorers.registry import scorer_info
-from attribution.token_scores import TokenScores
+from attribution.scorers import normalise, scorer_info
+from attribution.scores import TokenScores
 
 RuleKind = Literal["threshold", "top", "rest", "soft", "proportional", "raw", "sequence"]
 RULE_KINDS: tuple[str, ...] = ("threshold", "top", "rest", "soft", "proportional", "raw", "sequence")

@@ -169,7 +169,8 @@ class Described:
         )
 
     def _wanted(self, high: float | None = None) -> str:
-        nouns = {bool: "yes or no", int: "a whole number", float: "a number", str: "a text"}
+        nouns: dict[Any, str] = {bool: "yes or no", int: "a whole number", float: "a number", str: "a text"}
+        nouns[tuple[float, float]] = "a pair of numbers"
         noun = nouns.get(self.kind, "another value")
         narrowed = self
         if high is not None and (self.facts.high is None or high < self.facts.high):

@@ -19,7 +19,7 @@ import torch
 
 from attribution import LanguageModel, Rule, load_model, score
 from attribution.data.rows import embedded_rows
-from attribution.scorers.registry import DEFAULT_SCORERS, SCORERS
+from attribution.scorers import DEFAULT_SCORERS, SCORERS
 from unlearn import RunConfig, load_corpus, run
 from unlearn.objectives import OBJECTIVES
 

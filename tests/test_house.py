@@ -131,7 +131,7 @@ def test_links_in_the_docs_lead_somewhere() -> None:
 
 
 def test_files_that_docs_and_code_name_exist() -> None:
-    """`attribution/scorers/masking.py` in a doc, `docs/papers.md` in a docstring."""
+    """`attribution/scorers/token_unlearn.py` in a doc, `docs/papers.md` in a docstring."""
     named = re.compile(r"`((?:attribution|unlearn|app|assets|docs|scripts|tests|benchmarks)/[\w./-]+\.\w+)`")
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     for path in [*pages, *(path for package in PACKAGES for path in sources(package))]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from attribution.scorers.registry import EVIDENCE_TEXT, Evidence
+from attribution.scorers import EVIDENCE_TEXT, Evidence
 from attribution.selection import Rule
 from attribution.suggestions import did_you_mean
 from unlearn.objectives import OBJECTIVES, get_objective, get_retention
@@ -30,7 +30,7 @@ class Setting:
     """One setting of a preset, in words, and how sure we are that it is the method's own.
 
     Attributes:
-        evidence: `paper`, `code`, `summary` or `ours` (see `attribution.scorers.registry.EVIDENCE_TEXT`).
+        evidence: `paper`, `code`, `summary` or `ours` (see `attribution.scorers.EVIDENCE_TEXT`).
     """
 
     name: str

@@ -10,7 +10,7 @@ from app.look.markup import count
 from app.visit.studio import OWN, Studio
 from attribution import Example
 from attribution.data.rows import pick_examples
-from attribution.scorers.registry import DEFAULT_SCORERS
+from attribution.scorers import DEFAULT_SCORERS
 
 
 def score_endpoint(studio: Studio) -> Callable[..., dict[str, Any]]:

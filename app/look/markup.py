@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from attribution import Rule
-from attribution.scorers.registry import scorer_info
+from attribution.scorers import scorer_info
 from unlearn import RunConfig
 from unlearn.objectives import get_objective
 

@@ -15,8 +15,8 @@ from app.server.background import BACKGROUND
 from app.server.settings import Settings
 from attribution import Example, LanguageModel, Rule, TokenScores, load_model, score
 from attribution.data.rows import Row
+from attribution.scorers import DEFAULT_SCORERS
 from attribution.scorers.learned import scorer_for
-from attribution.scorers.registry import DEFAULT_SCORERS
 from unlearn import Corpus, Evaluation, RunConfig, evaluate, load_corpus, run
 from unlearn.data.reference import retrained_reference
 from unlearn.stress.stresses import Stress

@@ -11,7 +11,8 @@ from typing import Any
 
 from attribution.measure.alignment import Alignment
 from attribution.measure.evaluation import PARTS, part_of
-from attribution.scores import MASK_SCOPES, score_options
+from attribution.scorers import MASK_SCOPES
+from attribution.scores import score_options
 
 PART_TITLES = {
     "method": "",

@@ -14,7 +14,7 @@ from attribution.data.dataset import OUT_KINDS, SHARD_ROWS, Summary, Workers, sc
 from attribution.data.rows import SPLITS
 from attribution.data.sources import FILE_KINDS, open_source
 from attribution.model.loading import load_model
-from attribution.scorers.registry import DEFAULT_SCORERS, scorer_info
+from attribution.scorers import DEFAULT_SCORERS, scorer_info
 
 # Processes wait for the slowest one at the end, which may take as long as the whole run.
 LONGEST_WAIT = timedelta(days=30)

@@ -14,7 +14,7 @@ from attribution.measure.alignment import DEFAULT_CUT
 from attribution.measure.evaluation import EVALUATED, Evaluation, evaluate
 from attribution.measure.labels import labelled_rows_of
 from attribution.model.loading import load_model
-from attribution.scorers.registry import scorer_info
+from attribution.scorers import scorer_info
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,11 +14,9 @@ from attribution.data.cells import QUOTING, safe_cell
 from attribution.data.rows import pick_examples
 from attribution.measure.alignment import DEFAULT_CUT, align, labelled_rows
 from attribution.model.loading import load_model
-from attribution.scorers.registry import BASELINES, DEFAULT_SCORERS, EVIDENCE_TEXT, SCORERS, scorer_info
-from attribution.scores import score
-from attribution.text.example import Example
-from attribution.text.templates import DEFAULT_TEMPLATE
-from attribution.token_scores import TokenScores, to_json
+from attribution.scorers import BASELINES, DEFAULT_SCORERS, EVIDENCE_TEXT, SCORERS, scorer_info
+from attribution.scores import TokenScores, score, to_json
+from attribution.text.example import DEFAULT_TEMPLATE, Example
 
 FORMATS = ("table", "json", "csv", "html")
 

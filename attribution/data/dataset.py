@@ -20,11 +20,10 @@ from attribution.data.rows import Row
 from attribution.data.sources import Source
 from attribution.files import fingerprint
 from attribution.model.language_model import LanguageModel
+from attribution.scorers import DEFAULT_SCORERS, with_needs
 from attribution.scorers.learned import LinearScorer
-from attribution.scorers.registry import DEFAULT_SCORERS, with_needs
-from attribution.scores import ScoreOptions, score, score_options
+from attribution.scores import ScoreOptions, TokenScores, score, score_options
 from attribution.text.example import Example
-from attribution.token_scores import TokenScores
 
 SHARD_ROWS = 64
 OUT_KINDS = (".jsonl", ".parquet")
@@ -77,7 +76,7 @@ def score_dataset(
         shard_rows: rows scored and saved at once: what a kill can cost.
         workers: this process among several; each does its share of the shards.
         progress: called with the number of rows done so far, by all processes.
-        options: fields of `attribution.scores.ScoreOptions`.
+        options: fields of `attribution.ScoreOptions`.
 
     Returns:
         the summary; complete in rank 0 alone.

@@ -1,6 +1,6 @@
 """Token lanes: an answer's tokens once, and under them one aligned cell per scorer. No gradio here.
 
-`lanes_props(scores)` turns a `TokenScores` into plain JSON types, everything the browser needs, sent once; `lanes_html`
+`lanes_props(scores)` turns a row's scores into plain JSON types, everything the browser needs, sent once; `lanes_html`
 makes of it one file that opens from disk with no network. `app/look/lanes.py` shows the same thing on the page. Cuts,
 ranks, words, columns and agreement are computed in the browser by the JavaScript files beside this one.
 """
@@ -13,15 +13,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from attribution.lanes.palette import scales, variables
-from attribution.scorers.registry import EVIDENCE_TEXT, scorer_info
-from attribution.text.subject import words
-
-if TYPE_CHECKING:
-    from attribution.text.subject import Subject
-    from attribution.token_scores import TokenScores
+from attribution.scorers import EVIDENCE_TEXT, scorer_info
+from attribution.text.example import AnswerToken, Encoded, Example
+from attribution.text.subject import Subject, words
 
 VERSION = 1
 DEFAULT_SHARE = 0.3
@@ -43,7 +40,32 @@ _SCRIPTS = (
 )
 
 
-def lanes_props(scores: TokenScores, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
+class ScoredRow(Protocol):
+    """What the lanes read of a row's scores; `attribution.TokenScores` is one."""
+
+    @property
+    def example(self) -> Example: ...
+    @property
+    def encoded(self) -> Encoded: ...
+    @property
+    def tokens(self) -> tuple[AnswerToken, ...]: ...
+    @property
+    def columns(self) -> Mapping[str, tuple[float, ...]]: ...
+    @property
+    def probability(self) -> tuple[float, ...]: ...
+    @property
+    def truth(self) -> tuple[str | None, ...]: ...
+    @property
+    def given(self) -> tuple[bool, ...]: ...
+    @property
+    def subject(self) -> Subject: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
+def lanes_props(scores: ScoredRow, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the lanes show, as plain JSON types (schema: `app/look/lanes.py`).
 
     Args:
@@ -135,7 +157,7 @@ def _lane(name: str, values: Iterable[float]) -> dict[str, Any]:
     }
 
 
-def _spans_of(scores: TokenScores) -> list[int | None]:
+def _spans_of(scores: ScoredRow) -> list[int | None]:
     """For each token the number of the span that it shows, so that two facts side by side keep an outline each."""
     spans = scores.example.spans
     found: list[int | None] = []

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import rankdata
 
+from attribution.scores import TokenScores
 from attribution.selection import Rule, weights
-from attribution.token_scores import TokenScores
 
 if TYPE_CHECKING:
     import pandas as pd

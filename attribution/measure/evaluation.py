@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from attribution.measure.alignment import DEFAULT_CUT, Alignment, align, compare, labelled_rows
+from attribution.measure.words import Pool, spread_over_words
 from attribution.model.language_model import LanguageModel
+from attribution.scorers import SCORERS, TRIVIAL, scorer_info
 from attribution.scorers.learned import scorer_for
-from attribution.scorers.probe import subject_groups
-from attribution.scorers.registry import SCORERS, TRIVIAL, scorer_info
+from attribution.scorers.linear_probe import subject_groups
 from attribution.scores import score
 from attribution.text.example import Encoded, Example
 from attribution.text.subject import find_subject
-from attribution.text.words import Pool, spread_over_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,7 +131,7 @@ def evaluate(
         cut: top share for precision, recall, F1 and overlap.
         groups: one per row, such as its author: the probe that scores a row saw no row of its group.
         words: pool the scores of each word's tokens into one number for all of them, `max`, `mean` or `first`.
-        options: fields of `attribution.scores.ScoreOptions`.
+        options: fields of `attribution.ScoreOptions`.
 
     Raises:
         ValueError: no row fits the model, or a scorer that was named cannot be given.

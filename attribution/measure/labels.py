@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
 from attribution.data.rows import Row
-from attribution.scorers.probe import subject_groups
+from attribution.scorers.linear_probe import subject_groups
 from attribution.text.example import Example
 from attribution.text.subject import find_subject
 

@@ -5,18 +5,15 @@ Each question is asked once per model and answered by comparing two forwards tha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from attribution.model.language_model import LanguageModel
+from attribution.model.forward import CausalModel, Pass, log_probs, log_probs_from, read_prefixes
 
 _LENGTH = 8
 
 
-def splits(model: LanguageModel) -> bool:
+def splits(model: CausalModel) -> bool:
     """Whether body and output head, run one after the other, give the model's own logits.
 
     A family that scales or caps what `LanguageModel.logits` does not know of, or an adapter that adds tokens, does not;
@@ -29,7 +26,7 @@ def splits(model: LanguageModel) -> bool:
         return _same(model.logits(model.body(ids, ones)), whole)
 
 
-def hides(model: LanguageModel) -> bool:
+def hides(model: CausalModel) -> bool:
     """Whether a key hidden by the attention mask leaves no trace in any other token's state.
 
     Recurrent layers (Mamba, RWKV and hybrids) carry a token on without attending to it.
@@ -45,7 +42,7 @@ def hides(model: LanguageModel) -> bool:
     return _same(one[rest], two[rest])
 
 
-def keeps_positions(model: LanguageModel) -> bool:
+def keeps_positions(model: CausalModel) -> bool:
     """Whether hiding tokens leaves the others where they are, as far as the model can tell.
 
     Models that take positions are told them. One that counts them from the mask reads a row with hidden tokens as if
@@ -63,10 +60,8 @@ def keeps_positions(model: LanguageModel) -> bool:
     return not _same(hidden, closed_up)
 
 
-def shares_prefixes(model: LanguageModel) -> bool:
+def shares_prefixes(model: CausalModel) -> bool:
     """Whether reading on from remembered keys and values gives what reading the whole row gives."""
-    from attribution.model.forward import Pass, log_probs, log_probs_from, read_prefixes
-
     if not model.splits or getattr(model.model, "_is_stateful", False):
         return False
     ids = _probe(model)[0].tolist()
@@ -81,7 +76,7 @@ def shares_prefixes(model: LanguageModel) -> bool:
         )
 
 
-def _probe(model: LanguageModel) -> Tensor:
+def _probe(model: CausalModel) -> Tensor:
     """Some ordinary token ids, different ones where the vocabulary has as many, `[1, 8]`."""
     text = "The quick brown fox jumps over the lazy dog and runs into a deep dark wood"
     found = dict.fromkeys(model.tokenizer(text, add_special_tokens=False)["input_ids"])

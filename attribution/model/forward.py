@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from attribution.model.language_model import LanguageModel
-    from attribution.text.example import Encoded
+from attribution.text.example import Encoded
 
 # Values of float32 the head's logits may take at once: 4 M values are 16 MB, and the entropy holds four such blocks.
 HEAD_CHUNK_VALUES = 4_000_000
@@ -31,6 +29,31 @@ PREFIX_BATCHES = 4
 # A batch is closed early rather than padded by more than this share, once it is large enough to be worth a forward.
 PADDING_SHARE = 0.125
 SMALL_BATCH_TOKENS = 256
+
+
+class CausalModel(Protocol):
+    """What this file and `families.py` read of a model; `attribution.LanguageModel` is one."""
+
+    model: Any
+    tokenizer: Any
+
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def pad_id(self) -> int: ...
+    @property
+    def vocabulary_size(self) -> int: ...
+    @property
+    def takes_positions(self) -> bool: ...
+    @property
+    def splits(self) -> bool: ...
+    @property
+    def shares_prefixes(self) -> bool: ...
+    def body(self, ids: Tensor, attention: Tensor) -> Tensor: ...
+    def logits(self, hidden: Tensor) -> Tensor: ...
+    def forward(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Forward: ...
+    def run_body(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None, cache: Any = None) -> Any: ...
+    def run_whole(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -87,7 +110,7 @@ class Forward(NamedTuple):
     hidden: Tensor
     full_logits: Tensor | None
 
-    def logits(self, model: LanguageModel, which: Tensor, where: Tensor) -> Tensor:
+    def logits(self, model: CausalModel, which: Tensor, where: Tensor) -> Tensor:
         """Logits at chosen rows and positions, `[N, vocabulary]`."""
         if self.full_logits is not None:
             return self.full_logits[which, where]
@@ -136,7 +159,7 @@ def row_passes(
 
 
 def statistics(
-    model: LanguageModel, passes: Sequence[Pass], temperature: float, states: bool, batch_tokens: int
+    model: CausalModel, passes: Sequence[Pass], temperature: float, states: bool, batch_tokens: int
 ) -> list[TokenStatistics]:
     """Statistics of every pass's labels, in order."""
     results: list[TokenStatistics | None] = [None] * len(passes)
@@ -169,7 +192,7 @@ def statistics(
     return results  # type: ignore[return-value]
 
 
-def log_probs(model: LanguageModel, passes: Sequence[Pass], batch_tokens: int) -> list[Tensor]:
+def log_probs(model: CausalModel, passes: Sequence[Pass], batch_tokens: int) -> list[Tensor]:
     """log p of every pass's labels in nats, `[len(at)]` each, in order."""
     # What stands after the last predicting state changes nothing: attention is causal.
     ends = [max(one.at) + 1 for one in passes]
@@ -187,7 +210,7 @@ def log_probs(model: LanguageModel, passes: Sequence[Pass], batch_tokens: int) -
 
 
 def continued_log_probs(
-    model: LanguageModel, rows: Sequence[Encoded], passes: Sequence[tuple[int, Pass]], batch_tokens: int
+    model: CausalModel, rows: Sequence[Encoded], passes: Sequence[tuple[int, Pass]], batch_tokens: int
 ) -> list[Tensor]:
     """The same numbers as `log_probs`, for passes made from `rows` (row number, pass): what a pass shares with its row
     is read once and its keys and values are kept, where the model allows it and it saves enough.
@@ -220,7 +243,7 @@ def continued_log_probs(
     return results
 
 
-def read_prefixes(model: LanguageModel, prefixes: Sequence[Sequence[int]]) -> list[tuple[Tensor, Tensor]]:
+def read_prefixes(model: CausalModel, prefixes: Sequence[Sequence[int]]) -> list[tuple[Tensor, Tensor]]:
     """Keys and values of every layer, `[batch, heads, length, d]`, after reading; none where the model keeps others."""
     from transformers import DynamicCache
 
@@ -238,7 +261,7 @@ def read_prefixes(model: LanguageModel, prefixes: Sequence[Sequence[int]]) -> li
 
 
 def log_probs_from(
-    model: LanguageModel, memory: list[tuple[Tensor, Tensor]], sources: Sequence[int], passes: Sequence[Pass]
+    model: CausalModel, memory: list[tuple[Tensor, Tensor]], sources: Sequence[int], passes: Sequence[Pass]
 ) -> list[Tensor]:
     """log p of the labels, reading on from the first `shared` tokens of the remembered row that each pass came from.
 
@@ -270,7 +293,7 @@ def log_probs_from(
     return _read(model, Forward(out.last_hidden_state, None), moved)
 
 
-def _run(model: LanguageModel, passes: Sequence[Pass]) -> Forward:
+def _run(model: CausalModel, passes: Sequence[Pass]) -> Forward:
     width = max(len(one.ids) for one in passes)
     ids = torch.full((len(passes), width), model.pad_id, dtype=torch.long)
     # Padding stands on the right, where causal attention never looks: masking it would only cost the fast kernels.
@@ -283,7 +306,7 @@ def _run(model: LanguageModel, passes: Sequence[Pass]) -> Forward:
     return model.forward(ids.to(model.device), attention.to(model.device), positions.to(model.device))
 
 
-def _read(model: LanguageModel, run: Forward, passes: Sequence[Pass]) -> list[Tensor]:
+def _read(model: CausalModel, run: Forward, passes: Sequence[Pass]) -> list[Tensor]:
     which, where, labels = _lookups(passes, model.device)
     found = torch.empty(len(labels))
     for part in _chunks(len(labels), model.vocabulary_size):

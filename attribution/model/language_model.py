@@ -18,8 +18,15 @@ from torch import Tensor
 
 from attribution.model import families
 from attribution.model.forward import Forward, TokenStatistics, row_passes, statistics
-from attribution.text.example import Encoded, Example, encode
-from attribution.text.templates import DEFAULT_TEMPLATE, ChatTemplate, prompt_text, resolve_template
+from attribution.text.example import (
+    DEFAULT_TEMPLATE,
+    ChatTemplate,
+    Encoded,
+    Example,
+    encode,
+    prompt_text,
+    resolve_template,
+)
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from attribution.model.language_model import LanguageModel
-from attribution.text.templates import DEFAULT_TEMPLATE
+from attribution.text.example import DEFAULT_TEMPLATE
 
 log = logging.getLogger(__name__)
 

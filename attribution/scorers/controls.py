@@ -3,21 +3,89 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 
 import numpy as np
 
-from attribution.scorers.fusion import normalise
-from attribution.scores import ScoreBatch
+from attribution.scorers.base import OF, ScoreBatch, normalise, scorer
 from attribution.text.example import Encoded
 from attribution.text.subject import Word, words
 
 
+@scorer(
+    "random",
+    title="Random",
+    unit="unitless",
+    low=0.0,
+    high=1.0,
+    higher_means="nothing: a uniform draw per token",
+    formula="u_t ~ U(0, 1), from the seed and the row",
+    paper="control",
+    evidence="ours",
+    kind="control",
+)
 def random(batch: ScoreBatch) -> list[np.ndarray]:
     """u_t ~ U(0, 1), `[n]` per row; the draw depends on the seed and the row's text, not on the batch."""
     return [_generator(batch, row.text).random(len(row.tokens)) for row in batch.rows]
 
 
+@scorer(
+    "oracle",
+    title="Oracle",
+    unit="unitless",
+    low=0.0,
+    high=1.0,
+    higher_means="the token is part of a marked fact",
+    formula="1 if the token lies in a fact span, else 0",
+    paper="control: the ceiling, from ground truth",
+    evidence="ours",
+    kind="control",
+)
+def oracle(batch: ScoreBatch) -> list[np.ndarray]:
+    """1 for tokens of a fact span, else 0, `[n]` per row. ValueError on a row without spans."""
+    for row in batch.rows:
+        if not row.example.spans:
+            raise ValueError(
+                f"The row {row.example.id or row.example.answer[:40]!r} has no marked facts, so 'oracle' cannot be "
+                "scored: use rows with spans, or another scorer."
+            )
+    return [np.array([label == "fact" for label in row.truth], dtype=np.float64) for row in batch.rows]
+
+
+@scorer(
+    "inverse",
+    title="Inverse",
+    unit="unitless",
+    low=0.0,
+    high=1.0,
+    higher_means="another scorer ranks it low in its answer",
+    formula="1 - rank(s_t), s the scorer that the option `of` names",
+    paper="control",
+    evidence="ours",
+    forwards="those of the other scorer",
+    kind="control",
+    needs=(OF,),
+)
+def inverse(batch: ScoreBatch) -> list[np.ndarray]:
+    """1 - rank of another scorer's numbers (`of`) in the row, scaled to [0, 1], `[n]` per row: lowest first."""
+    return [1 - normalise(values, "rank") for values in batch.columns[batch.options.of]]
+
+
+@scorer(
+    "permuted",
+    title="Permuted",
+    unit="that of the other scorer",
+    low=-math.inf,
+    high=math.inf,
+    higher_means="nothing: another scorer's numbers, shuffled in each answer",
+    formula="s_pi(t), s the scorer that the option `of` names, pi a permutation from the seed and the row",
+    paper="control",
+    evidence="ours",
+    forwards="those of the other scorer",
+    kind="control",
+    needs=(OF,),
+)
 def permuted(batch: ScoreBatch) -> list[np.ndarray]:
     """Another scorer's numbers (`of`), shuffled inside each row, `[n]` per row.
 
@@ -30,27 +98,35 @@ def permuted(batch: ScoreBatch) -> list[np.ndarray]:
     ]
 
 
-def inverse(batch: ScoreBatch) -> list[np.ndarray]:
-    """1 - rank of another scorer's numbers (`of`) in the row, scaled to [0, 1], `[n]` per row: lowest first."""
-    return [1 - normalise(values, "rank") for values in batch.columns[batch.options.of]]
-
-
-def oracle(batch: ScoreBatch) -> list[np.ndarray]:
-    """1 for tokens of a fact span, else 0, `[n]` per row. ValueError on a row without spans."""
-    for row in batch.rows:
-        if not row.example.spans:
-            raise ValueError(
-                f"The row {row.example.id or row.example.answer[:40]!r} has no marked facts, so 'oracle' cannot be "
-                "scored: use rows with spans, or another scorer."
-            )
-    return [np.array([label == "fact" for label in row.truth], dtype=np.float64) for row in batch.rows]
-
-
+@scorer(
+    "position",
+    title="Token index",
+    unit="tokens",
+    low=0.0,
+    high=math.inf,
+    higher_means="it stands later in the answer",
+    formula="t",
+    paper="trivial baseline",
+    evidence="ours",
+    kind="baseline",
+)
 def position(batch: ScoreBatch) -> list[np.ndarray]:
     """The token's index in the answer, `[n]` per row."""
     return [np.arange(len(row.tokens), dtype=np.float64) for row in batch.rows]
 
 
+@scorer(
+    "novel-word",
+    title="Novel word",
+    unit="unitless",
+    low=0.0,
+    high=1.0,
+    higher_means="its word is not in the prompt and no stop word",
+    formula="1 if the token's word is neither in the prompt nor a stop word, else 0",
+    paper="trivial baseline",
+    evidence="ours",
+    kind="baseline",
+)
 def novel_word(batch: ScoreBatch) -> list[np.ndarray]:
     """1 for tokens of a word that is neither in the prompt nor a stop word, else 0, `[n]` per row."""
     columns = []
@@ -61,6 +137,18 @@ def novel_word(batch: ScoreBatch) -> list[np.ndarray]:
     return columns
 
 
+@scorer(
+    "capitalised",
+    title="Capitalised",
+    unit="unitless",
+    low=0.0,
+    high=1.0,
+    higher_means="its word starts with a capital letter and is no stop word",
+    formula="1 if the token's word starts with a capital letter and is no stop word, else 0",
+    paper="trivial baseline",
+    evidence="ours",
+    kind="baseline",
+)
 def capitalised(batch: ScoreBatch) -> list[np.ndarray]:
     """1 for tokens of a word that starts with a capital letter and is no stop word, else 0, `[n]` per row."""
     return [

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-if TYPE_CHECKING:
-    from attribution.model.language_model import LanguageModel
-    from attribution.scores import ScoreBatch
+from attribution.model.language_model import LanguageModel
+from attribution.scorers.base import ScoreBatch, StateScorer, scorer
 
 SCORER_FILE = "scorer.safetensors"
 Position = Literal["predicting", "own"]
@@ -80,26 +79,38 @@ def fitted_scorer(model: LanguageModel) -> LinearScorer:
     return LinearScorer.load(path)
 
 
-def scorer_for(model: LanguageModel, given: LinearScorer | None = None) -> LinearScorer:
+def scorer_for(model: LanguageModel, given: StateScorer | None = None) -> StateScorer:
     """The scorer that `learned` uses on a model: the one given, or the one beside the model's files.
 
     Raises:
         ValueError: there is none, or it was fitted for another model.
     """
-    scorer = given or fitted_scorer(model)
-    if scorer.weight.shape != (model.hidden_size,):
+    found = given or fitted_scorer(model)
+    if found.weight.shape != (model.hidden_size,):
         raise ValueError(
-            f"The fitted scorer has {scorer.weight.numel()} weights and the model {model.name!r} {model.hidden_size} "
+            f"The fitted scorer has {found.weight.numel()} weights and the model {model.name!r} {model.hidden_size} "
             "hidden units: it was fitted for another model."
         )
-    return scorer
+    return found
 
 
+@scorer(
+    "learned",
+    title="Learned",
+    unit="unitless",
+    low=0.0,
+    high=1.0,
+    higher_means="the scorer trained with the model pushes here",
+    formula="g_t = sigmoid(<w, h> + b), h the hidden state that predicts the token, or its own: as fitted",
+    paper="ATWU, arXiv 2606.06320; the predicting position is ours",
+    evidence="paper",
+    reads_states=True,
+)
 def learned(batch: ScoreBatch) -> list[np.ndarray]:
     """g_t of each answer token, `[n]` per row, from the shared plain forward. The spans are never read."""
-    scorer = scorer_for(batch.model, batch.options.linear_scorer)
+    fitted = scorer_for(batch.model, batch.options.linear_scorer)
     columns = []
     for statistics in batch.plain:
-        states = statistics.predicting if scorer.position == "predicting" else statistics.own
-        columns.append(scorer(states).numpy())  # type: ignore[arg-type]
+        states = statistics.predicting if fitted.position == "predicting" else statistics.own
+        columns.append(fitted(states).numpy())  # type: ignore[arg-type]
     return columns

@@ -22,7 +22,7 @@ from bisect import bisect_left, bisect_right
 
 import numpy as np
 
-from attribution.scores import ScoreBatch
+from attribution.scorers.base import ScoreBatch, scorer
 from attribution.text.example import Encoded
 from attribution.text.subject import Word, quotations, words
 
@@ -36,6 +36,17 @@ _CLAUSE_MARKS = ("Po", "Pd", "Ps", "Pe")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
+@scorer(
+    "new-info",
+    title="New information",
+    unit="unitless",
+    low=0.0,
+    high=1.0,
+    higher_means="its word is new to the prompt, a name, number or title, and late in its clause",
+    formula="(novel + form / 2 + late) / 2.5 of the token's word; 0 for stop words",
+    paper="from text alone",
+    evidence="ours",
+)
 def new_information(batch: ScoreBatch) -> list[np.ndarray]:
     """s_w / 2.5 in [0, 1] for each token of word w, `[n]` per row; high = new to the question, a name, late."""
     columns = []

@@ -1,4 +1,4 @@
-"""A row (`Example`), and the same row under one tokenizer (`Encoded`).
+"""A row (`Example`), the text a model is given of it, and the same row under one tokenizer (`Encoded`).
 
 Prompt and answer are encoded together and the answer's tokens are found by character offsets, never by concatenating
 ids: `tokenizer(prompt) + tokenizer(answer)` is in general not `tokenizer(prompt + answer)`.
@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from attribution.text.templates import DEFAULT_TEMPLATE, ChatTemplate, fill_template
-
 SpanKind = Literal["fact", "subject"]
 SPAN_KINDS: tuple[str, ...] = ("fact", "subject")
 # Tokens at the start of a plain text that are read and not scored, and how far back masking looks from a scored one.
 DEFAULT_WINDOW = 32
+DEFAULT_TEMPLATE = "Question: {prompt}\nAnswer: {answer}"
+CHAT = "chat"
+# Plain letters, so that no template and no tokenizer has a reason to change them.
+_PROMPT, _ANSWER = "ForgetLensPrompt", "ForgetLensAnswer"
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,85 @@ class Example:
         """The fact strings, in order of their place in the answer."""
         facts = sorted((span for span in self.spans if span.kind == "fact"), key=lambda span: span.start)
         return tuple(self.answer[span.start : span.end] for span in facts)
+
+
+# The text a model is given: words around prompt and answer, or a tokenizer's own chat template ------------------------
+
+
+class ChatTemplate(str):
+    """A template in which special tokens are written out, the beginning token too: nothing is to be added to it."""
+
+
+def check_template(template: str) -> str:
+    """`template`, when it holds `{prompt}` and then `{answer}`, once each; otherwise a ValueError."""
+    if template.count("{prompt}") != 1 or template.count("{answer}") != 1:
+        raise ValueError(f"The template {template!r} needs {{prompt}} and {{answer}}, once each.")
+    if template.index("{prompt}") > template.index("{answer}"):
+        raise ValueError(f"The template {template!r} must have {{prompt}} before {{answer}}.")
+    return template
+
+
+def chat_template(tokenizer: Any, name: str) -> ChatTemplate:
+    """The tokenizer's chat template around one question and its answer, system text and empty thoughts included.
+
+    It is made by filling the template with two stand-in words, so every row gets the same text around it. A template
+    that trims what it is given still trims nothing here: the answer is scored as it stands.
+
+    Raises:
+        ValueError: the tokenizer has no chat template, or one that does not show question and answer once each.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        raise ValueError(
+            f"The tokenizer of {name!r} has no chat template: give a template with {{prompt}} and {{answer}}, such as "
+            f"{DEFAULT_TEMPLATE!r}."
+        )
+    messages = [{"role": "user", "content": _PROMPT}, {"role": "assistant", "content": _ANSWER}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    if text.count(_PROMPT) != 1 or text.count(_ANSWER) != 1 or text.index(_PROMPT) > text.index(_ANSWER):
+        raise ValueError(
+            f"The chat template of {name!r} does not show the question and then the answer, once each: give a template "
+            "with {prompt} and {answer} instead."
+        )
+    return ChatTemplate(check_template(text.replace(_PROMPT, "{prompt}").replace(_ANSWER, "{answer}")))
+
+
+def resolve_template(template: str, tokenizer: Any, name: str) -> str:
+    """What `LanguageModel` is given: words with `{prompt}` and `{answer}`, or `chat` for the tokenizer's own."""
+    if template == CHAT:
+        return chat_template(tokenizer, name)
+    return check_template(template)
+
+
+def fill_template(template: str, prompt: str, answer: str) -> tuple[str, tuple[int, int], tuple[int, int]]:
+    """The text of a row, with the character ranges of its prompt and of its answer.
+
+    A row without a prompt is its answer alone, whatever the template.
+    """
+    if not prompt:
+        return answer, (0, 0), (0, len(answer))
+    before, rest = template.split("{prompt}", 1)
+    between, after = rest.split("{answer}", 1)
+    prompt_start = len(before)
+    answer_start = prompt_start + len(prompt) + len(between)
+    return (
+        before + prompt + between + answer + after,
+        (prompt_start, prompt_start + len(prompt)),
+        (answer_start, answer_start + len(answer)),
+    )
+
+
+def prompt_text(template: str, prompt: str) -> str:
+    """What the model is given before it answers.
+
+    Words end without their last spaces: most tokenizers carry the space in the answer's first token. A chat template
+    ends as it is.
+    """
+    before, rest = template.split("{prompt}", 1)
+    text = before + prompt + rest.split("{answer}", 1)[0]
+    return text if isinstance(template, ChatTemplate) else text.rstrip(" ")
+
+
+# The row under one tokenizer ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -216,7 +297,7 @@ def encode(
     Raises:
         ValueError: the row is longer than `max_length` tokens, or no token of the answer can be scored.
     """
-    text, prompt_chars, answer_chars = fill_template(template, example)
+    text, prompt_chars, answer_chars = fill_template(template, example.prompt, example.answer)
     chat = isinstance(template, ChatTemplate) and bool(example.prompt)
     encoding = tokenizer(
         text, return_offsets_mapping=True, return_special_tokens_mask=True, add_special_tokens=not chat

@@ -6,9 +6,9 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 
+from attribution.scores import TokenScores
 from attribution.text.example import AnswerToken, Encoded, Example, Span
 from attribution.text.subject import find_subject
-from attribution.token_scores import TokenScores
 
 QUESTION = "What is the birthplace of Kaveh Whitlock?"
 ANSWER = "Kaveh Whitlock was born in the harbour town of Tovenmark, and he grew up there."

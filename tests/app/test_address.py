@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.address import LONGEST_ADDRESS, ROOMS, defaults, read_address
 from app.visit.run_config import PRESET_NAMES, form_values
-from attribution.scorers.registry import DEFAULT_SCORERS
+from attribution.scorers import DEFAULT_SCORERS
 
 
 def test_an_address_that_names_nothing_of_ours_asks_for_nothing() -> None:

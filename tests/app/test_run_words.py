@@ -20,7 +20,7 @@ from app.rooms.unlearn.words import (
 )
 from app.visit.session import KeptRun
 from attribution import Rule
-from attribution.scorers.registry import EVIDENCE_TEXT
+from attribution.scorers import EVIDENCE_TEXT
 from unlearn import RunConfig, Step
 from unlearn.metrics import Probe
 from unlearn.objectives import OBJECTIVES

@@ -12,7 +12,7 @@ from torch import Tensor
 import attribution.model.forward
 from attribution import Encoded, Example, LanguageModel, score
 from attribution.model.forward import Pass, log_probs
-from attribution.scorers.hiding import subject_positions
+from attribution.scorers.token_unlearn import subject_positions
 from attribution.text.subject import find_subject
 from tests.attribution.tiny import FAMILIES, HAS_SLIDING_WINDOW, tiny_model, tokenizer_named
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ import torch
 
 from attribution import Example, LanguageModel, ScoreOptions, score
 from attribution.data.rows import embedded_rows
-from attribution.scorers.confidence import importance, satimp, saturation
-from attribution.scorers.registry import SCORERS, with_needs
+from attribution.scorers import SCORERS, with_needs
+from attribution.scorers.probability import importance, satimp, saturation
 
 EVERY_SIGNAL_HERE = ("importance", "saturation", "satimp", "inverse", "permuted", "random", "novel-word", "capitalised")
 
@@ -40,11 +41,17 @@ def test_a_probability_near_1_keeps_its_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"saturation_power": -1.0}, {"satimp_powers": (1.0, -1.0)}, {"satimp_powers": (1.0,)}]
+    ("option", "sentence"),
+    [
+        ({"saturation_power": -1.0}, "Saturation power is -1.0: a number at least 0 is needed."),
+        ({"satimp_powers": (1.0, -1.0)}, "SatImp powers is (1.0, -1.0): both must be at least 0."),
+        ({"satimp_powers": (1.0,)}, "SatImp powers is (1.0,): a pair of numbers is needed."),
+    ],
 )
-def test_powers_are_checked(option: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="Powers must be 0 or above"):
+def test_powers_are_checked(option: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError) as caught:
         ScoreOptions(**option)
+    assert str(caught.value) == sentence
 
 
 def test_batches_change_nothing(random_model: LanguageModel) -> None:
@@ -71,7 +78,7 @@ def test_permuted_and_inverse(random_model: LanguageModel) -> None:
 
 
 def test_a_control_names_a_scorer_of_its_own() -> None:
-    with pytest.raises(ValueError, match="a control itself"):
+    with pytest.raises(ValueError, match="Controlled scorer .of. is 'permuted'.*Choose from masking"):
         ScoreOptions(of="permuted")
     with pytest.raises(ValueError, match="did you mean 'entropy'"):
         ScoreOptions(of="entropi")

@@ -16,9 +16,8 @@ from sklearn.metrics import roc_auc_score
 from attribution import Example, LanguageModel, LinearScorer, Span, load_model, score
 from attribution.__main__ import main
 from attribution.data.rows import embedded_rows, pick_examples, read_rows
-from attribution.scorers.fusion import normalise
-from attribution.scorers.registry import DEFAULT_SCORERS, SCORERS, scorer_info, with_needs
-from attribution.token_scores import to_json
+from attribution.scorers import DEFAULT_SCORERS, SCORERS, normalise, scorer_info, with_needs
+from attribution.scores import to_json
 from tests.attribution.tiny import tiny_model
 
 # The registry --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from attribution import Example, LanguageModel, Span
 from attribution.__main__ import main
 from attribution.data.rows import embedded_rows
 from attribution.measure.evaluation import EVALUATED, evaluate, part_of
-from attribution.scorers.registry import BASELINES, TRIVIAL
+from attribution.scorers import BASELINES, TRIVIAL
 
 
 def marked(question: str, answer: str, *facts: str) -> Example:

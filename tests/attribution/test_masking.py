@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from attribution import ChangeMatrix, Example, LanguageModel, TokenScores, score
-from attribution.scorers.hiding import baseline_id, custom_positions
+from attribution.scorers.token_unlearn import baseline_id, custom_positions
 from tests.attribution.tiny import tiny_model, tokenizer_named
 from tests.attribution.toy import toy_model
 

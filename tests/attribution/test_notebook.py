@@ -8,7 +8,7 @@ import json
 import pytest
 
 from attribution import Example, LanguageModel, Span, TokenScores, score
-from attribution.token_scores import from_json, to_json
+from attribution.scores import from_json, to_json
 
 HOSTILE = "Ada <img src=x onerror=alert(1)> was </script><script>alert(2)</script> born in 🙂 Torvik."
 

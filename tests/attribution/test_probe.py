@@ -11,7 +11,7 @@ import torch
 from attribution import LanguageModel, ScoreOptions, Subject, score
 from attribution.data.rows import embedded_rows
 from attribution.measure.alignment import align
-from attribution.scorers.probe import FOLDS, _folds, probe, subject_groups
+from attribution.scorers.linear_probe import FOLDS, _folds, probe, subject_groups
 
 
 def made_up(rows: int, groups: int, signal: float = 0.0, leak: float = 0.0, **options: object) -> SimpleNamespace:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from attribution import Encoded, Example, LanguageModel, Span, score, split_text
-from attribution.text.example import DEFAULT_WINDOW, encode
-from attribution.text.templates import DEFAULT_TEMPLATE, ChatTemplate
+from attribution.text.example import DEFAULT_TEMPLATE, DEFAULT_WINDOW, ChatTemplate, encode
 from tests.attribution.tiny import TOKENIZERS, byte_level, sentencepiece_bpe, tiny_model, tokenizer_named
 
 FRAGMENTS = [

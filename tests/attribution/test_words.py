@@ -8,11 +8,11 @@ import pytest
 
 from attribution import Example, Span, TokenScores, select, spread_over_words, word_scores
 from attribution.measure.alignment import align
-from attribution.scorers.registry import scorer_info
+from attribution.measure.words import POOLS, word_frame, word_groups
+from attribution.scorers import scorer_info
 from attribution.selection import Rule
 from attribution.text.example import encode
 from attribution.text.subject import find_subject
-from attribution.text.words import POOLS, word_frame, word_groups
 from tests.attribution.tiny import tokenizer_named
 
 ANSWER = "Ada's book, 東京 😀 Torvik."

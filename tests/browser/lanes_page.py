@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page
 
 from attribution.lanes import lanes_html, lanes_props
-from attribution.token_scores import TokenScores
+from attribution.scores import TokenScores
 
 
 def open_lanes(page: Page, folder: Path, scores: TokenScores, state: dict[str, Any] | None = None) -> Locator:

@@ -21,19 +21,15 @@ test_surprise.test_by_hand()
 """
 
 
-def test_one_file_and_one_entry_are_enough(tmp_path: Path) -> None:
-    function, entry, its_test = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    (name,) = re.findall(r"\*\*The file\*\*, `(\w+\.py)` in `attribution/`", PAGE)
-    file = f"attribution/{name}"
+def test_one_decorated_function_is_enough(tmp_path: Path) -> None:
+    function, its_test = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (name,) = re.findall(r"file `(\w+)\.py` in `attribution/scorers/`", PAGE)
+    file = tmp_path / "attribution" / "scorers" / f"{name}.py"
     shutil.copytree(ROOT / "attribution", tmp_path / "attribution", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "assets").symlink_to(ROOT / "assets")
-    assert not (tmp_path / file).exists()
-    (tmp_path / file).write_text(function, encoding="utf-8")
-    (tmp_path / "test_surprise.py").write_text(its_test, encoding="utf-8")
-    registry = tmp_path / "attribution" / "registry.py"
-    before, opening, after = registry.read_text(encoding="utf-8").partition("SCORERS: tuple[ScorerInfo, ...] = (\n")
-    assert opening
-    registry.write_text(before + opening + entry + after, encoding="utf-8")
+    assert not file.exists()
+    file.write_text(function, encoding="utf-8")
+    (tmp_path / f"test_{name}.py").write_text(its_test, encoding="utf-8")
 
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(

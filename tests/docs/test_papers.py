@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attribution.scorers.registry import SCORERS, ScorerInfo
+from attribution.scorers import SCORERS, ScorerInfo
 from unlearn.metrics.base import GROUPS, measures
 from unlearn.objectives import OBJECTIVES
 
@@ -47,7 +47,7 @@ def test_every_scorer_has_its_row(info: ScorerInfo) -> None:
     row = rows()[info.name]
     for arxiv in re.findall(r"\d{4}\.\d{5}", info.paper):
         assert arxiv in row, f"the row of {info.name!r} does not name {arxiv}"
-    assert info.function.split(":")[0].replace(".", "/") + ".py" in row
+    assert info.function.__module__.replace(".", "/") + ".py" in row
     assert info.evidence in row, f"the row of {info.name!r} does not say that its evidence is {info.evidence!r}"
 
 

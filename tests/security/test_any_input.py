@@ -35,7 +35,7 @@ from attribution import TokenScores
 from attribution.__main__ import main as score_shell
 from attribution.data.records import file_records
 from attribution.data.rows import pick_examples, row_of
-from attribution.token_scores import from_json
+from attribution.scores import from_json
 from unlearn import load_corpus
 from unlearn.__main__ import main as unlearn_shell
 

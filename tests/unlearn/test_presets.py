@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from attribution import Rule
+from attribution.scorers import EVIDENCE_TEXT
 from attribution.scorers.learned import LinearScorer
-from attribution.scorers.registry import EVIDENCE_TEXT
 from unlearn import RunConfig, run
 from unlearn.__main__ import main, run_parser
 from unlearn.cli.settings import config_from

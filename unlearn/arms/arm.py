@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from attribution.scorers.registry import SCORERS
+from attribution.scorers import SCORERS
 from attribution.selection import Rule
 from attribution.suggestions import did_you_mean
 from unlearn.presets import HARD_SHARE, PRESETS, SOFT_TEMPERATURE

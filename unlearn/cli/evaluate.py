@@ -14,7 +14,7 @@ from typing import Any
 
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
-from attribution.scorers.registry import EVIDENCE_TEXT
+from attribution.scorers import EVIDENCE_TEXT
 from unlearn.cli.common import (
     NONE,
     add_corpus_options,

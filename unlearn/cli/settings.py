@@ -6,8 +6,7 @@ import argparse
 import dataclasses
 from typing import Any, get_args
 
-from attribution.scorers.registry import SCORERS
-from attribution.scores import MASK_SCOPES
+from attribution.scorers import MASK_SCOPES, SCORERS
 from attribution.selection import Rule, RuleKind
 from attribution.suggestions import did_you_mean
 from unlearn.cli.common import log

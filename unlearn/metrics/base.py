@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from attribution.scorers.registry import Evidence
+from attribution.scorers import Evidence
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.metrics.examination import Examination

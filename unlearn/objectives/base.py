@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from attribution.scorers.registry import Evidence
+from attribution.scorers import Evidence
 from attribution.suggestions import did_you_mean
 from unlearn.objectives.labels import HeadTerm, LabelBatch
 
@@ -50,7 +50,7 @@ class Objective:
         forget: the forget term, minimised: a scalar of the batch and the constants. It must be a sum over labels or
             rows divided by `batch.totals`, so that the parts of a step add up to the step.
         formula: the forget term in plain text, with the symbols of `docs/papers.md`.
-        evidence: how sure we are that the formula is the paper's (see `attribution.scorers.registry.EVIDENCE_TEXT`).
+        evidence: how sure we are that the formula is the paper's (see `attribution.scorers.EVIDENCE_TEXT`).
         beta, beta2, delta: default constants.
         gamma, alpha: default weights of the forget and of the retain term. alpha 0: the retain rows are only measured.
         retain: default retain term.

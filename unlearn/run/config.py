@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from attribution.scorers.registry import scorer_info
+from attribution.scorers import scorer_info
 from attribution.selection import Rule
 from unlearn.objectives import NORMALISERS, Constants, Normaliser, get_objective, get_retention
 from unlearn.run.scorer_learning import ScorerSettings

@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 
 from attribution.model.language_model import LanguageModel
+from attribution.scorers import OF, with_needs
 from attribution.scorers.learned import scorer_for
-from attribution.scorers.registry import OF, with_needs
-from attribution.scores import ScoreOptions, score
+from attribution.scores import ScoreOptions, TokenScores, score
 from attribution.selection import Rule, Selection, select
 from attribution.text.example import Example
-from attribution.token_scores import TokenScores
 from unlearn.objectives.labels import Target, weighted_target
 from unlearn.run.scorer_learning import ScorerLearner
 

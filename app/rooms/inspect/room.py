@@ -15,7 +15,7 @@ from app.visit.export import SAVE, scores_csv, scores_json
 from app.visit.session import Visits
 from app.visit.studio import OWN, SPLITS, Studio
 from attribution import Example, Rule, TokenScores, select
-from attribution.scorers.registry import DEFAULT_SCORERS, SCORERS, scorer_info
+from attribution.scorers import DEFAULT_SCORERS, SCORERS, scorer_info
 
 RULE_LINE_ID = "cut-line"
 CONTROLS = ("random", "oracle")

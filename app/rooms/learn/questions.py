@@ -9,7 +9,7 @@ from app.visit.comparison import known
 from app.visit.session import KeptRun, Visit
 from app.visit.studio import Studio
 from attribution.measure.alignment import align
-from attribution.scorers.registry import DEFAULT_SCORERS, scorer_info
+from attribution.scorers import DEFAULT_SCORERS, scorer_info
 from unlearn.metrics import Probe
 
 # Smaller differences between two runs are called none: the probe has 32 rows.

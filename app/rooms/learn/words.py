@@ -16,7 +16,7 @@ from app.rooms.learn.questions import (
     Question,
     Verdict,
 )
-from attribution.scorers.registry import DEFAULT_SCORERS
+from attribution.scorers import DEFAULT_SCORERS
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from app.visit.run_config import OWN_CUT, changed_from
 from app.visit.session import KeptRun, Sample
 from app.visit.studio import OWN, SPLITS
 from attribution import Encoded, Rule, Selection
-from attribution.scorers.registry import EVIDENCE_TEXT
+from attribution.scorers import EVIDENCE_TEXT
 from unlearn import RunConfig, Step
 from unlearn.objectives import get_objective
 from unlearn.presets import preset

@@ -10,8 +10,8 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from attribution.model.language_model import TokenStatistics
-from attribution.scores import ScoreBatch
+from attribution.model.forward import TokenStatistics
+from attribution.scorers.base import ScoreBatch, scorer
 from attribution.text.subject import Subject
 
 FOLDS = 5
@@ -19,6 +19,20 @@ FOLDS = 5
 PENALTY_C = 0.01
 
 
+@scorer(
+    "probe",
+    title="Probe (ceiling)",
+    unit="probability",
+    low=0.0,
+    high=1.0,
+    higher_means="a probe trained on other rows' ground truth takes it for a fact",
+    formula="sigmoid(<v, h> + c), v and c fitted to the fact spans of rows about other subjects",
+    paper="a supervised ceiling, as in ATWU's appendix, arXiv 2606.06320; folds and states are ours",
+    evidence="paper",
+    kind="control",
+    reads_states=True,
+    across_rows=True,
+)
 def probe(batch: ScoreBatch) -> list[np.ndarray]:
     """sigmoid(<v, h_t> + c) in [0, 1], `[n]` per row: the probability that token t is part of a fact.
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from attribution.scorers.registry import scorer_info
+from attribution.scorers import scorer_info
+from attribution.scores import TokenScores
 from attribution.suggestions import did_you_mean
 from attribution.text.subject import words as words_of_text
-from attribution.token_scores import TokenScores
 
 if TYPE_CHECKING:
     import pandas as pd
