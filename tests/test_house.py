@@ -22,7 +22,11 @@ FORBIDDEN = {
 """What each package may not import: the page stands on unlearn, unlearn on attribution, and nothing points up.
 The page calls the libraries and draws; it does no tensor work of its own."""
 
-REQUIREMENT_OF = {"rouge_score": "rouge-score", "sklearn": "scikit-learn"}
+REQUIREMENT_OF = {
+    "pydantic_settings": "pydantic-settings",
+    "rouge_score": "rouge-score",
+    "sklearn": "scikit-learn",
+}
 """Import names that are not the name to install by."""
 
 BROUGHT_BY_THE_HOST = {"spaces"}

@@ -12,7 +12,7 @@ import torch
 
 from attribution import Example, LanguageModel, ScoreOptions, score
 from attribution.data.rows import embedded_rows
-from attribution.scorers import SCORERS, with_needs
+from attribution.scorers import SCORERS, scorer, scorer_info, with_needs
 from attribution.scorers.probability import importance, satimp, saturation
 
 EVERY_SIGNAL_HERE = ("importance", "saturation", "satimp", "inverse", "permuted", "random", "novel-word", "capitalised")
@@ -96,10 +96,20 @@ def test_capitalised_and_novel_words(random_model: LanguageModel) -> None:
     assert marked("novel-word").split() == ["poet", "Old", "Torvik", "Rome"]
 
 
-def test_the_registry_tells_the_truth(random_model: LanguageModel) -> None:
-    """Every function is there, and a scorer that says it needs no forward makes none beyond the shared one."""
+def test_scorers_are_listed_in_one_order_and_each_name_is_carried_once() -> None:
+    names = ["masking", "entropy", "learned", "fused", "new-info", "importance", "saturation", "satimp"]
+    names += ["random", "oracle", "inverse", "permuted", "probe", "position", "novel-word", "capitalised"]
+    assert [info.name for info in SCORERS] == names
+    with pytest.raises(ValueError, match="'entropy' is taken"):
+        scorer(
+            "entropy", title="Another", unit="", low=0, high=1, higher_means="", formula="", paper="", evidence="ours"
+        )(saturation)
+    assert scorer_info("entropy").title == "Entropy"
+
+
+def test_the_facts_tell_the_truth(random_model: LanguageModel) -> None:
+    """A scorer that says it needs no forward makes none beyond the shared one."""
     for info in SCORERS:
-        assert callable(info.load())
         assert info.formula and info.higher_means and info.low < info.high
     examples = [row.example for row in embedded_rows("forget01")[:40]]
     calls: list[bool] = []

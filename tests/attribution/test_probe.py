@@ -72,7 +72,7 @@ def test_says_what_it_needs(random_model: LanguageModel) -> None:
         score(random_model, one_author, ("probe",))
     with pytest.raises(ValueError, match="names 1 groups for 3 rows"):
         score(random_model, one_author, ("probe",), probe_groups=("a",))
-    with pytest.raises(ValueError, match="probe_position is 'last'"):
+    with pytest.raises(ValueError, match="Probe position is 'last'. Choose from own, predicting, both"):
         score(random_model, one_author, ("probe",), probe_position="last")
 
 
