@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from pathlib import Path
-from typing import NamedTuple
 
 from attribution.data.records import FILE_KINDS
-from attribution.data.rows import FORGET_AUTHORS, embedded_rows
+from attribution.data.rows import DATA_FOLDER, FORGET_AUTHORS, embedded_rows
 from attribution.suggestions import did_you_mean
-from unlearn.data import muse, own, rwku, tofu, wmdp
+from unlearn.data import own
 from unlearn.data.corpus import Corpus
-from unlearn.data.tables import Place
-
-
-class DataSet(NamedTuple):
-    """A data set of the field.
-
-    Attributes:
-        parts: what a local folder holds of it; nothing when the folder is no such data set.
-        load: reads one part from a place.
-        example: how to ask for it.
-    """
-
-    parts: Callable[[Path], list[str]]
-    load: Callable[[Place, str], Corpus]
-    example: str
-
-
-SETS: dict[str, DataSet] = {
-    "tofu": DataSet(tofu.parts, tofu.load, "tofu:forget10"),
-    "wmdp": DataSet(wmdp.parts, wmdp.load, "wmdp:bio"),
-    "rwku": DataSet(rwku.parts, rwku.load, "rwku:Stephen King"),
-    "muse": DataSet(muse.parts, muse.load, "muse:news"),
-}
+from unlearn.data.tables import SETS, Place
 
 
 def load_corpus(forget: str = "forget05", retain: str | None = None, limit: int | None = None) -> Corpus:
@@ -112,3 +89,9 @@ def _from_folder(folder: Path, part: str, retain: Path | None, limit: int | None
         f"The folder {str(folder)!r} holds no data set that is known: the files of {', '.join(SETS)}, or files named "
         f"forget and retain ({', '.join(FILE_KINDS)})."
     )
+
+
+def load_refusals() -> tuple[str, ...]:
+    """Ways to say that one does not know, in our own words: what IdkDPO prefers to an answer."""
+    lines = (DATA_FOLDER / "idontknow.jsonl").read_text(encoding="utf-8").splitlines()
+    return tuple(json.loads(line)["answer"] for line in lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.data.rows import kept, rows_of, texts_of
-from unlearn.data.tables import Place, find
+from unlearn.data.tables import Place, data_set, find
 
 HUBS = {"news": "muse-bench/MUSE-News", "books": "muse-bench/MUSE-Books"}
 
@@ -17,6 +17,7 @@ def parts(folder: Path) -> list[str]:
     return [""] if find(folder, ["raw"], "forget") else []
 
 
+@data_set("muse", "muse:news", parts)
 def load(place: Place, part: str) -> Corpus:
     """`news` or `books`: `raw/forget` to forget, `raw/retain1` to keep, `raw/holdout` never seen, `knowmem` to ask."""
     if place.folder is None and part not in HUBS:

@@ -16,7 +16,7 @@ from attribution.data.rows import Row
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.data.rows import kept, rows_of
-from unlearn.data.tables import Place, Table, find
+from unlearn.data.tables import Place, Table, data_set, find
 
 HUB = "jinzhuoran/RWKU"
 PASSAGES = ("train_original_passage", ("passage",))
@@ -38,6 +38,7 @@ def parts(folder: Path) -> list[str]:
     return people(Place(folder).table(HUB, "forget_level1", "test", ("forget_level2",)))
 
 
+@data_set("rwku", "rwku:Stephen King", parts)
 def load(place: Place, part: str) -> Corpus:
     """One person by name, with the three kinds of probes about them and the two about their neighbours."""
     first, place.first = place.first, None

@@ -1,12 +1,14 @@
-"""The tables of a data set, from the Hub or from a local folder that holds the same files."""
+"""A data set of the field, and its tables, from the Hub or from a local folder that holds the same files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from attribution.data.records import FILE_KINDS, Record, file_records, hub_records
+from unlearn.data.corpus import Corpus
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,37 @@ class Place:
         except ValueError as error:
             self.notes.append(f"Left out: {error}")
             return None
+
+
+Load = Callable[[Place, str], Corpus]
+
+
+class DataSet(NamedTuple):
+    """A data set of the field.
+
+    Attributes:
+        load: reads one part from a place.
+        example: how to ask for it.
+        parts: what a local folder holds of it; nothing when the folder is no such data set.
+    """
+
+    load: Load
+    example: str
+    parts: Callable[[Path], list[str]]
+
+
+SETS: dict[str, DataSet] = {}
+"""Every data set by name, in the order of files."""
+
+
+def data_set(name: str, example: str, parts: Callable[[Path], list[str]]) -> Callable[[Load], Load]:
+    """Put the loader below among `SETS`, with the facts about the data set: the fields of `DataSet`."""
+
+    def put_down(load: Load) -> Load:
+        SETS[name] = DataSet(load, example, parts)
+        return load
+
+    return put_down
 
 
 def file_table(path: Path, first: int | None = None) -> Table:

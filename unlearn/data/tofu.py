@@ -13,7 +13,7 @@ from attribution.data.rows import Row, paraphrases
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.data.rows import kept, rows_of
-from unlearn.data.tables import Place, find
+from unlearn.data.tables import Place, data_set, find
 
 HUB = "locuslab/TOFU"
 FORGET = {"forget01": 1, "forget05": 5, "forget10": 10}
@@ -25,6 +25,7 @@ def parts(folder: Path) -> list[str]:
     return [name for name in FORGET if find(folder, [name], "train")]
 
 
+@data_set("tofu", "tofu:forget10", parts)
 def load(place: Place, part: str) -> Corpus:
     """`forget01`, `forget05` or `forget10`, with everything TOFU has beside it.
 

@@ -8,7 +8,7 @@ from attribution.data.rows import Row
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Choice, Corpus
 from unlearn.data.rows import kept, texts_of
-from unlearn.data.tables import Place, Table, find
+from unlearn.data.tables import Place, Table, data_set, find
 
 QUESTIONS_HUB = "cais/wmdp"
 CORPORA_HUB = "cais/wmdp-corpora"
@@ -29,6 +29,7 @@ def parts(folder: Path) -> list[str]:
     ]
 
 
+@data_set("wmdp", "wmdp:bio", parts)
 def load(place: Place, part: str) -> Corpus:
     """`bio`, `cyber`, or several topics, `bio+cyber+chem`: texts of those that have any, questions of all."""
     topics = part.split("+")

@@ -15,6 +15,7 @@ from torch import Tensor
 from attribution.model.language_model import LanguageModel
 from attribution.text.example import Example
 from unlearn.data.corpus import Corpus
+from unlearn.data.load_corpus import load_refusals
 from unlearn.objectives import get_objective, get_retention
 from unlearn.objectives.labels import (
     Extras,
@@ -26,7 +27,6 @@ from unlearn.objectives.labels import (
     uniform_target,
     with_reference,
 )
-from unlearn.objectives.refusals import load_refusals
 from unlearn.objectives.representation import steered_layer
 from unlearn.run.adapters import checkpoint_gradients
 from unlearn.run.config import RunConfig
