@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`: did you mean 'x'?` for a close match, else a full stop."""
-    close = difflib.get_close_matches(str(name).lower(), list(known), n=1)
-    return f": did you mean {close[0]!r}?" if close else "."
+    """`: did you mean 'x'?` for a close match in whatever case, else a full stop."""
+    spelled = {str(one).lower(): one for one in known}
+    close = difflib.get_close_matches(str(name).lower(), list(spelled), n=1)
+    return f": did you mean {spelled[close[0]]!r}?" if close else "."

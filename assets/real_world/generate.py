@@ -24,7 +24,7 @@ _CONSONANT_SOUND = ("ewe", "Eu", "uni")
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """One thing that facts are about.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 from string import Formatter
@@ -52,7 +53,7 @@ def render(
     """Fill `template`; return the text and its spans: `subject` for the field of that name, none for the fields in
     `plain`, `fact` for the others."""
     text, spans = "", []
-    for literal, field, _, _ in Formatter().parse(template):
+    for literal, field in _parts(template):
         text += literal
         if field is not None:
             start = len(text)
@@ -61,6 +62,11 @@ def render(
             if field not in plain:
                 spans.append({"start": start, "end": len(text), "kind": "subject" if field == subject else "fact"})
     return text, spans
+
+
+@cache
+def _parts(template: str) -> tuple[tuple[str, str | None], ...]:
+    return tuple((literal, field) for literal, field, _, _ in Formatter().parse(template))
 
 
 def _fact_strings(answer: str, spans: list[dict[str, Any]]) -> list[str]:

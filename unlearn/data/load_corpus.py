@@ -8,7 +8,7 @@ from pathlib import Path
 from attribution.data.records import FILE_KINDS
 from attribution.data.rows import DATA_FOLDER, FORGET_AUTHORS, embedded_rows
 from attribution.suggestions import did_you_mean
-from unlearn.data import own
+from unlearn.data import own, real
 from unlearn.data.corpus import Corpus
 from unlearn.data.tables import SETS, Place
 
@@ -19,12 +19,13 @@ def load_corpus(forget: str = "forget05", retain: str | None = None, limit: int 
     Args:
         forget: one of
             `forget01`, `forget05`, `forget10`: the embedded world;
+            `real:Japan`, `real:Japan,France`: facts about the real world;
             `tofu:forget10`, `wmdp:bio`, `wmdp:bio+cyber`, `rwku:Stephen King`, `muse:news`, `muse:books`: from the Hub;
             a folder with the files of one of these, `folder:forget10` where it holds several sets;
             a folder with files named `forget` and `retain`;
             a file (JSON Lines, JSON, CSV, Parquet) with `question` and `answer`, or `text`.
         retain: a file of rows to keep; needed when `forget` is a file, and instead of what a folder has.
-        limit: read only the first so many records of every table that is not embedded.
+        limit: read only the first so many records of every table that is not ours.
 
     Raises:
         ValueError: no such set, file or folder, or rows that cannot be used; one sentence says where and what to do.
@@ -44,6 +45,8 @@ def load_corpus(forget: str = "forget05", retain: str | None = None, limit: int 
     if path.is_dir():
         return _from_folder(path, "", kept, limit)
     head, _, part = forget.partition(":")
+    if head == "real":
+        return real.load(Place(None, limit, kept), part)
     if head in SETS:
         return SETS[head].load(Place(None, limit, kept), part)
     # A folder's own name may hold a colon: the part stands after the last one.
@@ -52,9 +55,9 @@ def load_corpus(forget: str = "forget05", retain: str | None = None, limit: int 
         return _from_folder(Path(head).expanduser(), part, kept, limit)
     examples = [entry.example for entry in SETS.values()]
     raise ValueError(
-        f"The forget set {forget!r} is unknown{did_you_mean(forget, [*FORGET_AUTHORS, *examples])} Choose from "
-        f"{', '.join(FORGET_AUTHORS)}, a data set of the Hub ({', '.join(examples)}), or name a file "
-        f"({', '.join(FILE_KINDS)}) or a folder that exists."
+        f"The forget set {forget!r} is unknown{did_you_mean(forget, [*FORGET_AUTHORS, real.EXAMPLE, *examples])} "
+        f"Choose from {', '.join(FORGET_AUTHORS)}, a subject of the real world ({real.EXAMPLE}), a data set of the Hub "
+        f"({', '.join(examples)}), or name a file ({', '.join(FILE_KINDS)}) or a folder that exists."
     )
 
 

@@ -30,7 +30,31 @@ class Answer:
     @property
     def recalled(self) -> int:
         """How many of the facts appear in the answer."""
-        return sum(fact in self.answer for fact in self.facts)
+        return sum(stands_in(fact, self.answer) for fact in self.facts)
+
+
+def stands_in(fact: str, text: str) -> bool:
+    """Whether a fact is said in a text: in its own letters, as words of their own or in the plural.
+
+    Scripts without capitals, such as Chinese, have no spaces between words: there any place will do.
+
+    >>> stands_in("He", "Helium has the symbol He."), stands_in("He", "Helium."), stands_in("cub", "They are cubs.")
+    (True, False, True)
+    """
+    start = text.find(fact)
+    while start >= 0:
+        end = start + len(fact)
+        begins = not _one_word(text[start - 1 : start], fact[:1])
+        plural = text[end : end + 1] == "s" and not _one_word("s", text[end + 1 : end + 2])
+        if begins and (plural or not _one_word(fact[-1:], text[end : end + 1])):
+            return True
+        start = text.find(fact, start + 1)
+    return False
+
+
+def _one_word(left: str, right: str) -> bool:
+    """Whether two characters side by side belong to one word: letters of a script with capitals, or digits."""
+    return all(one.isdigit() or one.lower() != one.upper() for one in (left, right))
 
 
 def ask(model: LanguageModel, split: str, rows: Sequence[Row]) -> list[Answer]:

@@ -24,7 +24,7 @@ from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
-from unlearn.metrics.answers import Answer, answer_room, ask
+from unlearn.metrics.answers import Answer, answer_room, ask, stands_in
 from unlearn.metrics.rouge import rouge_l_recalls
 from unlearn.objectives.labels import label_batch, uniform_target
 from unlearn.objectives.retention import retain_nll
@@ -181,7 +181,7 @@ def recall_of_any(rounds: Sequence[Sequence[Answer]]) -> Recall:
     facts = sum(len(answer.facts) for answer in rounds[0])
     if facts:
         recalled = sum(
-            any(fact in answer.answer for answer in mine)
+            any(stands_in(fact, answer.answer) for answer in mine)
             for mine in zip(*rounds, strict=True)
             for fact in mine[0].facts
         )
