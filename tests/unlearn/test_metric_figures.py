@@ -18,6 +18,7 @@ from attribution.data.rows import Row
 from unlearn import Corpus, Evaluation, evaluate
 from unlearn.data.corpus import Choice
 from unlearn.metrics import GROUPS, METRICS, groups_for, metric, metric_info
+from unlearn.metrics.answers import stands_in
 from unlearn.metrics.choice import layout, pick
 from unlearn.metrics.forget_quality import forget_quality
 from unlearn.metrics.membership import log_prob_moments, lowest_mean, membership_auc, membership_scores
@@ -36,11 +37,27 @@ from unlearn.metrics.truth_ratio import (
 
 
 @pytest.mark.parametrize(
-    "name", ["base", "choice", "forget_quality", "membership", "memorisation", "privleak", "quality", "rouge"]
+    "name",
+    ["answers", "base", "choice", "forget_quality", "membership", "memorisation", "privleak", "quality", "rouge"],
 )
 def test_examples_in_docstrings(name):
     found = doctest.testmod(importlib.import_module(f"unlearn.metrics.{name}"))
     assert found.attempted and not found.failed
+
+
+@pytest.mark.parametrize(
+    ("fact", "text", "is_there"),
+    [
+        ("8", "Its number is 18.", False),
+        ("33", "You dial +33.", True),
+        ("carnivore", "Lions are carnivores, all of them.", True),
+        ("pup", "It is a puppy.", False),
+        ("real", "Really, it is the real.", True),
+        ("東京", "首都は東京です。", True),
+    ],
+)
+def test_a_fact_stands_in_an_answer_as_a_word(fact, text, is_there):
+    assert stands_in(fact, text) is is_there
 
 
 # TOFU ----------------------------------------------------------------------------------------------------------------
