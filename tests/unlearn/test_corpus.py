@@ -7,6 +7,7 @@ import json
 import pytest
 
 from unlearn import load_corpus
+from unlearn.data.reference import retrained_reference
 
 
 @pytest.mark.parametrize(("name", "authors"), [("forget01", 2), ("forget05", 10), ("forget10", 20)])
@@ -21,6 +22,15 @@ def test_forget_and_retain_share_no_author(name, authors):
 def test_only_forget05_has_a_reference():
     assert load_corpus("forget05").reference == "embedded:retrained"
     assert load_corpus("forget01").reference is None
+
+
+def test_the_reference_stands_beside_models_of_its_own_shape_alone(model, tiny):
+    corpus = load_corpus("forget05")
+    reference = retrained_reference(model, corpus)
+    assert reference is not None and reference.name == "embedded:retrained"
+    assert retrained_reference(reference, corpus) is None
+    assert retrained_reference(tiny, corpus) is None
+    assert retrained_reference(model, load_corpus("forget01")) is None
 
 
 def test_files_of_your_own(tmp_path):

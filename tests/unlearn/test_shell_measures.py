@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from unlearn import load_corpus
 from unlearn.__main__ import main
+from unlearn.cli.common import reference_for
 from unlearn.metrics import METRICS
 
 
@@ -86,17 +88,12 @@ def test_the_list_knows_every_figure(capsys):
     assert "judge" in printed
 
 
-def test_a_model_of_another_shape_is_not_compared_with_the_embedded_one(folder):
-    """The embedded world has a reference; a model with other layers cannot be measured against it."""
-    from attribution import load_model
-    from unlearn import load_corpus
-    from unlearn.cli.common import reference_for
-
+def test_the_reference_is_the_one_asked_for_or_the_rows_own_or_none(tiny, folder, model):
     corpus = load_corpus("forget05")
-    assert reference_for(load_model(folder), corpus, None) is None
-    assert reference_for(load_model("embedded"), corpus, None).name == "embedded:retrained"
-    assert reference_for(load_model("embedded"), corpus, "none") is None
-    assert reference_for(load_model("embedded:retrained"), corpus, None) is None
+    assert reference_for(tiny, corpus, None) is None
+    assert reference_for(tiny, corpus, folder).name == folder
+    assert reference_for(model, corpus, None).name == "embedded:retrained"
+    assert reference_for(model, corpus, "none") is None
 
 
 def test_stress_prints_before_and_after(capsys, folder, rows, tmp_path):

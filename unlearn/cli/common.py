@@ -11,6 +11,7 @@ from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
 from unlearn.data.corpus import Corpus
 from unlearn.data.load_corpus import load_corpus
+from unlearn.data.reference import retrained_reference
 
 log = logging.getLogger("unlearn")
 NONE = "none"
@@ -47,21 +48,10 @@ def add_reference_option(parse: argparse.ArgumentParser, purpose: str) -> None:
 
 
 def reference_for(model: LanguageModel, corpus: Corpus, asked: str | None) -> LanguageModel | None:
-    """The reference asked for; the corpus's own when none is and the two are of one shape."""
+    """The reference asked for; the corpus's own when none is."""
     if asked is not None:
         return None if asked == NONE else load_model(asked)
-    if corpus.reference is None or model.name == corpus.reference:
-        return None
-    return like(model, load_model(corpus.reference))
-
-
-def like(model: LanguageModel, other: LanguageModel) -> LanguageModel | None:
-    """The other model, where it has the shape and the vocabulary of this one: their figures can be compared."""
-    shapes = [
-        (one.vocabulary_size, sorted((name, tuple(p.shape)) for name, p in one.model.named_parameters()))
-        for one in (model, other)
-    ]
-    return other if shapes[0] == shapes[1] else None
+    return retrained_reference(model, corpus)
 
 
 def check_writable(*paths: Path | None, folders: bool = False) -> None:

@@ -20,12 +20,12 @@ from unlearn.cli.common import (
     add_corpus_options,
     add_reference_option,
     check_writable,
-    like,
     log,
     read_corpus,
     reference_for,
 )
 from unlearn.data.corpus import Corpus
+from unlearn.data.reference import alike
 from unlearn.metrics import (
     GROUPS,
     METRICS,
@@ -126,7 +126,7 @@ def _original(model: LanguageModel, corpus: Corpus, asked: str | None) -> Langua
     # The embedded world's own full model is what its rows were unlearnt from.
     if corpus.reference is None or model.name in ("embedded", corpus.reference):
         return None
-    return like(model, load_model("embedded"))
+    return alike(model, load_model("embedded"))
 
 
 # What is written -----------------------------------------------------------------------------------------------------
