@@ -8,7 +8,7 @@ from pathlib import Path
 from attribution.data.records import FILE_KINDS
 from attribution.data.rows import DATA_FOLDER, FORGET_AUTHORS, embedded_rows
 from attribution.suggestions import did_you_mean
-from unlearn.data import own, real
+from unlearn.data import own
 from unlearn.data.corpus import Corpus
 from unlearn.data.tables import SETS, Place
 
@@ -45,8 +45,6 @@ def load_corpus(forget: str = "forget05", retain: str | None = None, limit: int 
     if path.is_dir():
         return _from_folder(path, "", kept, limit)
     head, _, part = forget.partition(":")
-    if head == "real":
-        return real.load(Place(None, limit, kept), part)
     if head in SETS:
         return SETS[head].load(Place(None, limit, kept), part)
     # A folder's own name may hold a colon: the part stands after the last one.
@@ -55,9 +53,9 @@ def load_corpus(forget: str = "forget05", retain: str | None = None, limit: int 
         return _from_folder(Path(head).expanduser(), part, kept, limit)
     examples = [entry.example for entry in SETS.values()]
     raise ValueError(
-        f"The forget set {forget!r} is unknown{did_you_mean(forget, [*FORGET_AUTHORS, real.EXAMPLE, *examples])} "
-        f"Choose from {', '.join(FORGET_AUTHORS)}, a subject of the real world ({real.EXAMPLE}), a data set of the Hub "
-        f"({', '.join(examples)}), or name a file ({', '.join(FILE_KINDS)}) or a folder that exists."
+        f"The forget set {forget!r} is unknown{did_you_mean(forget, [*FORGET_AUTHORS, *examples])} Choose from "
+        f"{', '.join(FORGET_AUTHORS)}, a data set by name ({', '.join(examples)}), or name a file "
+        f"({', '.join(FILE_KINDS)}) or a folder that exists."
     )
 
 
@@ -75,8 +73,9 @@ def _embedded(forget: str) -> Corpus:
 
 
 def _from_folder(folder: Path, part: str, retain: Path | None, limit: int | None) -> Corpus:
-    for name, entry in SETS.items():
-        parts = entry.parts(folder)
+    in_folders = {name: entry.parts for name, entry in SETS.items() if entry.parts}
+    for name, parts_of in in_folders.items():
+        parts = parts_of(folder)
         if not parts:
             continue
         if not part and len(parts) > 1:
@@ -85,12 +84,12 @@ def _from_folder(folder: Path, part: str, retain: Path | None, limit: int | None
                 f"The folder {str(folder)!r} holds several sets of {name}: say which, such as {folder}:{parts[0]}. It "
                 f"has {shown}."
             )
-        return entry.load(Place(folder, limit, retain), part or parts[0])
+        return SETS[name].load(Place(folder, limit, retain), part or parts[0])
     if own.is_folder(folder) and not part:
         return own.load_folder(folder, retain, limit)
     raise ValueError(
-        f"The folder {str(folder)!r} holds no data set that is known: the files of {', '.join(SETS)}, or files named "
-        f"forget and retain ({', '.join(FILE_KINDS)})."
+        f"The folder {str(folder)!r} holds no data set that is known: the files of {', '.join(in_folders)}, or files "
+        f"named forget and retain ({', '.join(FILE_KINDS)})."
     )
 
 

@@ -15,11 +15,10 @@ from attribution.data.rows import Row, paraphrases, row_of
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.data.rows import kept
-from unlearn.data.tables import Place
-
-EXAMPLE = "real:Japan"
+from unlearn.data.tables import Place, data_set
 
 
+@data_set("real", "real:Japan")
 def load(place: Place, part: str) -> Corpus:
     """One subject, or several with commas between them: `Japan,France`.
 

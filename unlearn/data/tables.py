@@ -103,19 +103,19 @@ class DataSet(NamedTuple):
     Attributes:
         load: reads one part from a place.
         example: how to ask for it.
-        parts: what a local folder holds of it; nothing when the folder is no such data set.
+        parts: what a local folder holds of it, nothing when the folder is no such data set; None: it comes along.
     """
 
     load: Load
     example: str
-    parts: Callable[[Path], list[str]]
+    parts: Callable[[Path], list[str]] | None = None
 
 
 SETS: dict[str, DataSet] = {}
 """Every data set by name, in the order of files."""
 
 
-def data_set(name: str, example: str, parts: Callable[[Path], list[str]]) -> Callable[[Load], Load]:
+def data_set(name: str, example: str, parts: Callable[[Path], list[str]] | None = None) -> Callable[[Load], Load]:
     """Put the loader below among `SETS`, with the facts about the data set: the fields of `DataSet`."""
 
     def put_down(load: Load) -> Load:
