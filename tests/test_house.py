@@ -22,6 +22,42 @@ FORBIDDEN = {
 """What each package may not import: the page stands on unlearn, unlearn on attribution, and nothing points up.
 The page calls the libraries and draws; it does no tensor work of its own."""
 
+ROOMS = {
+    "attribution": (
+        ("__init__", "__main__"),
+        ("cli",),
+        ("measure",),
+        ("data",),
+        ("selection",),
+        ("scores",),
+        ("lanes",),
+        ("scorers",),
+        ("model",),
+        ("text",),
+        ("settings",),
+        ("files", "suggestions", "version"),
+    ),
+    "unlearn": (
+        ("__init__", "__main__"),
+        ("cli",),
+        ("arms",),
+        ("stress", "presets", "export"),
+        ("run",),
+        ("metrics",),
+        ("data", "objectives"),
+    ),
+    "app": (
+        ("__init__", "page"),
+        ("address",),
+        ("api", "rooms"),
+        ("visit",),
+        ("server",),
+        ("look",),
+    ),
+}
+"""Each package's rooms (folders, and files beside them) from the top down: what stands in one imports from those below.
+Rooms on one floor do not know each other."""
+
 REQUIREMENT_OF = {
     "pydantic_settings": "pydantic-settings",
     "rouge_score": "rouge-score",
@@ -42,6 +78,26 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             names.add(node.module.split(".")[0])
     return names
+
+
+def imported_files(path: Path) -> set[Path]:
+    """Our own files that a file imports: inside functions, for types alone and by relative names, too."""
+
+    def file(name: str) -> Path | None:
+        place = ROOT / name.replace(".", "/")
+        return next((found for found in (place.with_suffix(".py"), place / "__init__.py") if found.is_file()), None)
+
+    package = ".".join(path.relative_to(ROOT).parent.parts)
+    found: set[Path | None] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {file(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                found.add(file(f"{source}.{alias.name}") or file(source))
+    return {path for path in found if path is not None}
 
 
 def sources(package: str) -> list[Path]:
@@ -69,6 +125,38 @@ def test_arrows_point_down(package: str) -> None:
     for path in files:
         wrong = imports(path) & FORBIDDEN[package]
         assert not wrong, f"{path.relative_to(ROOT)} imports {', '.join(sorted(wrong))}"
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_arrows_point_down_inside_a_package(package: str) -> None:
+    floor = {room: number for number, rooms in enumerate(ROOMS[package]) for room in rooms}
+
+    def room(path: Path) -> str:
+        return path.relative_to(ROOT / package).with_suffix("").parts[0]
+
+    wrong = []
+    for path in sources(package):
+        assert room(path) in floor, f"{path.relative_to(ROOT)} stands in no room of {package}: give it one in ROOMS"
+        for other in sorted(imported_files(path)):
+            if other.is_relative_to(ROOT / package) and room(other) != room(path):
+                if floor[room(other)] <= floor[room(path)]:
+                    wrong.append(f"{path.relative_to(ROOT)} imports {other.relative_to(ROOT)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_file_imports_itself_by_a_detour() -> None:
+    files = [path for package in (*PACKAGES, "scripts", "benchmarks") for path in sources(package)]
+    below = {path: imported_files(path) & set(files) for path in files}
+    # Take away what imports nothing that is left, again and again: circles are what stays.
+    while leaves := [path for path, others in below.items() if not others & below.keys()]:
+        for leaf in leaves:
+            del below[leaf]
+    circles = [
+        f"{path.relative_to(ROOT)} -> {other.relative_to(ROOT)}"
+        for path in below
+        for other in below[path] & below.keys()
+    ]
+    assert not circles, "a circle among:\n" + "\n".join(circles)
 
 
 @pytest.mark.parametrize("package", ["attribution", "unlearn"])
