@@ -342,6 +342,12 @@ def test_a_setting_that_is_newer_than_a_trial_counts_as_its_default(bench):
     assert differences({**wanted, "points": 9}, wanted) == ["points"]
 
 
+def test_a_trial_on_the_same_rows_in_another_order_is_another(bench):
+    arm = Arm("short", "", SHORT)
+    turned = Bench(bench.model, dataclasses.replace(bench.corpus, forget=bench.corpus.forget[::-1]), points=3)
+    assert differences(bench.setup(arm, 0), turned.setup(arm, 0)) == ["forget rows"]
+
+
 def test_a_damaged_trial_is_named(experiment, tmp_path):
     path = tmp_path / "trial.json"
     path.write_text("{", encoding="utf-8")

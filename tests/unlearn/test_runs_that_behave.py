@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 
 import pytest
@@ -116,6 +117,26 @@ def test_the_best_sound_step_has_forgotten_most():
     assert guard.restore() == 2 and parameter.item() == 2
     # Rows without marked facts say nothing of a collapse.
     assert not CollapseGuard([parameter], Probe(None, None, None)).collapsed(1, Probe(None, None, None))
+
+
+def test_a_run_that_is_interrupted_in_the_shell_says_that_it_was_stopped(tmp_path, monkeypatch):
+    real = gradients.Gradients.add
+    calls = iter(range(9))
+
+    def add(self, *rest):
+        if next(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return real(self, *rest)
+
+    monkeypatch.setattr(gradients.Gradients, "add", add)
+    report, arguments = tmp_path / "run.json", ["--steps", "5"]
+    for role in ("forget", "retain"):
+        rows = [{"question": f"Who wrote {role} {i}?", "answer": f"Ada Quell wrote {role} {i}."} for i in range(3)]
+        (tmp_path / f"{role}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        arguments += [f"--{role}", str(tmp_path / f"{role}.jsonl")]
+    assert main([*arguments, "--json", str(report)]) == 0
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["stopped"] and len(found["steps"]) < 5
 
 
 @pytest.fixture

@@ -13,8 +13,20 @@ from attribution import Example, LanguageModel, Span
 from attribution.data.rows import Row, embedded_rows
 from unlearn import Corpus
 from unlearn.metrics import Answer
+from unlearn.run.adapters import merged, trainable_copy
+from unlearn.stress import stresses
 from unlearn.stress.quantisation import has_bitsandbytes, round_to_nearest, rounded, with_bitsandbytes
-from unlearn.stress.stresses import KINDS, StressConfig, halves, recall_of, recall_of_any, relearning, sampling, stress
+from unlearn.stress.stresses import (
+    KINDS,
+    Recall,
+    StressConfig,
+    halves,
+    recall_of,
+    recall_of_any,
+    relearning,
+    sampling,
+    stress,
+)
 
 
 def answer(said: str, *facts: str, truth: str = "truth") -> Answer:
@@ -51,6 +63,26 @@ def test_every_group_has_its_own_scale():
     # Groups (3, 1.4), (30, 14), and a shorter last one.
     assert round_to_nearest(weight, 3, group=2).tolist() == [[3.0, 1.0, 30.0, 10.0, 7.0]]
     assert round_to_nearest(weight, 3).tolist() == [[0.0, 0.0, 30.0, 10.0, 10.0]]
+
+
+def test_adapters_are_rounded_with_the_weights_that_they_change(corpus, tiny, monkeypatch):
+    adapted = trainable_copy(tiny, lora=2)
+    with torch.no_grad():
+        for name, weight in adapted.model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(std=0.1)
+    small, share = rounded(adapted, 4, 64)
+    expected, whole_share = rounded(merged(adapted), 4, 64)
+    assert share == whole_share
+    found = dict(small.model.named_parameters())
+    assert found.keys() == dict(tiny.model.named_parameters()).keys()
+    assert all(torch.equal(found[name], value) for name, value in expected.model.named_parameters())
+    # Relearning teaches the whole model, not base and adapters beside each other.
+    taught: list[LanguageModel] = []
+    asked = lambda model, rows: taught.append(model) or Recall(0.0, 1, "fact recall")  # noqa: E731
+    monkeypatch.setattr(stresses, "_asked", asked)
+    relearning(adapted, corpus.forget[:2], StressConfig(steps=1))
+    assert taught[-1] is not adapted and taught[-1].model.state_dict().keys() == tiny.model.state_dict().keys()
 
 
 def test_rounding_is_within_half_a_level_and_has_no_more_levels_than_bits():

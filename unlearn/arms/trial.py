@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from attribution import ScoreOptions
 from attribution.files import write_atomically
 from attribution.model.language_model import LanguageModel
 from unlearn.arms.arm import Arm
@@ -22,13 +23,14 @@ from unlearn.metrics import RETAIN_ROWS
 from unlearn.metrics.forget_quality import forget_quality
 from unlearn.metrics.truth_ratio import log_probabilities_with_wrong, truth_ratio
 from unlearn.run.adapters import scale_update
+from unlearn.run.checkpoints import made_of
 from unlearn.run.diagnostics import Diagnostics, update_size
 from unlearn.run.loop import Run
 from unlearn.run.state import LossNotFiniteError
 
 log = logging.getLogger(__name__)
 FIRST_POINT = 5
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -143,19 +145,10 @@ class Bench:
 
     def setup(self, arm: Arm, seed: int) -> dict[str, Any]:
         """Everything that decides a trial's result, as plain JSON."""
-        config = dataclasses.replace(arm.config, seed=seed).to_dict()
-        made = {
-            "version": VERSION,
-            "model": self.model.name,
-            "corpus": self.corpus.name,
-            "forget_rows": len(self.corpus.forget),
-            "points": self.points,
-            "retain_rows": self.retain_rows,
-            "config": config,
-            "options": arm.options,
-            "matches": arm.matches,
-        }
-        return json.loads(json.dumps(made))
+        config = dataclasses.replace(arm.config, seed=seed)
+        made = made_of(self.model, self.corpus, config, ScoreOptions(**{"seed": seed, **arm.options}))
+        mine = {"trial": VERSION, "points": self.points, "retain_rows": self.retain_rows, "matches": arm.matches}
+        return {**made, **mine}
 
     def trial(self, arm: Arm, seed: int, size: float | None = None) -> Trial:
         """Train and measure.
@@ -188,7 +181,7 @@ class Bench:
         if self._original is None:
             self._original = self.measure(self.model)
         groups, sums, counts = self._original
-        points, note = [Point(0, 0.0, sums)], ""
+        points, note, setup = [Point(0, 0.0, sums)], "", self.setup(arm, seed)
         if begun is not None:
             begun(job)
 
@@ -197,7 +190,7 @@ class Bench:
                 arm=arm.name,
                 title=arm.title,
                 seed=seed,
-                setup=self.setup(arm, seed),
+                setup=setup,
                 counts=counts,
                 groups=groups,
                 points=tuple(points),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from attribution.files import differing
 from attribution.model.loading import load_model
 from unlearn.arms import Arm, Bench, Trial, compare, parse_arms
 from unlearn.arms.arm import CONTROLS
@@ -114,10 +115,8 @@ def differences(made: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     A setting of the run that one of them lacks, since it is newer, counts as its default.
     """
     plain = json.loads(json.dumps(RunConfig().to_dict()))
-    setups = [{**setup, **plain, **setup["config"]} for setup in (made, wanted)]
-    for setup in setups:
-        del setup["config"]
-    return sorted(key for key in {*setups[0], *setups[1]} if setups[0].get(key) != setups[1].get(key))
+    mine, theirs = ({**setup, "config": plain | setup["config"]} for setup in (made, wanted))
+    return list(dict.fromkeys(differing(mine, theirs, inside=("config", "options"))))
 
 
 def said(trial: Trial) -> str:

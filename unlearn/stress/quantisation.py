@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from attribution.model.language_model import LanguageModel
+from unlearn.run.adapters import merged
 
 GROUP = 64
 """Weights of one output channel that share a scale at 4 bits."""
@@ -37,9 +38,10 @@ def round_to_nearest(weight: Tensor, bits: int, group: int | None = None) -> Ten
 def rounded(model: LanguageModel, bits: int, group: int | None = None) -> tuple[LanguageModel, float]:
     """A copy with the weights of its linear layers rounded, and the share of all weights that those are.
 
-    Embeddings, norms, biases and the output head keep theirs, as in the libraries that quantise for real.
+    Embeddings, norms, biases and the output head keep theirs, as in the libraries that quantise for real. Adapters are
+    added into the weights first: what is used is their sum, and so it is what is rounded.
     """
-    copied = copy.deepcopy(model.model)
+    copied = copy.deepcopy(merged(model).model)
     head = copied.get_output_embeddings()
     changed = 0
     for module in copied.modules():
@@ -67,7 +69,7 @@ def has_bitsandbytes() -> bool:
 def with_bitsandbytes(model: LanguageModel, bits: int, device: str = "cuda") -> LanguageModel:
     """The model as bitsandbytes quantises it: 8 bits (LLM.int8) or 4 bits (NF4).
 
-    The weights go through a folder, because transformers quantises while it loads.
+    The weights, adapters added into them, go through a folder, because transformers quantises while it loads.
 
     Raises:
         ValueError: bits is neither 8 nor 4.
@@ -76,12 +78,13 @@ def with_bitsandbytes(model: LanguageModel, bits: int, device: str = "cuda") -> 
         raise ValueError(f"bitsandbytes quantises to 8 or 4 bits, not {bits}.")
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+    whole = merged(model).model
     options: dict[str, Any] = {"load_in_8bit": True} if bits == 8 else {}
     if bits == 4:
-        dtype = next(model.model.parameters()).dtype
+        dtype = next(whole.parameters()).dtype
         options = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
     with tempfile.TemporaryDirectory() as folder:
-        model.model.save_pretrained(folder, safe_serialization=True)
+        whole.save_pretrained(folder, safe_serialization=True)
         loaded = AutoModelForCausalLM.from_pretrained(
             folder, quantization_config=BitsAndBytesConfig(**options), device_map={"": device}, use_safetensors=True
         )

@@ -28,7 +28,7 @@ from unlearn.metrics.answers import Answer, answer_room, ask, stands_in
 from unlearn.metrics.rouge import rouge_l_recalls
 from unlearn.objectives.labels import label_batch, uniform_target
 from unlearn.objectives.retention import retain_nll
-from unlearn.run.adapters import trainable_copy
+from unlearn.run.adapters import merged, trainable_copy
 from unlearn.run.loop import draws
 from unlearn.stress.quantisation import GROUP, has_bitsandbytes, rounded, with_bitsandbytes
 
@@ -239,7 +239,7 @@ def relearning(model: LanguageModel, rows: Sequence[Row], config: StressConfig, 
     """
     relearned, asked = halves(rows)
     before = _asked(model, asked)
-    taught = trainable_copy(model)
+    taught = trainable_copy(merged(model))
     parameters = [p for p in taught.model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0)
     order = draws(len(relearned), config.batch, config.seed)
