@@ -3,7 +3,7 @@
 Use::
 
     lanes = make_lanes(lanes_props(scores), elem_id="lanes")
-    lanes.rule(on_rule, None, rule_state)      # def on_rule(event: gr.EventData) -> dict: return rule_of(event)
+    lanes.rule(on_rule, None, rule_state)      # def on_rule(event: gr.EventData) -> dict: return dict(event._data)
     lanes.subject(rescore, row_state, lanes)   # def rescore(row, event: gr.EventData): event.text, .start, .end
     lanes.view(None, js="(...) => ...")        # keep the address up to date without a request
 
@@ -52,11 +52,10 @@ import gradio as gr
 
 from attribution.lanes import DEFAULT_SHARE, lanes_props, script, stylesheet
 
-__all__ = ["LANES_ID", "initial_rule", "lanes_props", "make_lanes", "read_rule", "read_state", "rule_of"]
+__all__ = ["LANES_ID", "initial_rule", "lanes_props", "make_lanes", "read_rule", "read_state"]
 
 LANES_ID = "lanes"
 """The element id of the lanes on the page."""
-RULE_FIELDS = ("scorer", "kind", "cut", "keep_given")
 # The script itself travels in the document's head, once for all lanes of the page. Gradio finds the names of a
 # component's events by looking for them, in quotes, in this text.
 _ON_LOAD = """
@@ -87,11 +86,6 @@ def make_lanes(value: Mapping[str, Any] | None = None, **layout: Any) -> gr.HTML
         apply_default_css=False,
         **layout,
     )
-
-
-def rule_of(event: gr.EventData) -> dict[str, Any]:
-    """The rule that a `rule` event carries, its four fields and nothing else."""
-    return {name: event._data[name] for name in RULE_FIELDS}
 
 
 def initial_rule(props: Mapping[str, Any]) -> dict[str, Any]:

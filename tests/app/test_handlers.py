@@ -12,6 +12,7 @@ import pytest
 
 from app.look.handlers import explained
 from app.page import Page
+from app.rooms.compare.words import table_html
 from app.server.settings import Settings
 from app.visit.session import Visit, Visits
 from app.visit.studio import Studio
@@ -155,6 +156,14 @@ def test_the_race_runs_on_the_visible_cut(page: Page, scope: str) -> None:
     # The row tells the two apart: as the page opens, other tokens would be selected.
     plain = studio.score(studio.corpus.forget[1].example, ("masking",))
     assert trained != pytest.approx(select(plain, rule).weights)
+
+
+def test_a_race_of_adapters_gives_a_result(page: Page) -> None:
+    config = RunConfig(rule=Rule("random"), steps=2, forget_batch=2, retain_batch=2, lora=2)
+    *_, last = run_race(Visit(page.studio), make_arms(config, 0.5, ("sequence",), True))
+    assert last.ended == "Done" and [trial.points[-1].step for trial in last.trials] == [2, 2]
+    # Adapters begin at nothing: what they add is what moved.
+    assert all(trial.points[-1].update_size > 0 for trial in last.trials) and "Hard" in table_html(last)
 
 
 def test_no_answers_are_of_two_models(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from gradio.themes.utils.fonts import STATIC_FONTS_DIR
 
-from app.look.lanes import initial_rule, make_lanes, read_rule, rule_of
+from app.look.lanes import initial_rule, make_lanes, read_rule
 from app.look.theme import FORGET_LENS
 from attribution.lanes import lanes_html, lanes_props, script, stylesheet
 from attribution.lanes.palette import DARK, LIGHT, RAMP_DARK, RAMP_LIGHT, contrast, luminance, ramp, text_on
@@ -138,13 +138,6 @@ def test_initial_rule_is_the_one_the_lanes_open_with(props: dict[str, Any]) -> N
     assert Rule(**initial_rule(without)).scorer == "entropy"
     state = {"active": "fused", "keep_given": True, "cuts": {"fused": {"kind": "threshold", "cut": 0.5}}}
     assert Rule(**initial_rule(lanes_props(make_scores(), state))) == Rule("fused", "threshold", 0.5, True)
-
-
-def test_rule_of_takes_the_rule_and_nothing_else() -> None:
-    import gradio as gr
-
-    rule = {"scorer": "masking", "kind": "top", "cut": 0.25, "keep_given": False}
-    assert rule_of(gr.EventData(None, {**rule, "scores": [1, 2, 3]})) == rule
 
 
 def test_read_rule_names_the_element() -> None:

@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.look.lanes import initial_rule, lanes_props, make_lanes, read_rule, rule_of
+from app.look.lanes import initial_rule, lanes_props, make_lanes, read_rule
 from app.look.theme import FORGET_LENS
 from tests.app.lanes_fixture import make_scores
 
@@ -31,7 +31,7 @@ def small_page() -> Iterator[str]:
             return event._data
 
         def on_rule(event: gr.EventData) -> dict[str, Any]:
-            return rule_of(event)
+            return dict(event._data)
 
         lanes.rule(on_rule, None, rule)
         lanes.subject(on_subject, None, subject)

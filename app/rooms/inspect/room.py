@@ -17,7 +17,6 @@ from app.visit.studio import OWN, SPLITS, Studio
 from attribution import Example, Rule, TokenScores, select
 from attribution.scorers import DEFAULT_SCORERS, SCORERS, scorer_info
 
-RULE_LINE_ID = "cut-line"
 CONTROLS = ("random", "oracle")
 SCOPES = ("subject", "each", "prompt")
 
@@ -86,7 +85,7 @@ class InspectRoom:
         self.lanes = make_lanes(opening, elem_id=LANES_ID)
         self.rule = gr.JSON(initial_rule(opening), visible="hidden", elem_id="rule")
         with gr.Row(elem_classes=["pg-card", "pg-bar"]):
-            self.cut = block(cut_html(self.studio.opening, Rule(**initial_rule(opening))), elem_id=RULE_LINE_ID)
+            self.cut = block(cut_html(self.studio.opening, Rule(**initial_rule(opening))), elem_id="cut-line")
             self.save_json = gr.Button("JSON", size="sm", elem_id="scores-json", scale=0, min_width=72)
             self.save_csv = gr.Button("CSV", size="sm", elem_id="scores-csv", scale=0, min_width=72)
             self.save_png = gr.Button("PNG", size="sm", elem_id="lanes-png", scale=0, min_width=72)
