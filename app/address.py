@@ -22,12 +22,11 @@ import gradio as gr
 from app.look.markup import alert
 from app.rooms.inspect.room import SCOPES, InspectRoom
 from app.rooms.unlearn.room import UnlearnRoom
-from app.visit.run_config import ITS_OWN, MOST_RANK, MOST_SEED, OWN_CUT, PRESET_NAMES, STRATEGIES, form_values
+from app.visit.run_config import FIELDS, ITS_OWN, OWN_CUT, PRESET_NAMES, STRATEGIES, form_values, shown_setting
 from app.visit.studio import OWN
 from attribution.lanes import DEFAULT_SHARE, check_state
 from attribution.scorers import DEFAULT_SCORERS, scorer_info
 from attribution.suggestions import did_you_mean
-from unlearn.objectives import NORMALISERS, OBJECTIVES, RETENTIONS
 
 ROOMS = ("inspect", "unlearn", "compare", "learn", "own")
 MOST_CHARACTERS = 2000
@@ -125,7 +124,7 @@ def read_address(query: Mapping[str, str], opening_row: int, most_steps: int) ->
         hides=_one_of("hides", asked["hides"], SCOPES),
         scorers=scorers,
         state=state,
-        form={name: read(asked[name], most_steps) for name, read in _FORM.items()},
+        form=_form(asked, most_steps),
     )
 
 
@@ -160,14 +159,13 @@ def _one_of(name: str, value: str, known: Sequence[str]) -> str:
     return value
 
 
-def _number(name: str, text: str, low: float = -math.inf, high: float = math.inf) -> float:
+def _number(name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or not low <= value <= high:
-        span = f" between {low:g} and {high:g}" if math.isfinite(high) else ""
-        raise ValueError(f"Its {name} has {_short(text)} where a number{span} belongs.")
+    if not math.isfinite(value):
+        raise ValueError(f"Its {name} has {_short(text)} where a number belongs.")
     return value
 
 
@@ -175,36 +173,17 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else f"{text[:40]}…")
 
 
-def _whole(name: str, text: str, low: int, high: int) -> int:
-    value = _number(name, text, low, high)
-    if value != int(value):
-        raise ValueError(f"Its {name} is {_short(text)}: a whole number is needed.")
-    return int(value)
-
-
 def _flag(name: str, text: str) -> bool:
     return _one_of(name, text, ("0", "1")) == "1"
 
 
-# The fields of the run form: how each is read, given the most steps that the page allows.
-_FORM = {
-    "preset": lambda text, most: text,
-    "strategy": lambda text, most: text,
-    "softness": lambda text, most: _number("softness", text, 0.05, 2),
-    "objective": lambda text, most: _one_of("objective", text, tuple(OBJECTIVES)),
-    "steps": lambda text, most: _whole("steps", text, 1, most),
-    "rate": lambda text, most: _number("rate", text, 1e-9, 1),
-    "retain": lambda text, most: _one_of("retain", text, tuple(RETENTIONS)),
-    "alpha": lambda text, most: _number("alpha", text, 0, 1e9),
-    "gamma": lambda text, most: _number("gamma", text, 0, 1e9),
-    "beta": lambda text, most: _number("beta", text, 0, 1e9),
-    "normaliser": lambda text, most: _one_of("normaliser", text, NORMALISERS),
-    "every": lambda text, most: _whole("every", text, 0, most),
-    "lora": lambda text, most: _whole("lora", text, 0, MOST_RANK),
-    "until": lambda text, most: _number("until", text, 0, 1),
-    "seed": lambda text, most: _whole("seed", text, 0, MOST_SEED),
-    "rollback": lambda text, most: _flag("rollback", text),
-}
+def _form(asked: Mapping[str, str], most_steps: int) -> dict[str, Any]:
+    """The run form's fields, as the settings read them; none can stand empty (`form_values`)."""
+    form: dict[str, Any] = {"preset": asked["preset"], "strategy": asked["strategy"]}
+    for name, setting in {"softness": "temperature", **FIELDS}.items():
+        value = shown_setting(setting, most_steps).read(asked[name])
+        form[name] = 0 if value is None else value
+    return form
 
 
 # Writing and opening -------------------------------------------------------------------------------------------------

@@ -9,48 +9,55 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from attribution.scorers import normalise, scorer_info
+from attribution.scorers import SCORERS, normalise
 from attribution.scores import TokenScores
+from attribution.settings import check_settings, setting
 
 RuleKind = Literal["threshold", "top", "rest", "soft", "proportional", "raw", "sequence"]
-RULE_KINDS: tuple[str, ...] = ("threshold", "top", "rest", "soft", "proportional", "raw", "sequence")
+RULE_KINDS: tuple[str, ...] = get_args(RuleKind)
+TOKENS = "Which tokens"
 
 
 @dataclass(frozen=True)
 class Rule:
     """How a column of scores becomes weights.
 
-    Attributes:
-        scorer: whose scores are cut; `sequence` ignores them.
-        kind: `threshold` keeps score >= cut; `top` keeps the share `cut` of the answer, and `rest`
-            exactly what `top` at the same cut leaves out; `soft` weighs by
-            softmax(rank / cut) with `cut` the temperature tau; `proportional` weighs by the score over the answer's
-            mean score (ETW); `raw` takes the score itself, in [0, 1], for the weight (ATWU); `sequence` takes every
-            token with weight 1.
-        cut: a raw score (threshold), a share in (0, 1] (top, rest) or a temperature above 0 (soft); the others ignore
-            it.
-        keep_given: also select tokens that the prompt already gives (the subject's name). They are copied, not
-            remembered; training on them makes the answer speak of somebody else. `sequence` always keeps them.
+    `threshold` keeps score >= cut; `top` keeps the share `cut` of the answer, and `rest` exactly what `top` at the same
+    cut leaves out; `soft` weighs by softmax(rank / cut) with `cut` the temperature tau; `proportional` weighs by the
+    score over the answer's mean score (ETW); `raw` takes the score itself, in [0, 1], for the weight (ATWU); `sequence`
+    takes every token with weight 1 and ignores the scores.
+
+    `keep_given`: what the prompt gives is copied, not remembered; training on it makes the answer speak of somebody
+    else. `sequence` always keeps it.
 
     Raises:
         ValueError: an unknown kind or scorer, or a cut outside its range.
     """
 
-    scorer: str = "learned"
-    kind: RuleKind = "top"
-    cut: float = 0.3
-    keep_given: bool = False
+    scorer: str = setting(
+        "learned",
+        "Scorer",
+        "whose scores are cut",
+        choices=lambda: {info.name: info.title for info in SCORERS},
+        group=TOKENS,
+        flag="--scorer",
+    )
+    kind: RuleKind = setting("top", "Kind of rule", "how scores become weights")
+    cut: float = setting(0.3, "Cut", "a raw score (threshold), a share (top) or a temperature (soft)")
+    keep_given: bool = setting(
+        False,
+        "Keep what is given",
+        "also select the subject's name, which the prompt gives",
+        group=TOKENS,
+        flag="--keep-given",
+    )
 
     def __post_init__(self) -> None:
-        scorer_info(self.scorer)
-        if self.kind not in RULE_KINDS:
-            raise ValueError(f"The rule {self.kind!r} is unknown: choose from {', '.join(RULE_KINDS)}.")
-        if not math.isfinite(self.cut):
-            raise ValueError(f"The cut must be a finite number, not {self.cut}.")
+        check_settings(self)
         if self.kind in ("top", "rest") and not 0 < self.cut <= 1:
             raise ValueError(f"A top share must lie in (0, 1], not {self.cut}.")
         if self.kind == "soft" and not self.cut > 0:

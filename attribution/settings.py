@@ -18,7 +18,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -27,7 +27,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from attribution.suggestions import did_you_mean
 
-Choices = Sequence[Any] | Callable[[], Sequence[Any]]
+Choices = Collection[Any] | Callable[[], Collection[Any]]
 _NONE = type(None)
 
 
@@ -39,14 +39,17 @@ class Setting:
         title: what people call it, as a form's label: `Learning rate`.
         help: what it does, in one sentence without a capital at the start and without a full stop.
         unit: of the number, such as `nats` or `rows`; empty where there is none.
-        low, high: the bounds, both allowed; `above` is a lower bound that is itself not allowed.
-        choices: the values there are, or a function that lists them (a registry that fills while modules load).
+        low, high: the bounds, both allowed; `above` and `below` are bounds that are themselves not allowed.
+        choices: the values there are, perhaps a dict of what a form calls them, or a function that gives either (a
+            registry that fills while modules load).
         none: what None stands for, such as `the objective's own`; only for settings that may be None.
-        group: the heading it stands under in `--help` and in a form.
-        flag: its flag on a command line; empty where the command line has none.
+        zero: whether 0 stands for None, where a number is needed to say so.
+        group: the heading it stands under in `--help`.
+        flag: its flag on a command line, `--steps`; empty where neither a command line nor an endpoint has it.
         key: its name in an address of the page; empty where it is not part of one.
         form: whether the page's form shows it.
         step: how far one press of a number field's arrow goes.
+        slider: (least, most) of the slider that a form shows in place of a number field; most None is the host's limit.
     """
 
     title: str
@@ -55,13 +58,16 @@ class Setting:
     low: float | None = None
     high: float | None = None
     above: float | None = None
+    below: float | None = None
     choices: Choices | None = None
     none: str = ""
+    zero: bool = False
     group: str = ""
     flag: str = ""
     key: str = ""
     form: bool = False
     step: float | None = None
+    slider: tuple[float, float | None] | None = None
 
 
 def setting(default: Any, title: str, help: str, **facts: Any) -> Any:
@@ -107,41 +113,74 @@ class Described:
     @property
     def choices(self) -> tuple[Any, ...]:
         """The values there are; empty where any of its kind within the bounds is one."""
+        return tuple(self.titles)
+
+    @property
+    def titles(self) -> Mapping[Any, str]:
+        """What a form calls each choice."""
         given = self.facts.choices
         if given is not None:
-            return tuple(given() if callable(given) else given)
+            listed = given() if callable(given) else given
+            return listed if isinstance(listed, Mapping) else {value: str(value) for value in listed}
         hint = self.hint
         parts = typing.get_args(hint) if isinstance(hint, types.UnionType) or self.optional else (hint,)
         literals = [part for part in parts if typing.get_origin(part) is typing.Literal]
-        return typing.get_args(literals[0]) if literals else ()
+        return {value: str(value) for value in typing.get_args(literals[0])} if literals else {}
 
     @property
     def bounds(self) -> str:
-        """`from 1 to 300`, `at least 1`, `above 0`; empty where there is no bound."""
+        """`from 1 to 300`, `at least 1`, `above 0`, `at least 1, or 0`; empty where there is no bound."""
+        inside, zero = self._span, ", or 0" * self.facts.zero
+        return f"{inside}{zero}" if inside else ""
+
+    @property
+    def _span(self) -> str:
         facts = self.facts
         low = f"above {_plain(facts.above)}" if facts.above is not None else ""
         if facts.low is not None:
             low = f"at least {_plain(facts.low)}"
+        if facts.below is not None:
+            return f"{low} and below {_plain(facts.below)}" if low else f"below {_plain(facts.below)}"
         if facts.high is None or math.isinf(facts.high):
             return low
         if facts.low is not None:
             return f"from {_plain(facts.low)} to {_plain(facts.high)}"
         return f"{low} and at most {_plain(facts.high)}" if low else f"at most {_plain(facts.high)}"
 
+    @property
+    def summary(self) -> str:
+        """`optimiser steps: at least 1 [80]`: what it does, what it may be, and what it is when left out."""
+        facts, usual = self.facts, self.default
+        choices = list(map(str, self.choices))
+        # A help that explains every choice has named them.
+        allowed = "" if choices and all(name in facts.help for name in choices) else ", ".join(choices) or self.bounds
+        left_out = facts.none if usual is None else written(usual)
+        unit = f", in {facts.unit}" if facts.unit else ""
+        return f"{facts.help}{unit}{f': {allowed}' if allowed else ''}{f' [{left_out}]' if left_out else ''}"
+
+    def narrowed(self, low: float | None = None, high: float | None = None) -> Described:
+        """The same setting within tighter bounds, such as a host's limit on steps."""
+        lows = [bound for bound in (low, self.facts.low) if bound is not None]
+        highs = [bound for bound in (high, self.facts.high) if bound is not None]
+        facts = dataclasses.replace(self.facts, low=max(lows, default=None), high=min(highs, default=None))
+        return dataclasses.replace(self, facts=facts)
+
     def read(self, value: Any, high: float | None = None) -> Any:
         """The value that a person, a form, an address or a file gave, as the field's own kind.
 
         Args:
             value: text is read as a number, a yes or a no where the field is one.
-            high: a tighter upper bound than the field's own, such as the page's limit on steps.
+            high: a tighter upper bound than the field's own.
 
         Raises:
             ValueError: it is not of that kind, outside the bounds, or none of the choices; one sentence.
         """
+        if high is not None:
+            return self.narrowed(high=high).read(value)
         if value is None:
             if self.optional:
                 return None
-            raise ValueError(f"{self.facts.title} is empty: {self._wanted(high)} is needed.")
+            raise ValueError(f"{self.facts.title} is empty: {self._wanted()} is needed.")
         if self.choices:
             if value not in self.choices:
                 raise ValueError(
@@ -152,34 +191,32 @@ class Described:
         try:
             found = _adapter(self.kind).validate_python(value)
         except ValidationError:
-            raise ValueError(f"{self.facts.title} is {_shown(value)}: {self._wanted(high)} is needed.") from None
-        if isinstance(found, (int, float)) and not isinstance(found, bool) and not self._inside(found, high):
+            raise ValueError(f"{self.facts.title} is {_shown(value)}: {self._wanted()} is needed.") from None
+        if self.facts.zero and found == 0:
+            return None
+        if isinstance(found, (int, float)) and not isinstance(found, bool) and not self._inside(found):
             number = found if isinstance(value, str) else value
-            raise ValueError(f"{self.facts.title} is {_shown(number)}: {self._wanted(high)} is needed.")
+            raise ValueError(f"{self.facts.title} is {_shown(number)}: {self._wanted()} is needed.")
         return found
 
-    def _inside(self, number: float, high: float | None) -> bool:
+    def _inside(self, number: float) -> bool:
         facts = self.facts
-        highest = min(limit for limit in (facts.high, high, math.inf) if limit is not None)
         return (
             math.isfinite(number)
             and (facts.low is None or number >= facts.low)
             and (facts.above is None or number > facts.above)
-            and number <= highest
+            and (facts.below is None or number < facts.below)
+            and (facts.high is None or number <= facts.high)
         )
 
-    def _wanted(self, high: float | None = None) -> str:
+    def _wanted(self) -> str:
         nouns: dict[Any, str] = {bool: "yes or no", int: "a whole number", float: "a number", str: "a text"}
         nouns[tuple[float, float]] = "a pair of numbers"
-        noun = nouns.get(self.kind, "another value")
-        narrowed = self
-        if high is not None and (self.facts.high is None or high < self.facts.high):
-            narrowed = dataclasses.replace(self, facts=dataclasses.replace(self.facts, high=high))
-        return f"{noun} {narrowed.bounds}".strip()
+        return f"{nouns.get(self.kind, 'another value')} {self.bounds}".strip()
 
 
 @cache
-def settings_of(owner: type) -> dict[str, Described]:
+def settings_of(owner: type[Any]) -> dict[str, Described]:
     """The described fields of a class, by name, in the order in which they are written."""
     hints = typing.get_type_hints(owner)
     found = {}
@@ -202,13 +239,20 @@ def check_settings(config: Any) -> None:
         object.__setattr__(config, name, described.read(getattr(config, name)))
 
 
+def written(value: Any) -> str:
+    """A setting's value for people: `yes`, `no`, `0.0004`, `wga`."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind, config={"arbitrary_types_allowed": True})
 
 
 def _plain(number: float) -> str:
-    return f"{number:,}" if isinstance(number, int) and abs(number) < 1e7 else f"{number:g}"
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
 def _shown(value: Any) -> str:

@@ -14,7 +14,7 @@ from attribution.scorers import EVIDENCE_TEXT, Evidence
 from attribution.selection import Rule
 from attribution.suggestions import did_you_mean
 from unlearn.objectives import OBJECTIVES, get_objective, get_retention
-from unlearn.run.config import RunConfig
+from unlearn.run.config import OURS, RunConfig
 from unlearn.run.scorer_learning import ScorerSettings
 
 DEFAULT_PRESET = "ours"
@@ -114,9 +114,7 @@ def _loss(config: RunConfig, balance: Evidence | None = None) -> tuple[Setting, 
 
 
 def _ours(name: str, title: str, scorer: str, whose: str, tokens: str) -> Preset:
-    # The authors' beta of 1 goes on pushing at tokens that are gone, and takes the retained rows along: measured in
-    # docs/log.md.
-    config = RunConfig(beta=4.0, alpha=3.0, rule=Rule(scorer))
+    config = dataclasses.replace(OURS, rule=Rule(scorer))
     return Preset(
         name=name,
         title=title,

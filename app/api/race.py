@@ -8,10 +8,11 @@ from typing import Any
 import gradio as gr
 
 from app.look.handlers import refused
-from app.visit.run_config import DEFAULTS, make_config, make_rule
 from app.visit.session import Visits
 from app.visit.trials import ARMS, STEPS, Race, is_marked, make_arms, run_race
 from unlearn.presets import SOFT_TEMPERATURE
+from unlearn.run.config import OURS
+from unlearn.wishes import run_config
 
 
 def race_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
@@ -20,14 +21,14 @@ def race_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
     def race(
         request: gr.Request,
         arms: str = ",".join(ARMS),
-        scorer: str = DEFAULTS.rule.scorer,
-        top: float = DEFAULTS.rule.cut,
+        scorer: str = OURS.rule.scorer,
+        top: float = OURS.rule.cut,
         threshold: float | None = None,
         temperature: float = SOFT_TEMPERATURE,
         keep_given: bool = False,
-        objective: str = DEFAULTS.objective,
+        objective: str = OURS.objective,
         steps: int = STEPS,
-        learning_rate: float = DEFAULTS.learning_rate,
+        learning_rate: float = OURS.learning_rate,
         seed: int = 0,
     ) -> Iterator[dict[str, Any]]:
         """Train the same run on other tokens, one arm after another, and compare what each keeps at equal forgetting.
@@ -54,12 +55,10 @@ def race_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
             visit = visits.of(request.session_hash)
             studio = visit.studio
             names = [name.strip() for name in arms.split(",") if name.strip()]
-            kind, cut = ("top", top) if threshold is None else ("threshold", threshold)
-            given = {"scorer": scorer, "kind": kind, "cut": cut, "keep_given": keep_given}
-            rule = make_rule(given, "hard", temperature)
-            config = make_config(
-                rule, studio.settings, objective=objective, steps=steps, learning_rate=learning_rate, seed=seed
-            )
+            cut = {"top": top} if threshold is None else {"threshold": threshold}
+            cut |= {"scorer": scorer, "keep_given": keep_given}
+            settings = {"objective": objective, "steps": steps, "learning_rate": learning_rate, "seed": seed}
+            config = run_config("", cut | settings, studio.settings.max_steps)
             wanted = make_arms(config, temperature, names, is_marked(studio.corpus))
             told = 0
             for state in run_race(visit, wanted):

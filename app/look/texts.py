@@ -1,15 +1,17 @@
 """The words on widgets, in one place, ready for translation: `gr.I18n` picks them in the visitor's browser.
 
 Another language is another dict beside `EN`, given to `gr.I18n` under its code in the same way; what it leaves out
-stays English.
+stays English. What a run's settings are called and do is written where they are described (`unlearn/run/config.py`).
 Sentences with numbers in them are written where the numbers are, in Python and in the lanes' script, in English.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
+
+from unlearn.wishes import WISHES
 
 EN: dict[str, str] = {
     "room_inspect": "Inspect",
@@ -40,29 +42,8 @@ EN: dict[str, str] = {
     "onward": "Unlearn this cut",
     "own_cut": "Your cut",
     "preset": "Preset",
-    "pushed": "What is pushed",
     "its_own": "Its own",
-    "softness": "Softness",
-    "softness_info": "Small: nearly only the best token. Large: nearly all alike.",
-    "objective": "Objective",
-    "steps": "Steps",
-    "rate": "Learning rate",
     "advanced": "Advanced",
-    "retain": "What holds the rest",
-    "alpha": "alpha",
-    "gamma": "gamma",
-    "beta": "beta",
-    "normaliser": "The forget loss is a mean per",
-    "every": "Steps between scorings",
-    "every_info": "0: once, with the original model. 1: live.",
-    "lora": "Rank of adapters",
-    "lora_info": "0: all weights are trained.",
-    "until": "End at forget recall",
-    "until_info": "Up to 1. 0: not early.",
-    "seed": "Seed",
-    "seed_info": "Same seed, same run.",
-    "rollback": "Keep the best sound step",
-    "rollback_info": "Ends a run that collapses and goes back. Takes one more copy of the weights.",
     "start": "Start",
     "stop": "Stop",
     "undo": "Undo",
@@ -75,6 +56,10 @@ EN: dict[str, str] = {
     "lesson_back": "Answer the question",
     "lesson_leave": "Leave the lesson",
 }
+for _name, _setting in WISHES.items():
+    if _setting.facts.key:
+        _help = _setting.facts.help
+        EN |= {f"setting_{_name}": _setting.facts.title, f"info_{_name}": f"{_help[0].upper()}{_help[1:]}."}
 # Gradio takes every plain string that is a key for that key, a visitor's own words, too: a column named "question"
 # would be shown as "Question". So no key may be a word.
 PREFIX = "fl_"
@@ -90,3 +75,8 @@ def say(key: str) -> Any:
     if key not in EN:
         raise KeyError(f"app/look/texts.py has no text {key!r}.")
     return TEXTS(PREFIX + key)
+
+
+def say_setting(name: str, what: Literal["setting", "info"] = "setting") -> Any:
+    """What a setting of a run is called, or what it does."""
+    return say(f"{what}_{name}")

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from attribution.settings import Described, settings_of
 from attribution.suggestions import did_you_mean
@@ -34,24 +35,23 @@ class Changes:
     """In an annotation, `Annotated[dict[str, Any], Changes(RunConfig)]`: the settings that were named, and no others.
 
     Attributes:
-        owner: the class that has the settings.
-        shown: an instance of it; `--help` shows its values as what is left out. None for the class's own defaults.
+        settings: the class that has them, or the settings themselves by name.
     """
 
-    owner: type
-    shown: Any = None
+    settings: type | Mapping[str, Described]
 
 
 def program(main: Command, commands: Mapping[str, Command] | None = None) -> typer.Typer:
     """A program that does `main` unless one of the commands is named. `--help` shows the functions' docstrings."""
-    # Errors are one sentence of ours, and completion would write into the settings of the person's shell.
-    app = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False, add_completion=False)
+    # No frames, which cut long flags short, and no completion, which would write into the settings of a person's shell.
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
     for name, function in (commands or {}).items():
-        app.command(name, help=inspect.getdoc(function))(_with_options(function))
+        app.command(name, cls=_Command, help=inspect.getdoc(function))(_with_options(function))
     if commands:
-        app.callback(invoke_without_command=True, help=inspect.getdoc(main))(_with_options(_alone(main)))
+        alone = _with_options(_alone(main))
+        app.callback(cls=_Program, invoke_without_command=True, help=inspect.getdoc(main))(alone)
     else:
-        app.command(help=inspect.getdoc(main))(_with_options(main))
+        app.command(cls=_Command, help=inspect.getdoc(main))(_with_options(main))
     return app
 
 
@@ -67,6 +67,32 @@ def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
         sentence = str(error)
     sys.stderr.write(f"{sentence}\n")
     return 2
+
+
+class _Command(TyperCommand):
+    """A command whose help has a heading for every group of settings."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_groups(self, ctx, formatter)
+
+
+class _Program(TyperGroup):
+    """The same for what has commands."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_groups(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+def _write_groups(command: Any, ctx: Any, formatter: Any) -> None:
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is not None:
+            groups.setdefault(getattr(parameter, "rich_help_panel", None) or "Options", []).append(record)
+    for title, records in groups.items():
+        with formatter.section(title):
+            formatter.write_dl(records)
 
 
 def _alone(main: Command) -> Command:
@@ -87,26 +113,25 @@ def _alone(main: Command) -> Command:
 def _with_options(function: Command) -> Command:
     """The function with an option in place of every setting of its classes."""
     parameters: list[inspect.Parameter] = []
-    bundles: dict[str, tuple[type, bool, dict[str, Described]]] = {}
+    bundles: dict[str, tuple[type | None, dict[str, Described]]] = {}
     for parameter in _parameters(function):
         changes = next((part for part in get_args(parameter.annotation) if isinstance(part, Changes)), None)
-        owner = changes.owner if changes else parameter.annotation
-        if not dataclasses.is_dataclass(owner) or not isinstance(owner, type):
+        source = changes.settings if changes else parameter.annotation
+        if isinstance(source, type) and dataclasses.is_dataclass(source):
+            source = settings_of(source)
+        if not isinstance(source, Mapping):
             parameters.append(parameter)
             continue
-        settings = {name: one for name, one in settings_of(owner).items() if one.facts.flag}
-        bundles[parameter.name] = owner, changes is not None, settings
-        shown = changes.shown if changes else None
-        for name, described in settings.items():
-            usual = described.default if shown is None else getattr(shown, name)
-            parameters.append(_option(f"{parameter.name}__{name}", described, usual))
+        settings = {name: described for name, described in source.items() if described.facts.flag}
+        bundles[parameter.name] = None if changes else parameter.annotation, settings
+        parameters += [_option(f"{parameter.name}__{name}", described) for name, described in settings.items()]
 
     @functools.wraps(function)
     def bundled(**given: Any) -> None:
-        for bundle, (owner, partial, settings) in bundles.items():
+        for bundle, (owner, settings) in bundles.items():
             named = {name: given.pop(f"{bundle}__{name}") for name in settings}
             read = {name: settings[name].read(value) for name, value in named.items() if value is not None}
-            given[bundle] = read if partial else owner(**read)
+            given[bundle] = read if owner is None else owner(**read)
         function(**given)
 
     return _signed(bundled, parameters)
@@ -123,7 +148,7 @@ def _signed(function: Any, parameters: Sequence[inspect.Parameter]) -> Command:
     return function
 
 
-def _option(name: str, described: Described, usual: Any) -> inspect.Parameter:
+def _option(name: str, described: Described) -> inspect.Parameter:
     facts = described.facts
     flag, metavar = facts.flag, METAVARS.get(described.kind, "TEXT")
     if described.kind is bool:
@@ -131,7 +156,7 @@ def _option(name: str, described: Described, usual: Any) -> inspect.Parameter:
     option = typer.Option(
         flag,
         metavar="NAME" if described.choices else metavar,
-        help=help_of(described, usual),
+        help=described.summary,
         show_default=False,
         rich_help_panel=facts.group or None,
     )
@@ -139,16 +164,3 @@ def _option(name: str, described: Described, usual: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
-
-
-def help_of(described: Described, usual: Any) -> str:
-    """`optimiser steps: at least 1 [80]`: what a setting does, what it may be, and what it is when left out."""
-    facts = described.facts
-    allowed = ", ".join(map(str, described.choices)) or described.bounds
-    left_out = facts.none if usual is None else "no" if usual is False else "yes" if usual is True else _plain(usual)
-    unit = f", in {facts.unit}" if facts.unit else ""
-    return f"{facts.help}{unit}{f': {allowed}' if allowed else ''}{f' [{left_out}]' if left_out else ''}"
-
-
-def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

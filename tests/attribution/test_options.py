@@ -32,7 +32,7 @@ class Called:
         self.given: list[Any] = []
 
         def train(
-            changes: Annotated[dict[str, Any], Changes(Toy, Toy(steps=5))],
+            changes: Annotated[dict[str, Any], Changes(Toy)],
             model: Annotated[str, typer.Option(help="which model")] = "embedded",
         ) -> None:
             """Train it."""
@@ -69,7 +69,7 @@ def test_changes_are_only_what_was_named(called: Called) -> None:
 def test_help_says_what_a_setting_does_may_be_and_is(called: Called, capsys: pytest.CaptureFixture[str]) -> None:
     assert called("--help") == 0
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "optimiser steps: from 1 to 300 [5]" in said, "what the instance that is shown has"
+    assert "optimiser steps: from 1 to 300 [80]" in said
     assert "of the rows: from 0 to 1 [all rows]" in said and "of start: warm, cold [warm]" in said
     assert "The training" in said and "Train it." in said and "Press it." in said and "--no-roll" in said
     assert "--silent" not in said

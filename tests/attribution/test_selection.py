@@ -98,11 +98,11 @@ def test_top_keeps_its_count_and_its_best(rows: list[tuple[float, bool]], share:
     ("arguments", "told"),
     [
         (("maskin", "top", 0.3), "did you mean 'masking'"),
-        (("masking", "topp", 0.3), "choose from threshold, top"),
+        (("masking", "topp", 0.3), "did you mean 'top'\\? Choose from threshold, top"),
         (("masking", "top", 0.0), r"\(0, 1\]"),
         (("masking", "top", 1.1), r"\(0, 1\]"),
         (("masking", "soft", 0.0), "above 0"),
-        (("masking", "threshold", math.nan), "finite"),
+        (("masking", "threshold", math.nan), "Cut is nan: a number is needed"),
     ],
 )
 def test_rules_that_are_none(arguments: tuple[str, str, float], told: str) -> None:

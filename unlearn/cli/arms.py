@@ -2,72 +2,67 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from typer import Option
+
+from attribution.cli.common import names_of
 from attribution.files import differing
 from attribution.model.loading import load_model
 from unlearn.arms import Arm, Bench, Trial, compare, parse_arms
 from unlearn.arms.arm import CONTROLS
 from unlearn.arms.figure import html_page
 from unlearn.arms.table import markdown_table, text_table
-from unlearn.cli.common import add_corpus_options, add_reference_option, log, read_corpus, reference_for
+from unlearn.cli.common import ModelName, Rows, log, reference_for, reference_option
 from unlearn.metrics import RETAIN_ROWS
 from unlearn.presets import DEFAULT_PRESET
 from unlearn.run.config import RunConfig
 
 DEFAULT_ARMS = (DEFAULT_PRESET, "sequence", "sequence-matched", "random", "permuted", "inverse")
+SAID = "; ".join(f"{name} ({what})" for name, what in CONTROLS.items())
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line of `python -m unlearn arms`."""
-    parse = argparse.ArgumentParser(
-        prog="python -m unlearn arms",
-        description="Run any set of arms under several seeds, and compare what each keeps at equal forgetting, with "
-        "intervals and paired tests. A trial that is in the folder is not made again.",
-    )
-    parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
-    add_corpus_options(parse)
-    add_reference_option(parse, "for forget quality")
-    controls = "; ".join(f"{name} ({what})" for name, what in CONTROLS.items())
-    parse.add_argument(
-        "--arms",
-        default=",".join(DEFAULT_ARMS),
-        help="names, separated by commas: presets; scorers, as the compared arm's tokens, such as masking or "
-        f"fused/soft; controls: {controls}. Changes follow a plus: etw+learning_rate=1e-4+steps=40. "
-        "[%(default)s]",
-    )
-    parse.add_argument("--against", default=DEFAULT_PRESET, metavar="ARM", help="what is controlled [%(default)s]")
-    parse.add_argument("--seeds", default="0-4", help="such as 0-4 or 0,2,7 [%(default)s]")
-    parse.add_argument("--target", type=float, nargs="+", default=[0.1], help="what is left of the facts [0.1]")
-    parse.add_argument("--points", type=int, default=6, help="how often each run is measured [%(default)s]")
-    parse.add_argument("--retain-rows", type=int, default=RETAIN_ROWS, help="how many rows to keep are asked")
-    parse.add_argument("--diagnostics", action="store_true", help="log gradients and signal to noise at every step")
-    parse.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="trials, arms.json, arms.html and arms.md go here"
-    )
-    return parse
+def arms_command(
+    *,
+    model: ModelName = "embedded",
+    rows: Rows,
+    reference: Annotated[str | None, reference_option("for forget quality")] = None,
+    arms: Annotated[
+        str,
+        Option(
+            metavar="NAMES",
+            help="separated by commas: presets; scorers, as the compared arm's tokens, such as masking or fused/soft; "
+            f"controls: {SAID}. Changes follow a plus: etw+learning_rate=1e-4+steps=40.",
+        ),
+    ] = ",".join(DEFAULT_ARMS),
+    against: Annotated[str, Option(metavar="ARM", help="what is controlled")] = DEFAULT_PRESET,
+    seeds: Annotated[str, Option(metavar="SEEDS", help="such as 0-4 or 0,2,7")] = "0-4",
+    target: Annotated[str, Option(metavar="SHARES", help="what is left of the facts, such as 0.1 or 0.1,0.4")] = "0.1",
+    points: Annotated[int, Option(metavar="N", help="how often each run is measured")] = 6,
+    retain_rows: Annotated[int, Option(metavar="N", help="how many rows to keep are asked")] = RETAIN_ROWS,
+    diagnostics: Annotated[
+        bool, Option("--diagnostics", help="log gradients and signal to noise at every step")
+    ] = False,
+    out: Annotated[Path, Option(metavar="FOLDER", help="trials, arms.json, arms.html and arms.md go here")],
+) -> None:
+    """Run any set of arms under several seeds, and compare what each keeps at equal forgetting.
 
-
-def run(arguments: Sequence[str]) -> None:
-    """Make what is missing, then print the table and write the files. ValueError on a fault of the input."""
-    options = parser().parse_args(arguments)
-    arms = parse_arms([name.strip() for name in options.arms.split(",") if name.strip()], options.against)
-    seeds = parse_seeds(options.seeds)
-    corpus = read_corpus(options)
-    model = load_model(options.model)
-    reference = reference_for(model, corpus, options.reference)
-    bench = Bench(model, corpus, reference, options.points, options.retain_rows, options.diagnostics)
-    folder: Path = options.out
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--out {str(folder)!r} is a file: name a folder.")
-    trials = make(bench, arms, seeds, folder / "trials")
-    comparison = compare(trials, arms[0].name, options.target)
+    With intervals and paired tests. A trial that is in the folder is not made again.
+    """
+    wanted = parse_arms(names_of(arms), against)
+    numbers, targets = parse_seeds(seeds), parse_targets(target)
+    corpus = rows.read()
+    original = load_model(model)
+    bench = Bench(original, corpus, reference_for(original, corpus, reference), points, retain_rows, diagnostics)
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out {str(out)!r} is a file: name a folder.")
+    trials = make(bench, wanted, numbers, out / "trials")
+    comparison = compare(trials, wanted[0].name, targets)
     sys.stdout.write(text_table(comparison))
     written = {
         "arms.json": json.dumps(comparison.to_dict(), indent=1, allow_nan=False) + "\n",
@@ -75,8 +70,8 @@ def run(arguments: Sequence[str]) -> None:
         "arms.md": markdown_table(comparison),
     }
     for name, text in written.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    log.info("Wrote %s in %s.", ", ".join(written), folder)
+        (out / name).write_text(text, encoding="utf-8")
+    log.info("Wrote %s in %s.", ", ".join(written), out)
 
 
 def make(bench: Bench, arms: Sequence[Arm], seeds: Sequence[int], folder: Path) -> list[Trial]:
@@ -134,3 +129,11 @@ def parse_seeds(text: str) -> list[int]:
             raise ValueError(f"The seeds {text!r} are not understood: write 0-4, or 0,2,7.")
         seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
     return list(dict.fromkeys(seeds))
+
+
+def parse_targets(text: str) -> list[float]:
+    """`0.1` or `0.1,0.4`. ValueError on anything else."""
+    try:
+        return [float(part) for part in names_of(text)]
+    except ValueError:
+        raise ValueError(f"The target {text!r} is not understood: write a share such as 0.1, or 0.1,0.4.") from None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option
 
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
+from attribution.settings import check_settings, setting
 from unlearn.data.corpus import Corpus
 from unlearn.data.load_corpus import load_corpus
 from unlearn.data.reference import retrained_reference
@@ -17,31 +21,44 @@ log = logging.getLogger("unlearn")
 NONE = "none"
 
 
-def add_corpus_options(parse: argparse.ArgumentParser) -> None:
-    """Which rows: --forget, --retain, --limit."""
-    parse.add_argument(
-        "--forget",
-        default="forget05",
-        help="forget01, forget05 or forget10 of the embedded world; tofu:forget10, wmdp:bio, 'rwku:Stephen King' or "
+ModelName = Annotated[str, Option("--model", metavar="NAME", help="embedded, a Hugging Face folder or a Hub id")]
+JsonFile = Annotated[Path | None, Option("--json", metavar="FILE", help="write everything here, too, as JSON")]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows a command reads."""
+
+    forget: str = setting(
+        "forget05",
+        "Rows to forget",
+        "forget01, forget05 or forget10 of the embedded world; tofu:forget10, wmdp:bio, 'rwku:Stephen King' or "
         "muse:news from the Hub; a folder with their files (FOLDER:forget10 where it holds several sets), or with "
         "files named forget and retain; or a file (JSON Lines, CSV, Parquet) with question and answer, or text",
+        flag="--forget",
     )
-    parse.add_argument("--retain", help="a file of rows to keep: needed when --forget is a file")
-    parse.add_argument("--limit", type=int, help="read only the first so many rows of every table")
+    retain: str | None = setting(
+        None, "Rows to keep", "a file of rows to keep: needed when --forget is a file", flag="--retain"
+    )
+    limit: int | None = setting(
+        None, "Limit", "read only the first so many rows of every table", low=1, none="all", flag="--limit"
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def read(self) -> Corpus:
+        """The rows; what was noticed while reading is said."""
+        corpus = load_corpus(self.forget, self.retain, self.limit)
+        for note in corpus.notes:
+            log.info(note)
+        return corpus
 
 
-def read_corpus(options: argparse.Namespace) -> Corpus:
-    """The rows that the command line asks for; what was noticed while reading is said."""
-    corpus = load_corpus(options.forget, options.retain, options.limit)
-    for note in corpus.notes:
-        log.info(note)
-    return corpus
-
-
-def add_reference_option(parse: argparse.ArgumentParser, purpose: str) -> None:
+def reference_option(purpose: str) -> Any:
     """--reference: the model retrained without the rows to forget."""
-    parse.add_argument(
-        "--reference",
+    return Option(
+        metavar="NAME",
         help=f"a model that never learnt the rows to forget, {purpose}; the embedded one unless told, where it is of "
         f"the same shape; {NONE} for none",
     )

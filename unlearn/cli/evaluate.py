@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import math
@@ -10,19 +9,23 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from typer import Option
+
+from attribution.cli.common import names_of
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
 from attribution.scorers import EVIDENCE_TEXT
 from unlearn.cli.common import (
     NONE,
-    add_corpus_options,
-    add_reference_option,
+    JsonFile,
+    ModelName,
+    Rows,
     check_writable,
     log,
-    read_corpus,
     reference_for,
+    reference_option,
 )
 from unlearn.data.corpus import Corpus
 from unlearn.data.reference import alike
@@ -40,61 +43,65 @@ from unlearn.metrics import (
 PER_ROW_KINDS = (".jsonl", ".csv")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line of `python -m unlearn evaluate`."""
-    parse = argparse.ArgumentParser(
-        prog="python -m unlearn evaluate",
-        description="Measure what a model still knows and what it is still good for. Every figure is printed with its "
-        "good direction, its range and its n.",
-    )
-    parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
-    add_corpus_options(parse)
-    add_reference_option(parse, "for forget quality and PrivLeak")
-    parse.add_argument(
-        "--original",
-        help="the model before unlearning, for ATWU's quality; the embedded one unless told, where it is of the same "
-        f"shape; {NONE} for none",
-    )
-    parse.add_argument(
-        "--metrics", help=f"names, separated by commas, or all; what the rows allow unless told: {', '.join(GROUPS)}"
-    )
-    parse.add_argument("--retain-rows", type=int, default=RETAIN_ROWS, help="how many rows to keep are asked")
-    parse.add_argument("--explain", action="store_true", help="a sentence on every figure below the table")
-    parse.add_argument("--list", action="store_true", help="list all figures with formula and source, and stop")
-    parse.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, with the facts about each")
-    parse.add_argument(
-        "--per-row", type=Path, metavar="FILE", help="write every row's figures here, as JSON Lines or CSV"
-    )
-    return parse
+def evaluate_command(
+    *,
+    model: ModelName = "embedded",
+    rows: Rows,
+    reference: Annotated[str | None, reference_option("for forget quality and PrivLeak")] = None,
+    original: Annotated[
+        str | None,
+        Option(
+            metavar="NAME",
+            help="the model before unlearning, for ATWU's quality; the embedded one unless told, where it is of the "
+            f"same shape; {NONE} for none",
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        Option(
+            metavar="NAMES",
+            help=f"separated by commas, or all; what the rows allow unless told: {', '.join(GROUPS)}",
+        ),
+    ] = None,
+    retain_rows: Annotated[int, Option(metavar="N", help="how many rows to keep are asked")] = RETAIN_ROWS,
+    explain: Annotated[bool, Option("--explain", help="a sentence on every figure below the table")] = False,
+    list_all: Annotated[bool, Option("--list", help="list all figures with formula and source, and stop")] = False,
+    json_file: JsonFile = None,
+    per_row: Annotated[
+        Path | None, Option(metavar="FILE", help="write every row's figures here, as JSON Lines or CSV")
+    ] = None,
+) -> None:
+    """Measure what a model still knows and what it is still good for.
 
-
-def run(arguments: Sequence[str]) -> None:
-    """Print the table, and write the files asked for. ValueError on a fault of the input."""
-    options = parser().parse_args(arguments)
-    if options.list:
+    Every figure is printed with its good direction, its range and its n.
+    """
+    if list_all:
         sys.stdout.write(listing())
         return
-    check_writable(options.json, options.per_row)
-    if options.per_row and options.per_row.suffix not in PER_ROW_KINDS:
-        raise ValueError(f"--per-row writes {' or '.join(PER_ROW_KINDS)}, not {options.per_row.suffix!r}.")
-    asked = None
-    if options.metrics:
-        asked = check_groups([name.strip() for name in options.metrics.split(",") if name.strip()])
-    corpus = read_corpus(options)
-    model = load_model(options.model)
+    check_writable(json_file, per_row)
+    if per_row and per_row.suffix not in PER_ROW_KINDS:
+        raise ValueError(f"--per-row writes {' or '.join(PER_ROW_KINDS)}, not {per_row.suffix!r}.")
+    asked = check_groups(names_of(metrics)) if metrics else None
+    corpus = rows.read()
+    measured = load_model(model)
     groups = groups_for(corpus) if asked is None else asked
-    evaluations = measure(model, corpus, groups, options)
-    sys.stdout.write(table(evaluations, options.explain))
-    if options.json:
-        options.json.write_text(_json(options, corpus, evaluations), encoding="utf-8")
-        log.info("Wrote %s.", options.json)
-    if options.per_row:
-        write_rows(options.per_row, evaluations)
-        log.info("Wrote %s.", options.per_row)
+    evaluations = measure(measured, corpus, groups, reference, original, retain_rows)
+    sys.stdout.write(table(evaluations, explain))
+    if json_file:
+        json_file.write_text(_json(model, corpus, evaluations), encoding="utf-8")
+        log.info("Wrote %s.", json_file)
+    if per_row:
+        write_rows(per_row, evaluations)
+        log.info("Wrote %s.", per_row)
 
 
 def measure(
-    model: LanguageModel, corpus: Corpus, groups: Sequence[str], options: argparse.Namespace
+    model: LanguageModel,
+    corpus: Corpus,
+    groups: Sequence[str],
+    reference: str | None,
+    original: str | None,
+    retain_rows: int,
 ) -> dict[str, Evaluation]:
     """The model's figures and, beside them, those of the reference and of the original where there are such models."""
     found: dict[str, Evaluation] = {}
@@ -109,13 +116,13 @@ def measure(
             metrics=names,
             reference=found.get("reference"),
             original=found.get("original"),
-            retain_rows=options.retain_rows,
+            retain_rows=retain_rows,
         )
 
     # One after another, so that no more than two models are held at a time.
-    one("reference", reference_for(model, corpus, options.reference), [name for name in groups if name != "quality"])
+    one("reference", reference_for(model, corpus, reference), [name for name in groups if name != "quality"])
     if "quality" in groups:
-        one("original", _original(model, corpus, options.original), ())
+        one("original", _original(model, corpus, original), ())
     one("model", model, groups)
     return {"model": found.pop("model"), **found}
 
@@ -181,10 +188,10 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-def _json(options: argparse.Namespace, corpus: Corpus, evaluations: dict[str, Evaluation]) -> str:
+def _json(model: str, corpus: Corpus, evaluations: dict[str, Evaluation]) -> str:
     names = dict.fromkeys(name for evaluation in evaluations.values() for name in evaluation.metrics)
     report = {
-        "model": options.model,
+        "model": model,
         "corpus": {"name": corpus.name, "forget": len(corpus.forget), "notes": list(corpus.notes)},
         "metrics": {name: evaluation.to_dict() for name, evaluation in evaluations.items()},
         "about": {name: metric_info(name).to_dict() for name in names},

@@ -2,81 +2,56 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from typing import Annotated
 
+from typer import Option
+
+from attribution.cli.common import names_of
 from attribution.model.loading import load_model
-from unlearn.cli.common import (
-    add_corpus_options,
-    add_reference_option,
-    check_writable,
-    log,
-    read_corpus,
-    reference_for,
-)
+from unlearn.cli.common import JsonFile, ModelName, Rows, check_writable, log, reference_for, reference_option
 from unlearn.stress.stresses import KINDS, Stress, StressConfig, stress
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line of `python -m unlearn stress`."""
-    defaults = StressConfig()
-    parse = argparse.ArgumentParser(
-        prog="python -m unlearn stress",
-        description="Recall of what was forgotten, before and after each of four stresses: paraphrased questions, "
-        "sampled answers, relearning half of the rows, rounded weights.",
-    )
-    parse.add_argument("--model", required=True, help="a Hugging Face folder, a Hub id, or embedded")
-    add_corpus_options(parse)
-    add_reference_option(parse, "put under the same stresses: guesses come back too")
-    parse.add_argument("--kinds", default=",".join(KINDS), help="names, separated by commas; all of them unless told")
-    parse.add_argument("--samples", type=int, default=defaults.samples, help="sampled answers to each question")
-    parse.add_argument("--temperature", type=float, default=defaults.temperature, help="of sampling")
-    parse.add_argument("--steps", type=int, default=defaults.steps, help="of relearning")
-    parse.add_argument(
-        "--lr", type=float, default=defaults.learning_rate, help="of relearning; 1e-5 suits models of billions"
-    )
-    parse.add_argument("--seed", type=int, default=defaults.seed)
-    parse.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
-    return parse
+def stress_command(
+    *,
+    model: ModelName,
+    rows: Rows,
+    config: StressConfig,
+    reference: Annotated[str | None, reference_option("put under the same stresses: guesses come back too")] = None,
+    kinds: Annotated[str, Option(metavar="NAMES", help="separated by commas; all of them unless told")] = ",".join(
+        KINDS
+    ),
+    json_file: JsonFile = None,
+) -> None:
+    """Recall of what was forgotten, before and after each of four stresses.
 
-
-def run(arguments: Sequence[str]) -> None:
-    """Print the table, and write the JSON. ValueError on a fault of the input."""
-    options = parser().parse_args(arguments)
-    check_writable(options.json)
-    config = StressConfig(
-        samples=options.samples,
-        temperature=options.temperature,
-        steps=options.steps,
-        learning_rate=options.lr,
-        seed=options.seed,
-    )
-    kinds = [name.strip() for name in options.kinds.split(",") if name.strip()]
-    corpus = read_corpus(options)
-    if "paraphrase" in kinds and not corpus.paraphrase:
+    Paraphrased questions, sampled answers, relearning half of the rows, rounded weights.
+    """
+    check_writable(json_file)
+    chosen = names_of(kinds)
+    corpus = rows.read()
+    if "paraphrase" in chosen and not corpus.paraphrase:
         log.info("The rows to forget have no paraphrases (paraphrased_question): that stress is left out.")
-    model = load_model(options.model)
-    models = {"model": model}
-    reference = reference_for(model, corpus, options.reference)
-    if reference is not None:
-        models["reference"] = reference
+    models = {"model": load_model(model)}
+    beside = reference_for(models["model"], corpus, reference)
+    if beside is not None:
+        models["reference"] = beside
     found: dict[str, list[Stress]] = {}
     for name, one in models.items():
         found[name] = list(
-            stress(one, corpus, kinds, config, lambda what, name=name: log.info("The %s: %s.", name, what))  # type: ignore[misc]
+            stress(one, corpus, chosen, config, lambda what, name=name: log.info("The %s: %s.", name, what))  # type: ignore[misc]
         )
     sys.stdout.write(table(found))
-    if options.json:
+    if json_file:
         report = {
-            "model": options.model,
+            "model": model,
             "corpus": corpus.name,
             "stress": {name: [one.to_dict() for one in stresses] for name, stresses in found.items()},
         }
-        options.json.write_text(json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
-        log.info("Wrote %s.", options.json)
+        json_file.write_text(json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+        log.info("Wrote %s.", json_file)
 
 
 def table(found: dict[str, list[Stress]]) -> str:

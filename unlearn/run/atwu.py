@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from attribution.model.language_model import LanguageModel
 from attribution.scorers.learned import LinearScorer
 from attribution.selection import Rule
+from attribution.settings import setting
 from unlearn.data.corpus import Corpus
-from unlearn.run.config import RunConfig
+from unlearn.run.config import MOST_SEED, RunConfig
 from unlearn.run.loop import Run, Step
 from unlearn.run.scorer_learning import ScorerSettings
 
@@ -29,24 +30,17 @@ __all__ = ["AtwuConfig", "Fit", "ScorerSettings", "fit_scorer"]
 
 @dataclass(frozen=True)
 class AtwuConfig(ScorerSettings):
-    """Settings of the scorer, and of the model it alternates with.
+    """Settings of the scorer, and of the model it alternates with."""
 
-    Attributes:
-        steps: steps of the model.
-        learning_rate: of the model (AdamW). Paper: 1e-5 to 2e-5; ours fits models of a few million parameters.
-        alpha, gamma: weights of the retain and the forget term in the model's loss. Paper: 0.5 and 3.
-        alternate: False fits the scorer on the frozen original instead.
-        forget_batch, retain_batch, seed: rows in a step, and the order of rows.
-    """
-
-    steps: int = 40
-    learning_rate: float = 5e-4
-    alpha: float = 0.5
-    gamma: float = 3.0
-    alternate: bool = True
-    forget_batch: int = 16
-    retain_batch: int = 16
-    seed: int = 0
+    steps: int = setting(40, "Steps", "steps of the model", low=1, flag="--steps")
+    # Ours fits models of a few million parameters.
+    learning_rate: float = setting(5e-4, "Learning rate", "of the model (paper: 1e-5 to 2e-5)", above=0, flag="--lr")
+    alpha: float = setting(0.5, "alpha", "weight of the retain term in the model's loss (paper: 0.5)", low=0)
+    gamma: float = setting(3.0, "gamma", "weight of the forget term in the model's loss (paper: 3)", low=0)
+    alternate: bool = setting(True, "Alternate", "no: fit the scorer on the frozen original instead")
+    forget_batch: int = setting(16, "Forget batch", "rows to forget in a step", low=1)
+    retain_batch: int = setting(16, "Retain batch", "rows to keep in a step", low=1)
+    seed: int = setting(0, "Seed", "of the order of rows", low=0, high=MOST_SEED, flag="--seed")
 
     def run_config(self) -> RunConfig:
         """The run that fits the scorer. On the frozen model neither term has any weight, so no weight moves."""

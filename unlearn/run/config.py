@@ -1,15 +1,15 @@
-"""`RunConfig`: what a run does, checked before anything starts."""
+"""`RunConfig`: what a run does, each setting described beside its field, checked before anything starts."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from attribution.scorers import scorer_info
-from attribution.selection import Rule
-from unlearn.objectives import NORMALISERS, Constants, Normaliser, get_objective, get_retention
+from attribution.selection import TOKENS, Rule
+from attribution.settings import check_settings, setting
+from unlearn.objectives import OBJECTIVES, RETENTIONS, Constants, Normaliser, get_objective
 from unlearn.run.scorer_learning import ScorerSettings
 
 Learning = Literal["given", "alternate", "refit"]
@@ -17,117 +17,240 @@ Optimiser = Literal["adamw", "sgd"]
 Precision = Literal["float32", "bfloat16"]
 # Settings that None leaves to the objective.
 OF_THE_OBJECTIVE = ("beta", "beta2", "delta", "gamma", "alpha", "retain")
+ITS_OWN = "the objective's own"
+LOSS, TRAINING = "The loss", "The training"
+MOST_SEED = 2**31 - 1
+
+
+def _objectives() -> dict[str, str]:
+    """`NPO, arXiv 2404.05868 (paper)`: a title, where it comes from and its evidence mark."""
+    sources = {name: entry.paper.rpartition(", ")[2] for name, entry in OBJECTIVES.items()}
+    return {name: f"{entry.title}, {sources[name]} ({entry.evidence})" for name, entry in OBJECTIVES.items()}
+
+
+def _retentions() -> dict[str, str]:
+    return {name: f"{entry.title} ({entry.evidence})" for name, entry in RETENTIONS.items()}
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What a run does.
+    """What a run does. Every setting is described where it stands; what needs more words has them here.
 
-    Attributes:
-        rule: which tokens, and how strongly.
-        score_every: 0 scores once, with the original model; k scores a row again, with the model as it then is, when
-            its scores are k steps old; 1 is live.
-        learn: where the `learned` scorer comes from: `given` (fitted before, or an option of the run), learned in
-            `alternate` with the model during the run (ATWU), or `refit`: learned so in a first run whose model is
-            thrown away, then frozen.
-        scorer_settings: how it is learned.
-        objective: a name of `unlearn.objectives.OBJECTIVES`.
-        retain: the retain term, a name of `unlearn.objectives.RETENTIONS`; None takes the objective's own.
-        steps: optimiser steps.
-        learning_rate: of the optimiser: it rises in a line over the first `warmup` steps, and falls in one towards 0
-            over the last `cooldown` (a share of the steps), so that the last rows seen don't decide what is kept.
-        optimiser: `adamw` (no weight decay) or `sgd` (no momentum).
-        beta, beta2, delta: the objective's constants (see its entry); None takes the objective's own default.
-        gamma, alpha: the weights of the forget and of the retain term; likewise.
-        normaliser: Z of the forget term: per unit of `weight` or per `label`.
-        layer: RMU's layer, from 1; None for a third of the depth.
-        layer_position: the state that RMU takes for token t: its `own`, as the authors' code does, or the `predicting`
-            one, t - 1, ours: with a few tokens selected it forgets sooner and hurts the others less.
-        forget_batch, retain_batch: rows of each kind in a step.
-        micro_batch: rows in one forward; a step of more rows adds up parts of this many, to the same gradient. None
-            takes a step's rows at once.
-        lora: the rank of low-rank adapters that are trained instead of all weights (see `unlearn.run.adapters`); None
-            trains all.
-        precision: what forwards compute in; weights, gradients and moments stay float32.
-        until_recall: stop once the probe's forget recall is this or less, in [0, 1]; needs `probe_every`.
-        roll_back: end when the probe shows a collapse, and go back to the best sound step (`unlearn.run.collapse`);
-            needs `probe_every`, and memory for one more copy of the trained weights.
-        gradient_checkpointing: make inner values again in the backward pass instead of keeping them: less memory, about
-            a third more time, the same gradient.
-        seed: of the order of rows, of the controls, of RMU's direction and of the refusals.
-        probe_every: steps between two probes (and after the last); 0 for none.
+    The learning rate rises in a line over the first `warmup` steps and falls in one towards 0 over the last `cooldown`
+    (a share of the steps), so that the last rows seen don't decide what is kept. `layer_position` is the state that RMU
+    takes for token t: its `own`, as the authors' code does, or the `predicting` one, t - 1, ours: with a few tokens
+    selected it forgets sooner and hurts the others less. Weights, gradients and moments are float32 whatever
+    `precision` forwards compute in.
 
     Raises:
-        ValueError: a number outside its range, an unknown name, or settings that contradict each other.
+        ValueError: a value outside its range, an unknown name, or settings that contradict each other.
     """
 
     rule: Rule = field(default_factory=Rule)
-    objective: str = "wga"
-    steps: int = 80
-    learning_rate: float = 4e-4
-    beta: float | None = None
-    gamma: float | None = None
-    alpha: float | None = None
-    normaliser: Normaliser = "weight"
-    forget_batch: int = 16
-    retain_batch: int = 16
-    seed: int = 0
-    probe_every: int = 5
-    beta2: float | None = None
-    delta: float | None = None
-    retain: str | None = None
-    score_every: int = 0
-    learn: Learning = "given"
+    score_every: int = setting(
+        0,
+        "Steps between scorings",
+        "score a row again, with the model as it then is, when its scores are so many steps old; 0 scores once, with "
+        "the original model, 1 is live",
+        low=0,
+        step=1,
+        group=TOKENS,
+        flag="--score-every",
+        key="every",
+        form=True,
+    )
+    learn: Learning = setting(
+        "given",
+        "Learned scorer",
+        "where the learned scorer comes from: fitted before (given), in alternation with the model (alternate), or so "
+        "in a first run whose model is thrown away, then frozen (refit)",
+        group=TOKENS,
+        flag="--learn",
+    )
     scorer_settings: ScorerSettings = field(default_factory=ScorerSettings)
-    layer: int | None = None
-    layer_position: Literal["own", "predicting"] = "predicting"
-    micro_batch: int | None = None
-    optimiser: Optimiser = "adamw"
-    warmup: int = 3
-    cooldown: float = 0.125
-    lora: int | None = None
-    precision: Precision = "float32"
-    until_recall: float | None = None
-    roll_back: bool = False
-    gradient_checkpointing: bool = False
+    objective: str = setting(
+        "wga",
+        "Objective",
+        "the loss that forgets",
+        choices=_objectives,
+        group=LOSS,
+        flag="--objective",
+        key="objective",
+        form=True,
+    )
+    retain: str | None = setting(
+        None,
+        "What holds the rest",
+        "the retain term",
+        choices=_retentions,
+        none=ITS_OWN,
+        group=LOSS,
+        flag="--retain-loss",
+        key="retain",
+        form=True,
+    )
+    alpha: float | None = setting(
+        None,
+        "alpha",
+        "weight of the retain term: what holds the rest",
+        low=0,
+        none=ITS_OWN,
+        step=0.1,
+        group=LOSS,
+        flag="--alpha",
+        key="alpha",
+        form=True,
+    )
+    gamma: float | None = setting(
+        None,
+        "gamma",
+        "weight of the forget term: what forgets",
+        low=0,
+        none=ITS_OWN,
+        step=0.1,
+        group=LOSS,
+        flag="--gamma",
+        key="gamma",
+        form=True,
+    )
+    beta: float | None = setting(
+        None,
+        "beta",
+        "the objective's temperature",
+        low=0,
+        none=ITS_OWN,
+        step=0.1,
+        group=LOSS,
+        flag="--beta",
+        key="beta",
+        form=True,
+    )
+    beta2: float | None = setting(
+        None, "beta2", "SatImp's second power", low=0, none=ITS_OWN, group=LOSS, flag="--beta2"
+    )
+    delta: float | None = setting(
+        None, "delta", "SimNPO's margin", unit="nats", none=ITS_OWN, group=LOSS, flag="--delta"
+    )
+    normaliser: Normaliser = setting(
+        "weight",
+        "The forget loss is a mean per",
+        "what the forget loss is a mean over",
+        choices={"weight": "Unit of weight", "label": "Token"},
+        group=LOSS,
+        flag="--normaliser",
+        key="normaliser",
+        form=True,
+    )
+    layer: int | None = setting(
+        None, "Layer", "RMU's layer", low=1, none="a third of the depth", group=LOSS, flag="--layer"
+    )
+    layer_position: Literal["own", "predicting"] = setting(
+        "predicting", "State", "the state that RMU takes for a token", group=LOSS, flag="--layer-position"
+    )
+    steps: int = setting(
+        80,
+        "Steps",
+        "optimiser steps",
+        low=1,
+        step=1,
+        slider=(5, None),
+        group=TRAINING,
+        flag="--steps",
+        key="steps",
+        form=True,
+    )
+    learning_rate: float = setting(
+        4e-4,
+        "Learning rate",
+        "of the optimiser",
+        above=0,
+        step=1e-5,
+        group=TRAINING,
+        flag="--lr",
+        key="rate",
+        form=True,
+    )
+    warmup: int = setting(3, "Warm-up", "steps over which the learning rate rises", low=0)
+    cooldown: float = setting(0.125, "Cool-down", "share of the steps over which it falls", low=0, high=1)
+    optimiser: Optimiser = setting("adamw", "Optimiser", "AdamW without weight decay, or SGD without momentum")
+    forget_batch: int = setting(16, "Forget batch", "rows to forget in a step", low=1)
+    retain_batch: int = setting(16, "Retain batch", "rows to keep in a step", low=1)
+    micro_batch: int | None = setting(
+        None,
+        "Rows in one forward",
+        "a step of more rows adds up parts of this many, to the same gradient",
+        low=1,
+        none="all of a step's",
+        group=TRAINING,
+        flag="--micro-batch",
+    )
+    lora: int | None = setting(
+        None,
+        "Rank of adapters",
+        "train low-rank adapters of this rank instead of all weights; 0 trains all weights",
+        low=1,
+        high=256,
+        none="all weights",
+        zero=True,
+        step=1,
+        group=TRAINING,
+        flag="--lora",
+        key="lora",
+        form=True,
+    )
+    precision: Precision = setting(
+        "float32", "Precision", "what forwards compute in", group=TRAINING, flag="--precision"
+    )
+    gradient_checkpointing: bool = setting(
+        False,
+        "Gradient checkpointing",
+        "make inner values again in the backward pass: less memory for about a third more time, the same gradient",
+        group=TRAINING,
+        flag="--gradient-checkpointing",
+    )
+    probe_every: int = setting(5, "Steps between probes", "measure a few rows on the way; 0 never does", low=0)
+    until_recall: float | None = setting(
+        None,
+        "End at forget recall",
+        "end once the forget recall of a few probed rows is this or less",
+        low=0,
+        high=1,
+        none="not early",
+        step=0.05,
+        group=TRAINING,
+        flag="--until-recall",
+        key="until",
+        form=True,
+    )
+    roll_back: bool = setting(
+        False,
+        "Keep the best sound step",
+        "when the rest goes too, end, and go back to the best sound step: takes one more copy of the weights",
+        group=TRAINING,
+        flag="--roll-back",
+        key="rollback",
+        form=True,
+    )
+    seed: int = setting(
+        0,
+        "Seed",
+        "of the order of rows and everything drawn",
+        low=0,
+        high=MOST_SEED,
+        step=1,
+        group=TRAINING,
+        flag="--seed",
+        key="seed",
+        form=True,
+    )
 
     def __post_init__(self) -> None:
+        check_settings(self)
         chosen = get_objective(self.objective)
-        if self.retain is not None:
-            get_retention(self.retain)
-        for name, allowed in (
-            ("normaliser", NORMALISERS),
-            ("learn", get_args(Learning)),
-            ("layer_position", ("own", "predicting")),
-            ("optimiser", get_args(Optimiser)),
-            ("precision", get_args(Precision)),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is {getattr(self, name)!r}: choose {' or '.join(allowed)}.")
-        for name in ("steps", "forget_batch", "retain_batch", "micro_batch", "lora"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}.")
-        for name in ("score_every", "warmup", "probe_every"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}.")
-        if self.until_recall is not None:
-            if not 0 <= self.until_recall <= 1:
-                raise ValueError(f"until_recall is a share of the probe's rows, in [0, 1], not {self.until_recall}.")
-            if not self.probe_every:
-                raise ValueError("until_recall looks at the probe: set probe_every to some steps, such as 5.")
+        if self.until_recall is not None and not self.probe_every:
+            raise ValueError("until_recall looks at the probe: set probe_every to some steps, such as 5.")
         if self.roll_back and not self.probe_every:
             raise ValueError("roll_back looks at the probe: set probe_every to some steps, such as 5.")
-        if not 0 <= self.cooldown <= 1:
-            raise ValueError(f"cooldown is a share of the steps, between 0 and 1, not {self.cooldown}.")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"The learning rate must be a number above 0, not {self.learning_rate}.")
-        for name in ("beta", "beta2", "gamma", "alpha"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be a number of at least 0, not {value}.")
-        if self.delta is not None and not math.isfinite(self.delta):
-            raise ValueError(f"delta must be a finite number of nats, not {self.delta}.")
         if self.beta == 0 and chosen.divides_by_beta:
             raise ValueError(f"{chosen.title} divides by beta: it must be above 0.")
         if self.learn != "given" and (self.rule.scorer != "learned" or self.rule.kind == "sequence"):
@@ -172,3 +295,9 @@ class RunConfig:
     def _or_default(self, name: str) -> Any:
         given = getattr(self, name)
         return getattr(get_objective(self.objective), name) if given is None else given
+
+
+# The authors' beta of 1 goes on pushing at tokens that are gone, and takes the retained rows along: measured in
+# docs/log.md.
+OURS = RunConfig(beta=4.0, alpha=3.0)
+"""What a run does when nothing else is said: the preset `ours`."""

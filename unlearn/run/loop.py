@@ -29,7 +29,7 @@ from unlearn.objectives.labels import Target
 from unlearn.run import checkpoints
 from unlearn.run.adapters import trainable_copy
 from unlearn.run.collapse import CollapseGuard
-from unlearn.run.config import RunConfig
+from unlearn.run.config import OURS, RunConfig
 from unlearn.run.gradients import Gradients
 from unlearn.run.processes import Processes
 from unlearn.run.scorer_learning import ScorerLearner
@@ -316,14 +316,14 @@ def run(
     """Prepare a run: score the forget set with the original model, apply the rule, copy the model.
 
     Args:
-        config: None takes `RunConfig()`, which is the preset `ours`.
+        config: None takes `unlearn.run.config.OURS`, the preset `ours`.
         processes: those that share the work (`Processes.started()`); None for this one alone.
         score_options: fields of `attribution.ScoreOptions`, such as `mask_scope`.
 
     Raises:
         ValueError: the rule selects nothing, or the scores cannot be made.
     """
-    return Run(model, corpus, config or RunConfig(), processes, **score_options)
+    return Run(model, corpus, config or OURS, processes, **score_options)
 
 
 def draws(rows: int, batch: int, seed: int) -> Iterator[list[int]]:

@@ -12,42 +12,33 @@ import torch
 from torch import Tensor
 
 from attribution.scorers.learned import LinearScorer, Position
+from attribution.settings import check_settings, setting
 
 
 @dataclass(frozen=True)
 class ScorerSettings:
     """How the scorer learns. The paper's settings are for models of 1 to 8 billion parameters; ours are marked.
 
-    Attributes:
-        scorer_lr: SGD's learning rate (momentum 0.9, gradient clipped at 1, linear decay to 0). Paper: 0.05.
-        scorer_every: n_s, model steps between two scorer steps. Paper: 5; ours: 1.
-        beta: saturation of the forget loss as the scorer sees it. Paper: 7; ours: 2.
-        lambda_entropy: weight of the scores' binary entropy. Paper: 1.
-        lambda_rho: weight of the distance between the share of scores above 1/2 and rho. Paper: 15.
-        lambda_w: weight of |w|^2 + b^2. Paper: 1; ours: 0.01.
-        rho: share of tokens that should score above 1/2. Paper: 0.2.
-        position: whose hidden state scores token t: its `own` (paper) or the `predicting` one, t-1 (ours).
-
     Raises:
         ValueError: a number outside its range.
     """
 
-    scorer_lr: float = 0.05
-    scorer_every: int = 1
-    beta: float = 2.0
-    lambda_entropy: float = 1.0
-    lambda_rho: float = 15.0
-    lambda_w: float = 0.01
-    rho: float = 0.2
-    position: Position = "predicting"
+    # momentum 0.9, gradient clipped at 1, linear decay to 0
+    scorer_lr: float = setting(0.05, "Learning rate of the scorer", "of its SGD (paper: 0.05)", above=0)
+    scorer_every: int = setting(1, "Scorer steps", "model steps between two of the scorer, n_s (paper: 5)", low=1)
+    beta: float = setting(2.0, "Saturation", "of the forget loss as the scorer sees it (paper: 7)", low=0)
+    lambda_entropy: float = setting(1.0, "Entropy", "weight of the scores' binary entropy (paper: 1)", low=0)
+    lambda_rho: float = setting(
+        15.0, "Share weight", "weight of the distance between the share of scores above 1/2 and rho (paper: 15)", low=0
+    )
+    lambda_w: float = setting(0.01, "Decay", "weight of |w|^2 + b^2 (paper: 1)", low=0)
+    rho: float = setting(0.2, "Share", "share of tokens that should score above 1/2 (paper: 0.2)", above=0, below=1)
+    position: Position = setting(
+        "predicting", "Scored state", "whose hidden state scores token t: its own (paper), or t - 1, predicting (ours)"
+    )
 
     def __post_init__(self) -> None:
-        if self.position not in ("predicting", "own"):
-            raise ValueError(f"position is {self.position!r}: choose predicting or own.")
-        if self.scorer_every < 1:
-            raise ValueError(f"scorer_every must be at least 1, not {self.scorer_every}.")
-        if not 0 < self.rho < 1:
-            raise ValueError(f"rho is a share of tokens between 0 and 1, not {self.rho}.")
+        check_settings(self)
 
 
 def scorer_loss(

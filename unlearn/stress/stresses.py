@@ -12,7 +12,6 @@ come back too.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -22,6 +21,7 @@ import torch
 
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
+from attribution.settings import check_settings, setting
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.metrics.answers import Answer, answer_room, ask, stands_in
@@ -29,6 +29,7 @@ from unlearn.metrics.rouge import rouge_l_recalls
 from unlearn.objectives.labels import label_batch, uniform_target
 from unlearn.objectives.retention import retain_nll
 from unlearn.run.adapters import merged, trainable_copy
+from unlearn.run.config import MOST_SEED
 from unlearn.run.loop import draws
 from unlearn.stress.quantisation import GROUP, has_bitsandbytes, rounded, with_bitsandbytes
 
@@ -42,39 +43,32 @@ KINDS = {
 
 @dataclass(frozen=True)
 class StressConfig:
-    """Settings of the stresses.
-
-    Attributes:
-        samples: k, sampled answers to each question.
-        temperature: of sampling; 1 is the model's own distribution.
-        steps, learning_rate, batch: of relearning (AdamW, constant). Ours, for models of a few million parameters: the
-            relearned half is known again after them. Models of billions want 1e-5.
-        bits: widths that weights are rounded to: 8 per output channel, any smaller width per group of `group`.
-        group: weights that share a scale below 8 bits.
-        seed: of sampling and of the order of rows.
+    """Settings of the stresses. Relearning's are ours, for models of a few million parameters: the relearned half is
+    known again after them. Models of billions want a learning rate of 1e-5.
 
     Raises:
-        ValueError: a number outside its range.
+        ValueError: a value outside its range.
     """
 
-    samples: int = 8
-    temperature: float = 1.0
-    steps: int = 20
-    learning_rate: float = 1e-3
-    batch: int = 16
-    bits: tuple[int, ...] = (8, 4)
-    group: int = GROUP
-    seed: int = 0
+    samples: int = setting(8, "Samples", "sampled answers to each question", low=1, flag="--samples")
+    temperature: float = setting(
+        1.0, "Temperature", "of sampling; 1 is the model's own distribution", above=0, flag="--temperature"
+    )
+    steps: int = setting(20, "Steps", "of relearning", low=1, flag="--steps")
+    learning_rate: float = setting(
+        1e-3, "Learning rate", "of relearning (AdamW, constant); 1e-5 suits models of billions", above=0, flag="--lr"
+    )
+    batch: int = setting(16, "Batch", "rows in a step of relearning", low=1)
+    bits: tuple[int, ...] = setting(
+        (8, 4), "Bits", "widths that weights are rounded to: 8 per output channel, smaller ones per group"
+    )
+    group: int = setting(GROUP, "Group", "weights that share a scale below 8 bits", low=1)
+    seed: int = setting(0, "Seed", "of sampling and of the order of rows", low=0, high=MOST_SEED, flag="--seed")
 
     def __post_init__(self) -> None:
-        for name in ("samples", "steps", "batch", "group"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
-        for name in ("temperature", "learning_rate"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ValueError(f"{name} must be a number above 0, not {getattr(self, name)}.")
+        check_settings(self)
         if not all(2 <= bits <= 8 for bits in self.bits):
-            raise ValueError(f"bits are widths from 2 to 8, not {self.bits}.")
+            raise ValueError(f"Bits are {self.bits}: widths from 2 to 8 are needed.")
 
 
 @dataclass(frozen=True)

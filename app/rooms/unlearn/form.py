@@ -1,29 +1,31 @@
-"""The form that a run is started from: its widgets, and what they show when a preset or an objective is chosen."""
+"""The form that a run is started from: widgets made from the settings, and what they show when a preset is chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 import gradio as gr
 
 from app.look.markup import block
-from app.look.texts import say
+from app.look.texts import say, say_setting
 from app.rooms.unlearn.words import objective_html, preset_html
 from app.visit.run_config import (
+    FIELDS,
     ITS_OWN,
     OWN_CUT,
     STRATEGIES,
     form_values,
     objective_values,
+    shown_setting,
 )
-from unlearn.objectives import NORMALISERS, OBJECTIVES, RETENTIONS, Objective
 from unlearn.presets import PRESETS
 
-CONSTANTS_NOTE = (
-    '<p class="pg-soft">alpha weighs what holds the rest, gamma what forgets; beta is a constant of the objective.</p>'
-)
-NORMALISER_TITLES = {"weight": "Unit of weight", "label": "Token"}
+FIRST = ("objective", "steps", "rate")
+"""The fields that stand in sight; every other one is folded away under Advanced."""
+# The longest list of choices that stands side by side; a longer one folds out.
+MOST_SEGMENTS = 2
 
 
 class RunForm:
@@ -50,76 +52,53 @@ class RunForm:
         self.strategy = gr.Radio(
             _strategies(OWN_CUT),
             value=first["strategy"],
-            label=say("pushed"),
+            label=say_setting("strategy"),
             elem_classes="pg-segments",
             elem_id="strategy",
         )
-        self.softness = gr.Slider(
-            0.05,
-            2.0,
-            value=first["softness"],
-            step=0.05,
-            label=say("softness"),
-            info=say("softness_info"),
-            visible=False,
-            elem_id="temperature",
-        )
-        self.objective = gr.Dropdown(
-            [(_with_source(entry), name) for name, entry in OBJECTIVES.items()],
-            value=first["objective"],
-            label=say("objective"),
-            elem_id="objective",
-        )
+        self.softness = self._widget("temperature", first["softness"], "temperature", info=True, visible=False)
+        self.fields |= {"preset": self.preset, "strategy": self.strategy, "softness": self.softness}
+        self.objective = self._add("objective", first, "objective")
         self.objective_text = block(objective_html(first["objective"]), elem_id="objective-text")
-        self.steps = gr.Slider(5, self.most_steps, value=first["steps"], step=1, label=say("steps"), elem_id="steps")
-        self.rate = gr.Number(first["rate"], label=say("rate"), minimum=0, step=1e-5, elem_id="rate")
-        self.fields |= {
-            "preset": self.preset,
-            "strategy": self.strategy,
-            "softness": self.softness,
-            "objective": self.objective,
-            "steps": self.steps,
-            "rate": self.rate,
-        }
+        self.steps = self._add("steps", first, "steps")
+        self._add("rate", first, "rate")
 
     def build_advanced(self) -> None:
-        """Everything else that a run has, folded away."""
+        """Everything else that a run has, folded away; numbers stand side by side."""
         first = form_values(OWN_CUT, self.most_steps)
-
-        def number(name: str, label: Any, step: float, info: Any = None) -> None:
-            # No bounds of the widget's own: what lies outside is a sentence of ours, where Start is.
-            self.fields[name] = gr.Number(
-                first[name], label=label, info=info, step=step, elem_id=f"run-{name}", min_width=120
-            )
-
+        rest = [field for field in FIELDS if field not in FIRST]
         with gr.Accordion(say("advanced"), open=False, elem_classes=["pg-fold", "pg-advanced"], elem_id="advanced"):
-            self.fields["retain"] = gr.Dropdown(
-                [(f"{entry.title} ({entry.evidence})", name) for name, entry in RETENTIONS.items()],
-                value=first["retain"],
-                label=say("retain"),
-                elem_id="run-retain",
-            )
-            with gr.Row(elem_classes="pg-line"):
-                number("alpha", say("alpha"), 0.1)
-                number("gamma", say("gamma"), 0.1)
-                number("beta", say("beta"), 0.1)
-            block(CONSTANTS_NOTE)
-            self.fields["normaliser"] = gr.Radio(
-                [(NORMALISER_TITLES[name], name) for name in NORMALISERS],
-                value=first["normaliser"],
-                label=say("normaliser"),
-                elem_classes="pg-segments",
-                elem_id="run-normaliser",
-            )
-            with gr.Row(elem_classes="pg-line"):
-                number("every", say("every"), 1, say("every_info"))
-                number("lora", say("lora"), 1, say("lora_info"))
-            with gr.Row(elem_classes="pg-line"):
-                number("until", say("until"), 0.05, say("until_info"))
-                number("seed", say("seed"), 1, say("seed_info"))
-            self.fields["rollback"] = gr.Checkbox(
-                first["rollback"], label=say("rollback"), info=say("rollback_info"), elem_id="run-rollback"
-            )
+            for numbers, fields in groupby(rest, lambda field: shown_setting(FIELDS[field], 0).kind in (int, float)):
+                if numbers:
+                    with gr.Row(elem_classes="pg-line"):
+                        for field in fields:
+                            self._add(field, first, f"run-{field}", info=True)
+                else:
+                    for field in fields:
+                        self._add(field, first, f"run-{field}", info=True)
+
+    def _add(self, field: str, values: Mapping[str, Any], elem_id: str, info: bool = False) -> Any:
+        self.fields[field] = self._widget(FIELDS[field], values[field], elem_id, info)
+        return self.fields[field]
+
+    def _widget(self, name: str, value: Any, elem_id: str, info: bool, **more: Any) -> Any:
+        """The widget that suits a setting: a switch, choices, a slider, or a number."""
+        described = shown_setting(name, self.most_steps)
+        facts = described.facts
+        shared = {"value": value, "label": say_setting(name), "elem_id": elem_id, **more}
+        if info:
+            shared["info"] = say_setting(name, "info")
+        if described.kind is bool:
+            return gr.Checkbox(**shared)
+        choices = [(title, value) for value, title in described.titles.items()]
+        if 0 < len(choices) <= MOST_SEGMENTS:
+            return gr.Radio(choices, elem_classes="pg-segments", **shared)
+        if choices:
+            return gr.Dropdown(choices, **shared)
+        if facts.slider:
+            return gr.Slider(facts.low, facts.high, step=facts.step, **shared)
+        # No bounds of the widget's own: what lies outside is a sentence of ours, where Start is.
+        return gr.Number(step=facts.step, min_width=120, **shared)
 
     @property
     def outputs(self) -> list[Any]:
@@ -146,11 +125,6 @@ class RunForm:
         """The fields of the objective's own constants, and its formula."""
         shown = {self.fields[field]: value for field, value in objective_values(name, objective).items()}
         return {**shown, self.objective_text: objective_html(objective)}
-
-
-def _with_source(entry: Objective) -> str:
-    """`NPO, arXiv 2404.05868 (paper)`: a name, where it comes from and its evidence mark."""
-    return f"{entry.title}, {entry.paper.rpartition(', ')[2]} ({entry.evidence})"
 
 
 def _strategies(preset: str) -> list[tuple[Any, str]]:

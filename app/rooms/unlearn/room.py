@@ -29,14 +29,15 @@ from app.rooms.unlearn.words import (
     tokens_html,
     way_on,
 )
-from app.visit.run_config import DEFAULTS, ITS_OWN, OWN_CUT, form_config, form_values
+from app.visit.run_config import ITS_OWN, OWN_CUT, form_config, form_values
 from app.visit.session import LONGEST_NAME, KeptRun, Visit, Visits
 from app.visit.studio import Studio
 from app.visit.training import Training, plain, train
 from attribution import TokenScores, select
 from unlearn import RunConfig
+from unlearn.run.config import OURS
 
-DEFAULT_CUT = dataclasses.asdict(DEFAULTS.rule)
+DEFAULT_CUT = dataclasses.asdict(OURS.rule)
 # Curves are redrawn with every probe and at least this often.
 REDRAW_SECONDS = 0.5
 

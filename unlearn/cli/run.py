@@ -1,0 +1,218 @@
+"""`python -m unlearn`: one unlearning run, and the questions before and after. `python -m unlearn fit`: the scorer."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option
+
+from attribution.cli.options import Changes
+from attribution.model.language_model import LanguageModel
+from attribution.model.loading import load_model
+from attribution.scorers.learned import SCORER_FILE
+from attribution.scores import MASK_SCOPES
+from attribution.selection import TOKENS
+from unlearn.cli.common import JsonFile, ModelName, Rows, check_writable, log
+from unlearn.data.corpus import Corpus
+from unlearn.export import FORMS, check_form, save
+from unlearn.metrics import SPLITS, Evaluation, evaluate
+from unlearn.presets import DEFAULT_PRESET, PRESETS, listing
+from unlearn.run.atwu import AtwuConfig, Fit
+from unlearn.run.config import TRAINING, RunConfig
+from unlearn.run.diagnostics import Diagnostics
+from unlearn.run.estimate import estimate
+from unlearn.run.loop import Run, Step, run
+from unlearn.run.processes import WAYS, Processes
+from unlearn.wishes import WISHES, run_config
+
+OTHERS = ", ".join(name for name in PRESETS if name != DEFAULT_PRESET)
+
+
+def run_command(
+    *,
+    model: ModelName = "embedded",
+    rows: Rows,
+    preset: Annotated[
+        str,
+        Option(
+            metavar="NAME",
+            help=f"a run with a name; every setting below changes it. {DEFAULT_PRESET} unless told, whose settings are "
+            f"given in brackets; others: {OTHERS}",
+            show_default=False,
+        ),
+    ] = DEFAULT_PRESET,
+    list_presets: Annotated[bool, Option("--list-presets", help="say what each preset does, and stop")] = False,
+    wishes: Annotated[dict[str, Any], Changes(WISHES)],
+    mask_scope: Annotated[
+        str, Option(metavar="NAME", help=f"what masking hides: {', '.join(MASK_SCOPES)}", rich_help_panel=TOKENS)
+    ] = "subject",
+    processes: Annotated[
+        int | None,
+        Option(metavar="N", help="stop unless the launcher (torchrun, accelerate) started N", rich_help_panel=TRAINING),
+    ] = None,
+    parallel: Annotated[
+        str,
+        Option(
+            metavar="NAME", help=f"how several processes hold the model: {' or '.join(WAYS)}", rich_help_panel=TRAINING
+        ),
+    ] = "ddp",
+    diagnostics: Annotated[
+        bool, Option("--diagnostics", help="log gradients, update size and signal to noise of every step")
+    ] = False,
+    json_file: JsonFile = None,
+    save_to: Annotated[
+        Path | None,
+        Option("--save", metavar="DIR", help="write the model that has forgotten here, for transformers"),
+    ] = None,
+    save_as: Annotated[str, Option(metavar="NAME", help=f"{' or '.join(FORMS)}, for a run with --lora")] = "merged",
+    checkpoint: Annotated[
+        Path | None, Option(metavar="DIR", help="keep the run here, and go on from what is there already")
+    ] = None,
+    checkpoint_every: Annotated[int, Option(metavar="K", help="every K steps")] = 10,
+) -> None:
+    """Make a copy of the model forget the selected tokens, and ask it again."""
+    if list_presets:
+        sys.stdout.write(listing())
+        return
+    config = config_of(preset, wishes)
+    check_form(save_as, config.lora)
+    spread = Processes.started(parallel, processes)  # type: ignore[arg-type]
+    if spread.rank:
+        logging.getLogger().setLevel(logging.WARNING)
+    check_writable(json_file)
+    check_writable(save_to, folders=True)
+    check_writable(checkpoint, folders=True)
+    corpus = rows.read()
+    original = load_model(model, device=spread.device)
+    job = run(original, corpus, config, spread, mask_scope=mask_scope)
+    _say_what_is_coming(job)
+    if diagnostics:
+        if spread.count > 1:
+            raise ValueError("--diagnostics reads whole gradients row by row: run it in one process.")
+        job.observer = Diagnostics(job)
+    if checkpoint:
+        job.keep(checkpoint, checkpoint_every)
+    try:
+        for _ in _with_bar(job, config.steps, "unlearning"):
+            pass
+    except KeyboardInterrupt:
+        job.stop()
+        log.info("Stopped after step %d; what there is goes on to be measured.", len(job.steps))
+    spread.leave()
+    if spread.rank:
+        return
+    evaluations = _evaluate(original, job, corpus)
+    sys.stdout.write(_table(evaluations, job))
+    if json_file:
+        report = _report(preset, model, rows, job, evaluations)
+        json_file.write_text(json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+        log.info("Wrote %s.", json_file)
+    if save_to:
+        save(job, save_to, save_as, evaluations)  # type: ignore[arg-type]
+        log.info("Wrote %s.", save_to)
+
+
+def config_of(name: str, wishes: dict[str, Any]) -> RunConfig:
+    """The run that the command line asks for. ValueError names what cannot be."""
+    # The shell asks before and after, not on the way, unless the run itself looks at the probe.
+    probed = wishes.get("until_recall") is not None or wishes.get("roll_back")
+    config = run_config(name, wishes)
+    return config if probed else dataclasses.replace(config, probe_every=0)
+
+
+def fit_command(
+    *,
+    model: ModelName = "embedded",
+    rows: Rows,
+    config: AtwuConfig,
+    save_to: Annotated[
+        Path, Option("--save", metavar="FOLDER", help=f"where {SCORER_FILE} goes: the model's own folder")
+    ],
+) -> None:
+    """Fit the learned scorer (ATWU) in alternation with the model."""
+    fit = Fit(load_model(model), rows.read(), config)
+    for _ in _with_bar(fit, config.steps, "fitting"):
+        pass
+    save_to.mkdir(parents=True, exist_ok=True)
+    fit.scorer.save(save_to / SCORER_FILE)
+    log.info("Wrote %s.", save_to / SCORER_FILE)
+
+
+def _say_what_is_coming(job: Run) -> None:
+    expected = estimate(job)
+    log.info(
+        "About %.0f s of training, and %.0f MB beside the model%s.",
+        expected.seconds,
+        expected.megabytes,
+        "" if expected.of_activations else " and what a forward keeps",
+    )
+    if job.processes.count > 1:
+        log.info("%d processes share every step (%s).", job.processes.count, job.processes.way)
+    selected = sum(sum(selection.kept) for selection in job.selections)
+    total = sum(len(selection.weights) for selection in job.selections)
+    log.info("Selected %d of %d answer tokens in %d rows.", selected, total, len(job.corpus.forget))
+
+
+def _evaluate(model: LanguageModel, job: Run, corpus: Corpus) -> dict[str, Evaluation]:
+    models = {"before": model, "after": job.model}
+    if corpus.reference and model.name == "embedded":
+        models["reference"] = load_model(corpus.reference)
+    evaluations = {}
+    for name, candidate in models.items():
+        log.info("Asking the model: %s.", name)
+        evaluations[name] = evaluate(candidate, corpus)
+    return evaluations
+
+
+def _report(preset: str, model: str, rows: Rows, job: Run, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+    said = {name: [answer.answer for answer in evaluation.answers] for name, evaluation in evaluations.items()}
+    return {
+        "config": {"model": model, "forget": rows.forget, "preset": preset, **job.config.to_dict()},
+        "processes": {"count": job.processes.count, "way": job.processes.way},
+        "seconds": job.seconds,
+        "stopped": job.stopped,
+        "rolled_back_to": job.rolled_back_to,
+        "notes": job.notes,
+        "steps": [step.to_dict() for step in job.steps],
+        "metrics": {name: evaluation.to_dict() for name, evaluation in evaluations.items()},
+        "answers": [
+            {
+                "split": answer.split,
+                "question": answer.question,
+                "prompt": answer.prompt,
+                "truth": answer.truth,
+                "facts": list(answer.facts),
+                **{name: answers[i] for name, answers in said.items()},
+            }
+            for i, answer in enumerate(evaluations["before"].answers)
+        ],
+    }
+
+
+def _table(evaluations: dict[str, Evaluation], job: Run) -> str:
+    lines = [f"{len(job.steps)} steps, {job.seconds:.1f} s of training", ""]
+    lines.append(f"{'':<24}" + "".join(f"{name:>11}" for name in evaluations) + "       n")
+    measured = evaluations["before"].metrics
+    # Rows without marked facts have no recall: how probable their answers are says what it would.
+    of_splits = (name if (name := f"{split}_recall") in measured else f"{split}_probability" for split in SPLITS)
+    for name in (*of_splits, "structure", "subject"):
+        if name in measured:
+            figures = "".join(f"{evaluation.metrics[name]:>11.3f}" for evaluation in evaluations.values())
+            lines.append(f"{name:<24}{figures}{evaluations['before'].counts[name]:>8}")
+    lines += ["", "forget and paraphrase figures should fall to the reference; the others should stay as they were."]
+    return "\n".join(lines) + "\n"
+
+
+def _with_bar(steps: Iterable[Step], total: int, title: str) -> Iterator[Step]:
+    """A progress bar on a terminal; nothing where there is none."""
+    from tqdm.auto import tqdm
+
+    others = int(os.environ.get("RANK", "0")) > 0
+    return tqdm(steps, total=total, desc=title, unit="step", disable=others or not sys.stderr.isatty())
