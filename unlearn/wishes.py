@@ -121,15 +121,17 @@ def _rule(
 ) -> Rule:
     own = next(name for name, kind in STRATEGIES.items() if kind == ("top" if base.kind == "threshold" else base.kind))
     now = strategy or own
+    if strategy is not None:
+        # Who names a strategy means it, and a number of another one is left over.
+        top = top if now == "hard" else None
+        temperature = temperature if now == "soft" else None
     for value, title, its in (
-        (top, "top", "hard"),
+        (top, "top share", "hard"),
         (threshold, "threshold", "hard"),
         (temperature, "softness", "soft"),
     ):
         if value is not None and now != its:
-            raise ValueError(
-                f"A {title} belongs to the strategy {its}, and this run's is {now}: leave one of them out."
-            )
+            raise ValueError(f"A {title} belongs to the strategy {its}, and this run's is {now}: name {its} with it.")
     if top is not None and threshold is not None:
         raise ValueError("A top share and a threshold are two ways to cut: give one of them.")
     kind, cut = base.kind, base.cut

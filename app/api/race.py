@@ -55,7 +55,7 @@ def race_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
             visit = visits.of(request.session_hash)
             studio = visit.studio
             names = [name.strip() for name in arms.split(",") if name.strip()]
-            cut = {"top": top} if threshold is None else {"threshold": threshold}
+            cut: dict[str, Any] = {"top": top} if threshold is None else {"threshold": threshold}
             cut |= {"scorer": scorer, "keep_given": keep_given}
             settings = {"objective": objective, "steps": steps, "learning_rate": learning_rate, "seed": seed}
             config = run_config("", cut | settings, studio.settings.max_steps)

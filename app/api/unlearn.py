@@ -14,21 +14,33 @@ from app.visit.studio import Studio
 from app.visit.training import train
 from unlearn.wishes import WISHES, run_config
 
-POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 HEAD = """Train a copy of the model on the selected tokens of forget05; streams the run as it stands after each step.
 
 The run stays with your session: `/compare` reads it. One run per session at a time. What is left out is the preset's;
 without a preset it is our own, whose values stand in brackets: WGA on the top 30% of the learned scores.
 """
+PLACE = {
+    "row": ("forget:0", "the forget row whose weights are returned."),
+    "preset": ("", "a run by its name: etw, tokenunlearn-npo-hard, atwu, sequence-npo, ..."),
+}
 RETURNS = """Returns:
     {"config", "seconds", "stopped", "rolled_back_to", "notes": [...], "steps": [...],
     "selection": {"row", "tokens", "weights"}}"""
 
 
 def unlearn_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
-    """The function behind `/unlearn`."""
+    """The function behind `/unlearn`, with a parameter for every setting that may be wished for."""
+    given = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter("request", given, annotation=gr.Request)]
+    parameters += [inspect.Parameter(name, given, default=one[0], annotation=str) for name, one in PLACE.items()]
+    for name, described in WISHES.items():
+        parameters.append(inspect.Parameter(name, given, default=None, annotation=described.kind | None))
+    signature = inspect.Signature(parameters)
 
-    def unlearn(request: gr.Request, row: str, preset: str, *wishes: Any) -> Iterator[dict[str, Any]]:
+    def unlearn(*arguments: Any, **named: Any) -> Iterator[dict[str, Any]]:
+        bound = signature.bind(*arguments, **named)
+        bound.apply_defaults()
+        request, row, preset, *wishes = bound.args
         try:
             visit = visits.of(request.session_hash)
             studio = visit.studio
@@ -54,24 +66,12 @@ def unlearn_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
         except ValueError as error:
             raise refused(error) from error
 
-    return described(unlearn)
-
-
-def described(function: Callable[..., Iterator[dict[str, Any]]]) -> Callable[..., Iterator[dict[str, Any]]]:
-    """The function with a parameter for every setting that may be wished for, as Gradio reads it off."""
-    place = {
-        "row": (str, "forget:0", "the forget row whose weights are returned."),
-        "preset": (str, "", "a run by its name: etw, tokenunlearn-npo-hard, atwu, sequence-npo, ..."),
-    }
-    given = {name: (one.kind | None, None, f"{one.summary}.") for name, one in WISHES.items()}
-    parameters = [inspect.Parameter("request", POSITIONAL, annotation=gr.Request)]
-    for name, (kind, default, _) in (place | given).items():
-        parameters.append(inspect.Parameter(name, POSITIONAL, default=default, annotation=kind))
-    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    lines = [f"    {name}: {text}" for name, (_, _, text) in (place | given).items()]
-    function.__doc__ = "\n".join((HEAD, "Args:", *lines, "", RETURNS))
-    return function
+    unlearn.__signature__ = signature  # type: ignore[attr-defined]
+    unlearn.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    texts = [f"    {name}: {text}" for name, (_, text) in PLACE.items()]
+    texts += [f"    {name}: {described.summary}." for name, described in WISHES.items()]
+    unlearn.__doc__ = "\n".join((HEAD, "Args:", *texts, "", RETURNS))
+    return unlearn
 
 
 def forget_row(studio: Studio, name: str) -> int:

@@ -15,14 +15,12 @@ import torch
 
 import app.visit.training
 from app.server.settings import Settings
-from app.visit.run_config import make_config, make_rule
 from app.visit.session import Visit, Visits
 from app.visit.studio import Studio
 from app.visit.training import train
 from attribution.__main__ import main as score_shell
 from unlearn.run.gradients import Gradients
-
-RULE = make_rule({"scorer": "random", "kind": "top", "cut": 0.3}, "hard", 1.0)
+from unlearn.wishes import run_config
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,7 @@ def studio(model) -> Iterator[Studio]:
 
 
 def config(studio: Studio, steps: int = 2, rate: float = 4e-4) -> Any:
-    return make_config(RULE, studio.settings, objective="graddiff", steps=steps, learning_rate=rate)
+    return run_config("", {"scorer": "random", "objective": "graddiff", "steps": steps, "learning_rate": rate})
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -125,17 +124,15 @@ def by_api(preset: str, wishes: dict[str, Any]) -> RunConfig:
     """The run that `/unlearn` would start."""
     asked: list[RunConfig] = []
 
-    def instead(studio: Any, visit: Any, config: RunConfig, name: str) -> list[Any]:
+    def instead(visit: Any, config: RunConfig, name: str) -> list[Any]:
         asked.append(config)
         return []
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.api.unlearn.train", instead)
         patch.setattr("app.api.unlearn.forget_row", lambda studio, row: 0)
-        endpoint = unlearn_endpoint(MagicMock(settings=SETTINGS), MagicMock(of=lambda _: MagicMock(studio=None)))
-        bound = inspect.signature(endpoint).bind(MagicMock(), preset=preset, **wishes)
-        bound.apply_defaults()
-        list(endpoint(*bound.args))
+        visit = MagicMock(studio=MagicMock(settings=SETTINGS))
+        list(unlearn_endpoint(MagicMock(of=lambda _: visit))(MagicMock(), preset=preset, **wishes))
     return asked[0]
 
 

@@ -11,11 +11,12 @@ import torch
 
 from app.api.unlearn import forget_row
 from app.server.settings import Settings
-from app.visit.run_config import make_config, make_rule
+from app.visit.run_config import cut_wishes
 from app.visit.session import Visit
 from app.visit.studio import Studio
 from app.visit.training import corpus_in_view, train
 from attribution import select
+from unlearn.wishes import run_config
 
 CUT = {"scorer": "fused", "kind": "top", "cut": 0.3, "keep_given": False}
 
@@ -36,10 +37,11 @@ def visit_at(studio: Studio, row: int, subject: str | None = None) -> Visit:
 @pytest.mark.parametrize(("strategy", "kind"), [("hard", "top"), ("soft", "soft"), ("sequence", "sequence")])
 def test_the_run_trains_the_visible_cut(studio: Studio, strategy: str, kind: str) -> None:
     visit = visit_at(studio, 7)
-    rule = make_rule(CUT, strategy, 0.25)
+    config = run_config("", {**cut_wishes(CUT, strategy, 0.25), "steps": 2})
+    rule = config.rule
     assert rule.kind == kind
     before = copy.deepcopy(studio.model.model.state_dict())
-    trainings = list(train(visit, make_config(rule, studio.settings, steps=2)))
+    trainings = list(train(visit, config))
     visible = select(visit.scores, rule)
     assert trainings[-1].selections[7].weights == pytest.approx(visible.weights, abs=1e-6)
     assert visit.last is not None and visit.last.selections[7].kept == visible.kept
@@ -60,7 +62,7 @@ def test_a_chosen_subject_goes_along(studio: Studio) -> None:
 def test_stop_ends_within_a_step_and_keeps_what_there_is(studio: Studio) -> None:
     visit = visit_at(studio, 0)
     seen = 0
-    for training in train(visit, make_config(make_rule(CUT, "hard", 1), studio.settings, steps=20)):
+    for training in train(visit, run_config("", {**cut_wishes(CUT, "hard", 1), "steps": 20})):
         seen = len(training.steps)
         if seen == 3:
             visit.stop()
@@ -72,7 +74,7 @@ def test_stop_ends_within_a_step_and_keeps_what_there_is(studio: Studio) -> None
 def test_a_collapse_leads_back_to_the_best_sound_step(studio: Studio) -> None:
     visit = visit_at(studio, 0)
     wishes = {"steps": 15, "learning_rate": 3e-3, "roll_back": True}
-    trainings = list(train(visit, make_config(None, studio.settings, "sequence-ga", **wishes), "sequence-ga"))
+    trainings = list(train(visit, run_config("sequence-ga", wishes), "sequence-ga"))
     kept = visit.last
     assert kept is not None and kept.preset == "sequence-ga" and kept.stopped and len(kept.steps) < 15
     assert kept.rolled_back_to == trainings[-1].rolled_back_to == kept.samples[-1].step
@@ -83,12 +85,12 @@ def test_a_collapse_leads_back_to_the_best_sound_step(studio: Studio) -> None:
 
 
 def test_bad_wishes_are_one_sentence(studio: Studio) -> None:
-    with pytest.raises(ValueError, match="'firm' is unknown"):
-        make_rule(CUT, "firm", 1)
+    with pytest.raises(ValueError, match="What is pushed is 'firm'"):
+        run_config("", cut_wishes(CUT, "firm", 1))
     for name in ("retain:0", "forget", "forget:x", "forget:40000"):
         with pytest.raises(ValueError, match="row"):
             forget_row(studio, name)
-    nothing = make_config(make_rule({**CUT, "kind": "threshold", "cut": 2.0}, "hard", 1), Settings(), steps=2)
+    nothing = run_config("", {**cut_wishes({**CUT, "kind": "threshold", "cut": 2.0}, "hard", 1), "steps": 2})
     visit = visit_at(studio, 0)
     with pytest.raises(ValueError, match="selects no token"):
         list(train(visit, nothing))

@@ -28,7 +28,7 @@ from app.api.compare import compare_endpoint
 from app.api.score import score_endpoint
 from app.api.unlearn import forget_row, unlearn_endpoint
 from app.server.settings import Settings
-from app.visit.run_config import PRESET_NAMES, make_config, make_rule
+from app.visit.run_config import cut_wishes
 from app.visit.session import Visits
 from app.visit.studio import Studio
 from attribution import TokenScores
@@ -38,6 +38,8 @@ from attribution.data.rows import pick_examples, row_of
 from attribution.scores import from_json
 from unlearn import load_corpus
 from unlearn.__main__ import main as unlearn_shell
+from unlearn.presets import PRESETS
+from unlearn.wishes import run_config
 
 PATIENCE = timedelta(seconds=10)
 ODD = (
@@ -149,7 +151,7 @@ def test_typed_text_is_scored_by_the_default_scorers(studio: Studio, prompt: str
 @example({"scorer": "entropy", "kind": []}, "soft", "x")
 def test_a_rule_from_the_browser(rule: Any, strategy: str, temperature: Any) -> None:
     with refused():
-        made = make_rule(rule, strategy, temperature)
+        made = run_config("", cut_wishes(rule, strategy, temperature)).rule
         assert made.kind in ("top", "threshold", "soft", "sequence")
 
 
@@ -163,20 +165,20 @@ def test_a_rule_from_the_browser(rule: Any, strategy: str, temperature: Any) -> 
 )
 def test_a_rule_with_the_right_names(rule: Any, strategy: str) -> None:
     with refused():
-        make_rule(rule, strategy, 0.3)
+        run_config("", cut_wishes(rule, strategy, 0.3))
 
 
 @cases(150)
 @given(
-    text | st.sampled_from(PRESET_NAMES),
+    text | st.sampled_from([*PRESETS]),
     text | st.just("wga") | st.none(),
     st.fixed_dictionaries({}, optional=dict.fromkeys(NUMBERS, number | st.none())),
     st.fixed_dictionaries({}, optional=dict.fromkeys(("retain", "normaliser"), text | st.none())),
 )
 def test_a_config(name: str, objective: str | None, numbers: dict[str, Any], names: dict[str, Any]) -> None:
-    rule = make_rule({"scorer": "entropy"}, "hard", 1.0)
+    wishes = {"scorer": "entropy", "strategy": "hard", "objective": objective, **numbers, **names}
     with refused():
-        config = make_config(rule, Settings(), name, objective=objective, **numbers, **names)
+        config = run_config(name, wishes, Settings().max_steps)
         assert 1 <= config.steps <= Settings().max_steps and config.learning_rate > 0
 
 

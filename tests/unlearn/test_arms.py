@@ -293,7 +293,7 @@ def experiment(tmp_path_factory, knowing, small_corpus):
     folder = tmp_path_factory.mktemp("arms")
     patch = pytest.MonkeyPatch()
     patch.setattr("unlearn.cli.arms.load_model", lambda name, **_: knowing)
-    patch.setattr("unlearn.cli.arms.read_corpus", lambda options: small_corpus)
+    patch.setattr("unlearn.cli.common.Rows.read", lambda rows: small_corpus)
     changes = "+steps=3+forget_batch=3+retain_batch=3"
     arguments = ["arms", "--arms", f"random{changes},sequence-matched", "--against", f"entropy{changes}"]
     arguments += ["--seeds", "0,1", "--points", "2", "--target", "0.1", "--out", str(folder), "--diagnostics"]

@@ -17,10 +17,8 @@ import torch
 
 from attribution import LanguageModel, Rule, load_model
 from scripts.serving import OFFLINE
-from unlearn import RunConfig, run
-from unlearn.__main__ import run_parser
-from unlearn.cli.common import read_corpus
-from unlearn.cli.settings import config_from
+from unlearn import RunConfig, load_corpus, run
+from unlearn.cli.run import config_of
 from unlearn.run import checkpoints
 from unlearn.run.scorer_learning import ScorerSettings
 
@@ -187,10 +185,8 @@ def test_kill_9_in_the_shell(tmp_path):
     done = len(json.loads((found / checkpoints.STATE).read_text(encoding="utf-8"))["steps"])
     assert 0 < done < 8, "it was over before it could be killed"
 
-    options = run_parser().parse_args(arguments)
-    resumed, whole = (
-        run(load_model("embedded", device="cpu"), read_corpus(options), config_from(options)) for _ in range(2)
-    )
+    config = config_of("ours", {"steps": 8})
+    resumed, whole = (run(load_model("embedded", device="cpu"), load_corpus("forget01"), config) for _ in range(2))
     resumed.keep(tmp_path / "kept")
     assert [step.number for step in resumed] == list(range(done + 1, 9))
     for _ in whole:

@@ -144,8 +144,8 @@ def test_nothing_but_facts_has_no_noise_and_inner_states_have_no_split(tiny, sma
 
 
 def test_the_shell_logs_them_where_asked(tmp_path, monkeypatch, tiny, small_corpus):
-    monkeypatch.setattr("unlearn.__main__.load_model", lambda name, **_: tiny)
-    monkeypatch.setattr("unlearn.__main__.read_corpus", lambda options: small_corpus)
+    monkeypatch.setattr("unlearn.cli.run.load_model", lambda name, **_: tiny)
+    monkeypatch.setattr("unlearn.cli.common.Rows.read", lambda rows: small_corpus)
     code = main(["--scorer", "oracle", "--steps", "1", "--diagnostics", "--json", str(tmp_path / "run.json")])
     assert code == 0
     (step,) = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["steps"]
