@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from attribution.settings import settings_of, written
 from unlearn.metrics import Evaluation
 from unlearn.objectives import get_objective, get_retention
 from unlearn.run.adapters import has_adapters, merged
+from unlearn.run.config import RunConfig
 from unlearn.run.loop import Run
 
 Form = Literal["merged", "adapter"]
@@ -66,16 +68,19 @@ def card(job: Run, form: Form, evaluations: Mapping[str, Evaluation]) -> str:
         f"`{Path(job.corpus.name).name}` with Forget Lens.",
         "",
         f"- **Trained on**: {which}",
-        f"- **Objective**: {chosen.title}, {chosen.formula} ({chosen.paper}); gamma {values['gamma']:g}, alpha "
-        f"{values['alpha']:g}, retain term: {get_retention(values['retain']).title}",
-        f"- **Constants**: {', '.join(f'{name} {values[name]:g}' for name in chosen.uses) or 'none'}",
-        f"- **Training**: {len(job.steps)} of {config.steps} steps of {config.forget_batch} forget and "
-        f"{config.retain_batch} retain rows, learning rate {config.learning_rate:g}, seed {config.seed}, "
-        + (f"LoRA of rank {config.lora}, saved {form}" if config.lora else "all weights")
-        + f", {job.seconds:.0f} s",
+        f"- **Objective**: {chosen.title}, {chosen.formula} ({chosen.paper}), and the retain term "
+        f"{get_retention(values['retain']).title}",
+        f"- **Training**: {len(job.steps)} of {config.steps} steps, {job.seconds:.0f} s"
+        + (f"; adapters, saved {form}" if config.lora else ""),
         *(f"- **Note**: {note}" for note in job.notes),
         "",
     ]
+    lines += ["| setting | value | |", "|---|---|---|"]
+    for name, described in settings_of(RunConfig).items():
+        value = values.get(name, getattr(config, name))
+        said = described.facts.none if value is None else written(value)
+        lines.append(f"| {described.facts.title} | {said} | {described.facts.help} |")
+    lines.append("")
     if evaluations:
         first = next(iter(evaluations.values()))
         names = [name for name in CARD_FIGURES if name in first.metrics]

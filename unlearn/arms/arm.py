@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 
 from attribution.scorers import SCORERS
 from attribution.selection import Rule
+from attribution.settings import settings_of
 from attribution.suggestions import did_you_mean
 from unlearn.presets import HARD_SHARE, PRESETS, SOFT_TEMPERATURE
 from unlearn.run.config import RunConfig
@@ -117,20 +117,17 @@ def _known(name: str, reference: RunConfig, reference_name: str | None) -> Arm:
 
 
 def _changed(config: RunConfig, changes: Sequence[str], name: str) -> RunConfig:
-    settings = [entry.name for entry in dataclasses.fields(RunConfig) if entry.name not in ("rule", "scorer_settings")]
+    settings = settings_of(RunConfig)
     for change in changes:
         key, _, text = change.partition("=")
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            value = text
         if key in ("top", "tau"):
             kind = "top" if key == "top" else "soft"
-            config = dataclasses.replace(config, rule=dataclasses.replace(config.rule, kind=kind, cut=value))  # type: ignore[arg-type]
+            cut = settings_of(Rule)["cut"].read(text)
+            config = dataclasses.replace(config, rule=dataclasses.replace(config.rule, kind=kind, cut=cut))  # type: ignore[arg-type]
         elif key == "objective":
-            config = config.with_objective(value)
+            config = config.with_objective(text)
         elif key in settings and key not in ("seed", "probe_every"):
-            config = dataclasses.replace(config, **{key: value})
+            config = dataclasses.replace(config, **{key: text})
         else:
             raise ValueError(
                 f"The arm {name!r} changes {key!r}, which is no setting{did_you_mean(key, settings)} "

@@ -16,9 +16,9 @@ from typer import Option
 from attribution.cli.options import Changes
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
+from attribution.scorers import ScoreOptions
 from attribution.scorers.learned import SCORER_FILE
-from attribution.scores import MASK_SCOPES
-from attribution.selection import TOKENS
+from attribution.settings import settings_of
 from unlearn.cli.common import JsonFile, ModelName, Rows, check_writable, log
 from unlearn.data.corpus import Corpus
 from unlearn.export import FORMS, check_form, save
@@ -50,9 +50,7 @@ def run_command(
     ] = DEFAULT_PRESET,
     list_presets: Annotated[bool, Option("--list-presets", help="say what each preset does, and stop")] = False,
     wishes: Annotated[dict[str, Any], Changes(WISHES)],
-    mask_scope: Annotated[
-        str, Option(metavar="NAME", help=f"what masking hides: {', '.join(MASK_SCOPES)}", rich_help_panel=TOKENS)
-    ] = "subject",
+    scoring: Annotated[dict[str, Any], Changes({"mask_scope": settings_of(ScoreOptions)["mask_scope"]})],
     processes: Annotated[
         int | None,
         Option(metavar="N", help="stop unless the launcher (torchrun, accelerate) started N", rich_help_panel=TRAINING),
@@ -91,7 +89,7 @@ def run_command(
     check_writable(checkpoint, folders=True)
     corpus = rows.read()
     original = load_model(model, device=spread.device)
-    job = run(original, corpus, config, spread, mask_scope=mask_scope)
+    job = run(original, corpus, config, spread, **scoring)
     _say_what_is_coming(job)
     if diagnostics:
         if spread.count > 1:
