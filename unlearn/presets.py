@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from attribution.scorers import EVIDENCE_TEXT, Evidence
 from attribution.selection import Rule
+from attribution.settings import settings_of, written
 from attribution.suggestions import did_you_mean
 from unlearn.objectives import OBJECTIVES, get_objective, get_retention
-from unlearn.run.config import OURS, RunConfig
+from unlearn.run.config import OF_THE_OBJECTIVE, OURS, RunConfig
 from unlearn.run.scorer_learning import ScorerSettings
 
 DEFAULT_PRESET = "ours"
@@ -23,6 +24,11 @@ HARD_SHARE = 0.3
 SOFT_TEMPERATURE = 0.25
 # Gradient ascent has no floor: it goes on after the facts are gone, and takes the rest along.
 ASCENT_STEPS = 40
+# Settings of a run that presets tell of in words of their own.
+TOLD = {*OF_THE_OBJECTIVE, "objective", "score_every", "learn", "normaliser", "layer_position"} | {
+    "steps",
+    "learning_rate",
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class Preset:
         sentence: what it does, for the page.
         paper: whose method it is; "ours" for our own.
         config: the run.
-        settings: where the config's settings come from.
+        settings: where the config's settings come from. What it sets beside the settings that these tell of is added,
+            by its own title, as ours.
     """
 
     name: str
@@ -58,6 +65,14 @@ class Preset:
     paper: str
     config: RunConfig
     settings: tuple[Setting, ...]
+
+    def __post_init__(self) -> None:
+        untold = [
+            Setting(described.facts.title.lower(), written(getattr(self.config, name)), "ours")
+            for name, described in settings_of(RunConfig).items()
+            if name not in TOLD and getattr(self.config, name) != described.default
+        ]
+        object.__setattr__(self, "settings", (*self.settings, *untold))
 
     @property
     def ours(self) -> tuple[Setting, ...]:

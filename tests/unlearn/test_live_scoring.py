@@ -152,14 +152,14 @@ def test_refit_learns_first_then_freezes_and_starts_again(tiny: LanguageModel, s
     [
         ({"learn": "alternate"}, "weighs tokens by 'learned', and this one by 'entropy'"),
         ({"learn": "refit", "rule": Rule("learned", "sequence")}, "the whole sequence"),
-        ({"learn": "later"}, "learn is 'later': choose given or alternate or refit"),
-        ({"score_every": -1}, "score_every must be at least 0"),
+        ({"learn": "later"}, "Learned scorer is 'later'. Choose from given, alternate, refit"),
+        ({"score_every": -1}, "Steps between scorings is -1"),
         ({"score_every": 1, "rule": Rule("probe", "top", 0.3)}, "scores all rows together"),
         ({"retain": "nnl"}, "did you mean 'nll'"),
-        ({"optimiser": "adam"}, "adamw or sgd"),
+        ({"optimiser": "adam"}, "did you mean 'adamw'"),
         ({"objective": "tnpo", "beta": 0.0}, "TNPO divides by beta"),
-        ({"delta": float("inf")}, "delta"),
-        ({"micro_batch": 0}, "micro_batch"),
+        ({"delta": float("inf")}, "delta is inf: a number is needed"),
+        ({"micro_batch": 0}, "Rows in one forward is 0"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(change, match):

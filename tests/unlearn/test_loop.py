@@ -104,12 +104,12 @@ def test_a_loss_that_explodes_is_said_in_words(tiny, small_corpus):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"steps": 0}, "steps must be at least 1"),
-        ({"learning_rate": 0.0}, "learning rate"),
-        ({"learning_rate": float("nan")}, "learning rate"),
+        ({"steps": 0}, "Steps is 0: a whole number at least 1"),
+        ({"learning_rate": 0.0}, "Learning rate is 0.0"),
+        ({"learning_rate": float("nan")}, "Learning rate is nan"),
         ({"objective": "wag"}, "did you mean 'wga'"),
         ({"alpha": -1.0}, "alpha"),
-        ({"normaliser": "tokens"}, "weight or label"),
+        ({"normaliser": "tokens"}, "Choose from weight, label"),
     ],
 )
 def test_config_refuses_what_cannot_work(change, match):

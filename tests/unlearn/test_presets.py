@@ -16,7 +16,7 @@ from unlearn import RunConfig, run
 from unlearn.__main__ import main
 from unlearn.cli.run import config_of
 from unlearn.objectives import OBJECTIVES
-from unlearn.presets import ATWU_PAPER, DEFAULT_PRESET, PRESETS, preset
+from unlearn.presets import ATWU_PAPER, DEFAULT_PRESET, PRESETS, Preset, Setting, preset
 from unlearn.run.config import OURS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -105,6 +105,16 @@ def test_the_list_says_what_is_ours(capsys):
         assert f"\n{name}\n" in "\n" + printed
     assert "our own choice or measurement" in printed
     assert "from a secondary summary, not checked against the paper" in printed
+
+
+def test_what_a_preset_sets_and_does_not_tell_of_is_ours():
+    config = RunConfig(forget_batch=4, roll_back=True)
+    entry = Preset("mine", "Mine", "It forgets.", "A paper", config, (Setting("objective", "WGA", "paper"),))
+    assert [str(setting) for setting in entry.settings[1:]] == [
+        "forget batch: 4 (our own choice or measurement)",
+        "keep the best sound step: yes (our own choice or measurement)",
+    ]
+    assert entry.caveat == "A paper. Ours: forget batch, keep the best sound step."
 
 
 # Flags ---------------------------------------------------------------------------------------------------------------

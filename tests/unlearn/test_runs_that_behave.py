@@ -174,9 +174,9 @@ def test_memory_for_not_even_a_row_is_said(tiny, small_corpus, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"lora": 0}, "lora"),
-        ({"precision": "int8"}, "float32 or bfloat16"),
-        ({"until_recall": 2.0, "probe_every": 5}, "0, 1"),
+        ({"lora": -1}, "Rank of adapters is -1: a whole number from 1 to 256, or 0 is needed"),
+        ({"precision": "int8"}, "Choose from float32, bfloat16"),
+        ({"until_recall": 2.0, "probe_every": 5}, "from 0 to 1"),
         ({"until_recall": 0.1}, "probe_every"),
         ({"roll_back": True}, "probe_every"),
     ],
@@ -218,9 +218,9 @@ def test_the_card_says_what_was_done(tiny, small_corpus, tmp_path):
         f"{kept} of ",
         "`entropy`",
         "WGA",
-        "beta 1",
+        "| beta | 1 |",
         "4 of 4 steps",
-        "seed 0",
+        "| Seed | 0 |",
         "forget_recall",
         "before | after",
     ):

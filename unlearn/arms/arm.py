@@ -127,7 +127,7 @@ def _changed(config: RunConfig, changes: Sequence[str], name: str) -> RunConfig:
         elif key == "objective":
             config = config.with_objective(text)
         elif key in settings and key not in ("seed", "probe_every"):
-            config = dataclasses.replace(config, **{key: text})
+            config = dataclasses.replace(config, **{key: settings[key].read(text)})
         else:
             raise ValueError(
                 f"The arm {name!r} changes {key!r}, which is no setting{did_you_mean(key, settings)} "
