@@ -40,7 +40,7 @@ ROOMS = {
     "unlearn": (
         ("__init__", "__main__"),
         ("cli",),
-        ("arms",),
+        ("arms", "wishes"),
         ("stress", "presets", "export"),
         ("run",),
         ("metrics",),
