@@ -6,11 +6,22 @@ A file per metric; each function carries its facts. They work on an `Examination
 from importlib import import_module
 from pkgutil import iter_modules
 
-from unlearn.metrics.answers import MAX_NEW_TOKENS, Answer, TrueAnswers, answer_log_probs, ask, read
+from unlearn.metrics.answers import (
+    MAX_NEW_TOKENS,
+    SOUND,
+    Answer,
+    Probe,
+    Prober,
+    TrueAnswers,
+    answer_log_probs,
+    ask,
+    read,
+    share_left,
+    spaced,
+)
 from unlearn.metrics.base import GROUPS, METRICS, MetricInfo, check_groups, groups_for, metric, metric_info
 from unlearn.metrics.evaluation import evaluate
-from unlearn.metrics.examination import RETAIN_ROWS, SPLITS, Evaluation, RowFigures, evaluation_rows, spaced
-from unlearn.metrics.probe import Probe, Prober
+from unlearn.metrics.examination import RETAIN_ROWS, SPLITS, Evaluation, RowFigures, evaluation_rows
 
 # Every file of this folder puts what it decorates into `METRICS`: a new one is found without being named here.
 for _file in iter_modules(__path__):
@@ -21,6 +32,7 @@ __all__ = [
     "MAX_NEW_TOKENS",
     "METRICS",
     "RETAIN_ROWS",
+    "SOUND",
     "SPLITS",
     "Answer",
     "Evaluation",
@@ -38,5 +50,6 @@ __all__ = [
     "metric",
     "metric_info",
     "read",
+    "share_left",
     "spaced",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
 from unlearn.data.corpus import Corpus
-from unlearn.metrics.answers import Answer, TrueAnswers, ask, read
+from unlearn.metrics.answers import Answer, TrueAnswers, ask, read, spaced
 
 RETAIN_ROWS = 240
 SPLITS = ("forget", "paraphrase", "retain", "world")
@@ -217,9 +217,3 @@ class Examination:
             tuple(rows),
             tuple(self._notes),
         )
-
-
-def spaced(rows: Sequence[Row], count: int) -> list[Row]:
-    """`count` rows evenly spaced, the first and the last among them; all of them when there are fewer."""
-    picked = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
-    return [rows[i] for i in picked]

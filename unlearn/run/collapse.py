@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unlearn.metrics import Probe
+from unlearn.metrics import SOUND, Probe, share_left
 
-# Shares of what a probe showed before the first step.
-SOUND = 0.9
+# Share of what a probe showed before the first step.
 COLLAPSED = 0.5
 
 
@@ -22,16 +21,6 @@ class Sound:
     step: int
     forget_recall: float
     weights: tuple[Tensor, ...]
-
-
-def share_left(before: Probe, now: Probe) -> float:
-    """What is left of what should stay: the smaller share of retain recall and of structure, 1 where there is neither.
-
-    >>> share_left(Probe(0.9, 0.8, 1.0), Probe(0.0, 0.4, 0.75))
-    0.5
-    """
-    pairs = ((now.retain_recall, before.retain_recall), (now.structure, before.structure))
-    return min((later / earlier for later, earlier in pairs if later is not None and earlier), default=1.0)
 
 
 class CollapseGuard:

@@ -12,9 +12,9 @@ from app.visit.studio import OWN, SPLITS
 from attribution import Encoded, Rule, Selection
 from attribution.scorers import EVIDENCE_TEXT
 from unlearn import RunConfig, Step
+from unlearn.metrics import SOUND, share_left
 from unlearn.objectives import get_objective
 from unlearn.presets import preset
-from unlearn.run.collapse import SOUND, share_left
 
 # A model that has lost its speech repeats itself for ever.
 LONGEST = 300
