@@ -117,7 +117,7 @@ class Page:
         state = {"active": step.active, "cuts": dict(step.cuts), "keep_given": False, "view": "lanes"}
         shown = self.inspect.open("forget", self.studio.opening_row, "subject", step.lanes, state, request)
         values = {**form_values(OWN_CUT, self.unlearn.form.most_steps), "strategy": step.strategy}
-        return {**shown, **self.unlearn.set_to(values, shown[self.inspect.rule], request)}
+        return {**shown, **self.unlearn.set_to(shown[self.inspect.rule], values, request)}
 
     def _wire_address(self, page: gr.Blocks) -> None:
         room = gr.State(ROOMS[0])

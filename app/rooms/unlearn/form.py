@@ -105,10 +105,6 @@ class RunForm:
         """What `filled` writes to."""
         return [*self.fields.values(), self.preset_text, self.objective_text]
 
-    def values(self, given: Mapping[Any, Any]) -> dict[str, Any]:
-        """The fields' values by name, from what Gradio hands over by widget."""
-        return {name: given[component] for name, component in self.fields.items()}
-
     def filled(self, values: Mapping[str, Any]) -> dict[Any, Any]:
         """Every field with these values, and the texts that go with them."""
         shown = {component: gr.update(value=values[name]) for name, component in self.fields.items()}

@@ -126,7 +126,7 @@ class UnlearnRoom:
 
     def asked(self, given: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """(the visible cut, the form's values by name), from what Gradio hands over of `inputs`."""
-        return given[self.rule], self.form.values(given)
+        return given[self.rule], {name: given[widget] for name, widget in self.form.fields.items()}
 
     @property
     def described(self) -> list[Any]:
@@ -155,22 +155,22 @@ class UnlearnRoom:
     def enter(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
         """The room is opened: say what a run would train on; runs of a model that was left are gone."""
         visit = self.visits.of(request.session_hash)
-        described = self._described(self.form.values(given), given[self.rule], request)
+        described = self._described(*self.asked(given), request)
         empty = visit.last is None and not visit.busy.locked()
         return {**(self.shown(visit) if empty else {}), **described}
 
     @explained
     def show(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
         """Say in words what a run would train on, and how long it would take."""
-        values = self.form.values(given)
+        cut, values = self.asked(given)
         soft = gr.update(visible=values["strategy"] == "soft")
-        return {self.form.softness: soft, **self._described(values, given[self.rule], request)}
+        return {self.form.softness: soft, **self._described(cut, values, request)}
 
     @explained
     def pick_preset(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
         """A preset was chosen: fill the form from it, and say what it would train on."""
         values = form_values(given[self.form.preset], self.form.most_steps)
-        return self.set_to(values, given[self.rule], request)
+        return self.set_to(given[self.rule], values, request)
 
     @explained
     def pick_objective(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
@@ -181,19 +181,19 @@ class UnlearnRoom:
     def estimated(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
         """The estimate, after timing a few steps if nothing was timed yet."""
         self.visits.of(request.session_hash).studio.calibrate()
-        described = self._described(self.form.values(given), given[self.rule], request)
+        described = self._described(*self.asked(given), request)
         return {self.estimate: described[self.estimate]}
 
-    def set_to(self, values: dict[str, Any], rule: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
+    def set_to(self, cut: dict[str, Any], values: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
         """The form filled with these values, and what it would train on with this cut."""
         filled = self.form.filled(values)
         try:
-            return {**filled, **self._described(values, rule, request)}
+            return {**filled, **self._described(cut, values, request)}
         except ValueError as error:
             # The form must say what Start would do, also where it cannot: a model without a fitted scorer, say.
             return {**filled, self.notice: alert(str(error))}
 
-    def _described(self, values: dict[str, Any], rule: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
+    def _described(self, rule: dict[str, Any], values: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
         visit = self.visits.of(request.session_hash)
         cut, estimate, proof = self._words(visit, values, rule)
         # A run that is there keeps its place.
@@ -226,8 +226,8 @@ class UnlearnRoom:
     @explained
     def start(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Train, and draw every step. What goes wrong is one sentence, and what was there stays."""
-        visit, values = self.visits.of(request.session_hash), self.form.values(given)
-        config = form_config(values, given[self.rule], visit.studio.settings)
+        visit, (cut, values) = self.visits.of(request.session_hash), self.asked(given)
+        config = form_config(values, cut, visit.studio.settings)
         yield from self._run(visit, config, "" if values["preset"] == OWN_CUT else values["preset"])
 
     @explained
