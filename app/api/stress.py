@@ -10,7 +10,7 @@ import gradio as gr
 from app.look.handlers import refused
 from app.visit.session import Visits
 from app.visit.trials import found, stressed
-from unlearn.stress.stresses import KINDS
+from unlearn.stress import KINDS
 
 
 def stress_endpoint(visits: Visits) -> Callable[..., dict[str, Any]]:

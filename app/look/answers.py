@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.look.markup import count, differences, escape, with_facts
 from unlearn import Evaluation
 from unlearn.metrics import Answer, MetricInfo, metric_info
-from unlearn.stress.stresses import KINDS, Stress
+from unlearn.stress import KINDS, Stress
 
 ALL = "all"
 SPLIT_TITLES = {"forget": "Forget", "paraphrase": "Paraphrase", "retain": "Retain", "world": "World"}

@@ -20,7 +20,7 @@ from attribution import LanguageModel, Selection, TokenScores
 from unlearn import Corpus, Evaluation, RunConfig, Step, evaluate
 from unlearn.metrics import Probe
 from unlearn.run.collapse import CollapseGuard
-from unlearn.stress.stresses import Stress
+from unlearn.stress import Stress
 
 LONGEST_SESSION = 100
 LONGEST_NAME = 60

@@ -19,7 +19,7 @@ from attribution.scorers import DEFAULT_SCORERS
 from attribution.scorers.learned import scorer_for
 from unlearn import Corpus, Evaluation, RunConfig, evaluate, load_corpus, run
 from unlearn.data.reference import retrained_reference
-from unlearn.stress.stresses import Stress
+from unlearn.stress import Stress
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from attribution.suggestions import did_you_mean
 from unlearn import Corpus, Run, RunConfig
 from unlearn.arms import Arm, Bench, Comparison, Trial, compare, parse_arms
 from unlearn.metrics import evaluation_rows, spaced
-from unlearn.stress.stresses import KINDS, Stress, stress
+from unlearn.stress import KINDS, Stress, stress
 
 # The race -----------------------------------------------------------------------------------------------------------
 

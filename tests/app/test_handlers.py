@@ -20,7 +20,7 @@ from app.visit.training import train
 from app.visit.trials import make_arms, run_race
 from attribution import Example, Rule, select
 from unlearn import RunConfig, load_corpus
-from unlearn.stress.stresses import Stress
+from unlearn.stress import Stress
 
 REQUEST: Any = SimpleNamespace(session_hash="a")
 

@@ -14,7 +14,7 @@ from app.visit.trials import found, stressed
 from attribution import Example
 from attribution.data.rows import Row
 from unlearn import Corpus
-from unlearn.stress.stresses import Stress
+from unlearn.stress import Stress
 
 
 def one(kind: str, after: float, title: str = "20 steps") -> Stress:

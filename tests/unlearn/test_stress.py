@@ -14,19 +14,11 @@ from attribution.data.rows import Row, embedded_rows
 from unlearn import Corpus
 from unlearn.metrics import Answer
 from unlearn.run.adapters import merged, trainable_copy
-from unlearn.stress import stresses
+from unlearn.stress import KINDS, Before, StressConfig, stress
+from unlearn.stress.base import recall_of, recall_of_any
 from unlearn.stress.quantisation import has_bitsandbytes, round_to_nearest, rounded, with_bitsandbytes
-from unlearn.stress.stresses import (
-    KINDS,
-    Recall,
-    StressConfig,
-    halves,
-    recall_of,
-    recall_of_any,
-    relearning,
-    sampling,
-    stress,
-)
+from unlearn.stress.relearning import halves, relearning
+from unlearn.stress.sampling import sampling
 
 
 def answer(said: str, *facts: str, truth: str = "truth") -> Answer:
@@ -78,11 +70,10 @@ def test_adapters_are_rounded_with_the_weights_that_they_change(corpus, tiny, mo
     assert found.keys() == dict(tiny.model.named_parameters()).keys()
     assert all(torch.equal(found[name], value) for name, value in expected.model.named_parameters())
     # Relearning teaches the whole model, not base and adapters beside each other.
-    taught: list[LanguageModel] = []
-    asked = lambda model, rows: taught.append(model) or Recall(0.0, 1, "fact recall")  # noqa: E731
-    monkeypatch.setattr(stresses, "_asked", asked)
-    relearning(adapted, corpus.forget[:2], StressConfig(steps=1))
-    assert taught[-1] is not adapted and taught[-1].model.state_dict().keys() == tiny.model.state_dict().keys()
+    asked: list[LanguageModel] = []
+    monkeypatch.setattr(LanguageModel, "generate", lambda self, prompts, *_, **__: asked.append(self) or prompts)
+    list(relearning(Before(adapted, corpus.forget[:2], StressConfig(steps=1))))
+    assert asked[-1] is not adapted and asked[-1].model.state_dict().keys() == tiny.model.state_dict().keys()
 
 
 def test_rounding_is_within_half_a_level_and_has_no_more_levels_than_bits():
@@ -200,9 +191,10 @@ def test_sampling_follows_the_seed(tiny, corpus):
 
     tiny.generate = short
     rows = corpus.forget[:2]
-    before = recall_of([answer("x", "y")])
     for seed in (0, 0, 1):
-        sampling(tiny, rows, StressConfig(samples=3, seed=seed), before)
+        before = Before(tiny, rows, StressConfig(samples=3, seed=seed))
+        said.pop()
+        list(sampling(before))
     assert said[0] == said[1] != said[2]
     assert len(said[0]) == 6 and said[0][0] != said[0][2]
 
@@ -213,12 +205,13 @@ def test_a_cold_sample_is_the_greedy_answer(tiny, corpus):
     assert tiny.generate(prompts, 5, decoding=cold) == tiny.generate(prompts, 5)
 
 
-def test_relearning_brings_back_what_was_only_hidden(tiny):
+def test_relearning_brings_back_what_was_only_hidden(tiny, monkeypatch):
     """One rule behind all answers: whoever relearns it from half of them knows the other half."""
+    monkeypatch.setattr("unlearn.metrics.answers.MAX_NEW_TOKENS", 8)
     facts = [Span(0, 6)]
     rows = [Row(Example(f"Which word goes with number {n}?", "Torvik.", facts), author=n) for n in range(8)]
     config = StressConfig(steps=60, learning_rate=1e-2, batch=4)
-    found = relearning(tiny, rows, config)
+    (found,) = relearning(Before(tiny, rows, config))
     assert (found.before, found.n_before, found.n) == (0.0, 4, 4)
     assert found.after == 1.0
     assert found.detail["recall_of_the_relearned_half"] == 1.0

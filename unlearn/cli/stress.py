@@ -11,7 +11,7 @@ from typer import Option
 from attribution.cli.common import names_of
 from attribution.model.loading import load_model
 from unlearn.cli.common import JsonFile, ModelName, Rows, check_writable, log, reference_for, reference_option
-from unlearn.stress.stresses import KINDS, Stress, StressConfig, stress
+from unlearn.stress import KINDS, Stress, StressConfig, stress
 
 
 def stress_command(

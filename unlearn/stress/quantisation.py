@@ -1,10 +1,12 @@
-"""Weights as a quantised model would have them: rounded to few levels and back."""
+"""Weights as a quantised model would have them: rounded to 8 bits per output channel and to 4 bits per group of 64, and
+by bitsandbytes where there is a CUDA device and the package."""
 
 from __future__ import annotations
 
 import copy
 import importlib.util
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -12,9 +14,24 @@ from torch import Tensor
 
 from attribution.model.language_model import LanguageModel
 from unlearn.run.adapters import merged
+from unlearn.stress.base import Before, Stress, asked, kind, made
 
-GROUP = 64
-"""Weights of one output channel that share a scale at 4 bits."""
+
+@kind("quantisation", "weights rounded to 8 and to 4 bits")
+def quantisation(before: Before) -> Iterator[Stress]:
+    """Recall with rounded weights, for every width asked for; by bitsandbytes too where it can work."""
+    model, rows, config = before.model, before.rows, before.config
+    for bits in config.bits:
+        group = None if bits == 8 else config.group
+        small, share = rounded(model, bits, group)
+        scope = "per output channel" if group is None else f"per group of {group}"
+        detail = {"share_of_weights": share} | before.kept(small)
+        title = f"{bits} bit, round to nearest {scope}"
+        yield made("quantisation", title, before.recall, asked(small, rows), **detail)
+        if bits in (8, 4) and has_bitsandbytes():
+            small = with_bitsandbytes(model, bits)
+            detail = before.kept(small)
+            yield made("quantisation", f"{bits} bit, bitsandbytes", before.recall, asked(small, rows), **detail)
 
 
 def round_to_nearest(weight: Tensor, bits: int, group: int | None = None) -> Tensor:

@@ -1,0 +1,55 @@
+"""A few steps of plain training on half of the rows to forget; recall is measured on the other half."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from attribution.data.rows import Row
+from unlearn.objectives.labels import label_batch, uniform_target
+from unlearn.objectives.retention import retain_nll
+from unlearn.run.adapters import merged, trainable_copy
+from unlearn.run.loop import draws
+from unlearn.stress.base import Before, Stress, asked, kind, made
+
+
+@kind("relearning", "a few steps of training on half of the rows, recall on the other half")
+def relearning(before: Before) -> Iterator[Stress]:
+    """Recall on half of the rows after a few steps of plain training on the other half.
+
+    Halves share no author where authors are known (every second one is relearned); else every second row is.
+
+    Raises:
+        ValueError: there is only one row.
+    """
+    config = before.config
+    relearned, others = halves(before.rows)
+    as_it_is = asked(before.model, others)
+    taught = trainable_copy(merged(before.model))
+    parameters = [p for p in taught.model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0)
+    order = draws(len(relearned), config.batch, config.seed)
+    for _ in range(config.steps):
+        targets = [uniform_target(taught.encode(relearned[i].example)) for i in next(order)]
+        retain_nll(label_batch(taught, targets)).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+    title = f"{config.steps} steps at {config.learning_rate:g} on the other half"
+    detail = {"recall_of_the_relearned_half": asked(taught, relearned).value} | before.kept(taught)
+    yield made("relearning", title, as_it_is, asked(taught, others), **detail)
+
+
+def halves(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Rows to relearn, rows to ask: every second author, where there are two at least; else every second row."""
+    authors = list(dict.fromkeys(row.author for row in rows))
+    if None in authors or len(authors) < 2:
+        first, second = list(rows[::2]), list(rows[1::2])
+    else:
+        chosen = set(authors[::2])
+        first = [row for row in rows if row.author in chosen]
+        second = [row for row in rows if row.author not in chosen]
+    if not second:
+        raise ValueError("Relearning splits the rows to forget in two halves: there is only one row.")
+    return first, second
