@@ -194,12 +194,7 @@ def statistics(
 
 def log_probs(model: CausalModel, passes: Sequence[Pass], batch_tokens: int) -> list[Tensor]:
     """log p of every pass's labels in nats, `[len(at)]` each, in order."""
-    # What stands after the last predicting state changes nothing: attention is causal.
-    ends = [max(one.at) + 1 for one in passes]
-    passes = [
-        replace(one, ids=one.ids[:end], hidden=tuple(key for key in one.hidden if key < end))
-        for one, end in zip(passes, ends, strict=True)
-    ]
+    passes = [_trimmed(one) for one in passes]
     results: list[Tensor] = [torch.empty(0)] * len(passes)
     with torch.inference_mode():
         for batch in by_length([len(one.ids) for one in passes], batch_tokens):
@@ -229,7 +224,7 @@ def continued_log_probs(
         for group in by_length([len(rows[row]) for row in numbers], PREFIX_BATCHES * batch_tokens):
             together = [numbers[k] for k in group]
             mine = [i for row in together for i in of_row[row]]
-            ends = [replace(passes[i][1], ids=passes[i][1].ids[: max(passes[i][1].at) + 1]) for i in mine]
+            ends = [_trimmed(passes[i][1]) for i in mine]
             longest = max(one.shared for one in ends)
             memory = read_prefixes(model, [rows[row].input_ids[:longest] for row in together]) if longest else []
             sources = [together.index(passes[i][0]) for i in mine]
@@ -291,6 +286,12 @@ def log_probs_from(
     out = model.run_body(ids.to(device), attention.to(device), positions.to(device), cache)
     moved = [replace(one, at=tuple(p - one.shared for p in one.at)) for one in passes]
     return _read(model, Forward(out.last_hidden_state, None), moved)
+
+
+def _trimmed(one: Pass) -> Pass:
+    """The pass up to its last predicting state: what stands after it changes nothing, for attention is causal."""
+    end = max(one.at) + 1
+    return replace(one, ids=one.ids[:end], hidden=tuple(key for key in one.hidden if key < end))
 
 
 def _run(model: CausalModel, passes: Sequence[Pass]) -> Forward:

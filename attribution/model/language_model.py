@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -150,9 +151,27 @@ class LanguageModel:
         return self._forward(ids, attention).last_hidden_state
 
     def body_and_layer(self, ids: Tensor, attention: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-        """`body`, and beside it the states that block `layer` (1 is the first) puts out, `[batch, length, d]`."""
-        output = self._forward(ids, attention, output_hidden_states=True)
-        return output.last_hidden_state, output.hidden_states[layer]
+        """`body`, and beside it the states that block `layer` (1 to `depth`) puts out, `[batch, length, d]`."""
+        if layer < self.depth:
+            output = self._forward(ids, attention, output_hidden_states=True)
+            return output.last_hidden_state, output.hidden_states[layer]
+        # The last of a model's hidden states has been through its final norm: the block's own are read as it runs.
+        blocks = next(
+            part for part in self._body.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == self.depth
+        )
+        states: list[Tensor] = []
+        mine = threading.get_ident()
+
+        def keep(block: Any, inputs: Any, output: Any) -> None:
+            # Another visitor's run may read the same model meanwhile.
+            if threading.get_ident() == mine:
+                states.append(output if isinstance(output, Tensor) else output[0])
+
+        hook = blocks[-1].register_forward_hook(keep)
+        try:
+            return self.body(ids, attention), states[0]
+        finally:
+            hook.remove()
 
     def forward(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Forward:
         """Hidden states, `[batch, length, d]`, and logits on demand: from the output head at chosen positions, or,

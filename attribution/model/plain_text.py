@@ -49,7 +49,11 @@ def split_text(model: LanguageModel, example: Example) -> list[Example]:
         begin = ends[first - 1] if first else 0
         end = ends[last - 1] if last < len(ends) else len(text)
         piece = text[begin:end]
-        reads = sum(start < ends[scored - 1] - begin for start, _ in _offsets(model, piece)) if rows else example.window
+        reads = example.window
+        if rows:
+            # A token without width (a trimmed space) lies before the place where it stands.
+            reached = ends[scored - 1] - begin
+            reads = sum(min(start, end - 1) < reached for start, end in _offsets(model, piece))
         rows.append(
             replace(
                 example,
@@ -65,18 +69,20 @@ def split_text(model: LanguageModel, example: Example) -> list[Example]:
 
 
 def _offsets(model: LanguageModel, text: str) -> list[tuple[int, int]]:
-    """Characters of each token that has any, special tokens left out."""
+    """Characters of each token of the text; special tokens and what a tokenizer puts before it are left out."""
     encoding = model.tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
     pairs = zip(encoding["offset_mapping"], encoding["special_tokens_mask"], strict=True)
-    return [(int(start), int(end)) for (start, end), special in pairs if not special and end > start]
+    return [(int(start), int(end)) for (start, end), special in pairs if not special and end > 0]
 
 
 def _between_words(text: str, ends: list[int], index: int, least: int) -> int:
-    """The nearest token from `index` back before which a word ends; `index` itself when there is none close by."""
-    for i in range(index, max(least, index - LOOK_BACK_TOKENS), -1):
-        if text[ends[i - 1]].isspace() or text[ends[i - 1] - 1].isspace():
-            return i
-    return index
+    """The nearest token from `index` back before which a word ends, else the nearest that starts a character."""
+    # The tokens of one character (the bytes of an emoji) all end where it ends.
+    starts = [
+        i for i in range(index, max(least, index - LOOK_BACK_TOKENS), -1) if i < len(ends) and ends[i - 1] < ends[i]
+    ]
+    between = (i for i in starts if text[ends[i - 1]].isspace() or text[ends[i - 1] - 1].isspace())
+    return next(between, starts[0] if starts else index)
 
 
 def _moved(spans: tuple[Span, ...], begin: int, end: int) -> tuple[Span, ...]:

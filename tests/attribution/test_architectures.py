@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -204,6 +205,32 @@ def test_a_remembered_prefix_changes_nothing(family: str, how: str, monkeypatch:
             assert one.matrix is not None and two.matrix is not None
             for left, right in zip(one.matrix.values, two.matrix.values, strict=True):
                 assert left == pytest.approx(right, abs=2e-4)
+
+
+def test_a_row_that_ends_in_its_subject_beside_rows_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is hidden behind the last state that predicts is cut off with it, whether prefixes are shared or not."""
+    model = built("llama")
+    named = Example("Who wrote it, Ada Quell?", "The one who wrote it is Ada Quell", subject="Ada Quell")
+    rows = [named, LONG, Example("what is it then", "it is a small house"), Example("and where is it", "it is near")]
+    monkeypatch.setattr(attribution.model.forward, "PREFIX_WORTH", 0.0)
+    whole = score(model, rows, ("masking",))
+    monkeypatch.setattr(attribution.model.forward, "PREFIX_WORTH", 2.0)
+    for one, two in zip(whole, score(model, rows, ("masking",)), strict=True):
+        assert one.columns["masking"] == pytest.approx(two.columns["masking"], abs=2e-4)
+    assert any(whole[0].columns["masking"]) and whole[2].subject.text is None
+
+
+def test_the_last_block_s_states_come_before_the_final_norm(family: str) -> None:
+    model = built(family)
+    ids, attention = model.pad([model.encode(SHORT)])
+    own = {name.split(".")[-1]: part for name, part in model._body.named_modules() if not re.search(r"\.\d", name)}
+    above = [own[name] for name in ("norm", "ln_f", "final_layer_norm", "project_out") if name in own]
+    with torch.inference_mode():
+        body, states = model.body_and_layer(ids, attention, model.depth)
+        assert states.shape != body.shape or not torch.allclose(states, body, rtol=0.05)
+        for part in above:
+            states = part(states)
+        assert torch.allclose(states, body, atol=1e-5) and torch.equal(body, model.body(ids, attention))
 
 
 @pytest.mark.parametrize(("family", "attention"), MODELS)

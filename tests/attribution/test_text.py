@@ -254,6 +254,18 @@ def test_a_long_text_is_cut_into_rows_that_score_each_token_once(name: str) -> N
     assert "fact" in [label for row in encoded for label in row.truth]
 
 
+@pytest.mark.parametrize("window", [0, 32])
+def test_a_cut_divides_no_emoji_wherever_it_falls(window: int) -> None:
+    """An emoji is several tokens of one character; texts of every length around the first cut."""
+    model = tiny_model("llama", byte_level(), max_position_embeddings=96)
+    for letters in range(40, 96):
+        text = "a " * (letters // 2) + "b" * (letters % 2) + "\N{GRINNING FACE}" * 20
+        encoded = [model.encode(row) for row in split_text(model, Example("", text, window=window))]
+        assert max(map(len, encoded)) <= 96
+        assert encoded[0].unscored + "".join(token.text for row in encoded for token in row.tokens) == text
+        assert not any("\N{REPLACEMENT CHARACTER}" in row.text for row in encoded)
+
+
 def test_what_need_not_or_cannot_be_cut() -> None:
     model = tiny_model("llama", max_position_embeddings=96)
     short = Example("", "Ada Quell was born in Torvik.")

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from attribution.cli.common import names_of
+from attribution.data.cells import QUOTING, safe_cell
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
 from attribution.scorers import EVIDENCE_TEXT
@@ -205,9 +206,9 @@ def write_rows(path: Path, evaluations: dict[str, Evaluation]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".csv":
             names = list(dict.fromkeys(name for row in rows for name in row))
-            writer = csv.DictWriter(file, names, lineterminator="\n")
+            writer = csv.DictWriter(file, names, quoting=QUOTING, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({name: safe_cell(value) for name, value in row.items()} for row in rows)
         else:
             file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
 
