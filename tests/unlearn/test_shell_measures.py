@@ -81,10 +81,10 @@ def test_rows_are_written_with_their_figures(folder, rows, tmp_path, kind):
     assert "truth_ratio" not in forget[0]
 
 
-def test_a_question_that_looks_like_a_formula_stays_text_in_a_spreadsheet(folder, tmp_path):
-    rows, out = tmp_path / "rows.jsonl", tmp_path / "rows.csv"
-    rows.write_text(json.dumps({"question": "=HYPERLINK(1)", "answer": "Ada was born in Torvik."}) + "\n")
-    wishes = ["--forget", str(rows), "--metrics", "memorisation", "--per-row", str(out)]
+def test_a_question_that_looks_like_a_formula_stays_text_in_a_spreadsheet(folder, rows, tmp_path):
+    out, forget = tmp_path / "rows.csv", Path(rows) / "forget.jsonl"
+    forget.write_text(json.dumps({"question": "=HYPERLINK(1)", "answer": "Ada was born in Torvik."}) + "\n")
+    wishes = ["--forget", rows, "--metrics", "memorisation", "--per-row", str(out)]
     assert main(["evaluate", "--model", folder, *wishes]) == 0
     with out.open(encoding="utf-8", newline="") as file:
         assert "'=HYPERLINK(1)" in [row["question"] for row in csv.DictReader(file)]
