@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Record]]:
             if not line.strip():
                 continue
             try:
-                record = json.loads(line)
+                record = json.loads(line, object_pairs_hook=_fields_once)
             except (ValueError, RecursionError) as error:
                 raise ValueError(
                     f"Line {number} of {str(path)!r} is not JSON ({_json_fault(error)}): one object a line is needed."
@@ -97,18 +98,33 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Record]]:
             yield f"Line {number}", record
 
 
+def _fields_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, which may not name a field twice: the first value would be lost."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError(f"an object has two fields named {_twice(name for name, _ in pairs)!r}: rename one of them")
+    return fields
+
+
+def _twice(names: Iterable[str]) -> str:
+    """The first name that stands twice, of which a record would hold but one value; empty when there is none."""
+    return next((name for name, many in Counter(names).items() if many > 1), "")
+
+
 def _json_fault(error: Exception) -> str:
     """What is wrong with a text that should be JSON; numbers of thousands of digits and endless nesting included."""
     if isinstance(error, RecursionError):
         return "it is nested too deep"
     if isinstance(error, UnicodeDecodeError):
         raise error
-    return getattr(error, "msg", "a number has too many digits")
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    return str(error) if "two fields" in str(error) else "a number has too many digits"
 
 
 def _json_array(path: Path) -> Iterator[tuple[str, Record]]:
     try:
-        records = json.loads(path.read_text(encoding="utf-8-sig"))
+        records = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_fields_once)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"The file {str(path)!r} is not JSON: {_json_fault(error)}.") from error
     for number, record in enumerate(records, start=1):
@@ -123,20 +139,34 @@ def _csv(path: Path) -> Reader:
             head = file.readline()
             file.seek(0)
             # Spreadsheets write semicolons where the comma is the decimal point.
-            reader = csv.DictReader(file, delimiter=max(CSV_DELIMITERS, key=head.count))
+            reader = csv.reader(file, delimiter=max(CSV_DELIMITERS, key=head.count), strict=True)
             line = 1
             try:
-                for record in reader:
+                names = next(reader, [])
+                # A spreadsheet's empty columns have no name, and nothing in them.
+                twice = _twice(name for name in names if name.strip())
+                if twice:
+                    raise ValueError(f"Two columns of {str(path)!r} are named {twice!r}: rename one of them.")
+                named = max((number for number, name in enumerate(names, start=1) if name.strip()), default=0)
+                line = reader.line_num + 1
+                for cells in reader:
                     # A quoted cell may hold line breaks: a record starts after the line on which the one before ended.
-                    where, line = f"Line {line + 1}", reader.line_num
-                    if record.pop(None, None) is not None:
+                    where, line = f"Line {line}", reader.line_num + 1
+                    if not cells:
+                        continue
+                    if len(cells) > len(names):
                         raise ValueError(
                             f"{where} of {str(path)!r} has more cells than the first line has names: put quotation "
                             "marks around cells that hold a comma."
                         )
-                    yield where, {name: _list_from_text(name, value) for name, value in record.items()}
+                    if len(cells) < named:
+                        raise ValueError(
+                            f"{where} of {str(path)!r} has fewer cells than the first line has names: put quotation "
+                            "marks around cells that hold a line break, and a comma for each empty cell."
+                        )
+                    yield where, _record(names, cells, f"{where} of {str(path)!r}")
             except csv.Error as error:
-                raise ValueError(f"Line {line + 1} of {str(path)!r} is not CSV: {_csv_fault(error)}.") from error
+                raise ValueError(f"Line {line} of {str(path)!r} is not CSV: {_csv_fault(error)}.") from error
 
     return records
 
@@ -144,7 +174,24 @@ def _csv(path: Path) -> Reader:
 def _csv_fault(error: csv.Error) -> str:
     if "field limit" in str(error):
         return f"a cell has more than {csv.field_size_limit():,} characters; cut it into rows, or give it as JSON Lines"
+    if "unexpected end of data" in str(error):
+        return "a quotation mark that opens there is never closed"
+    if "expected after" in str(error):
+        return (
+            "more text follows the quotation mark that closes a cell. Is one missing before? Within a quoted cell a "
+            'mark is written twice, ""'
+        )
     return str(error)
+
+
+def _record(names: Sequence[str], cells: Sequence[str], where: str) -> dict[str, Any]:
+    """A line's cells by name; None for columns without a name that are missing at its end."""
+    record: dict[str, Any] = {name: None for name in names}
+    for name, cell in zip(names, cells, strict=False):
+        if not name.strip() and record[name]:
+            raise ValueError(f"{where} has cells in two columns without a name: name them in the first line.")
+        record[name] = _list_from_text(name, cell)
+    return record
 
 
 def _list_from_text(name: str, value: Any) -> Any:
@@ -162,12 +209,21 @@ def _parquet(path: Path) -> Reader:
     from pyarrow import parquet
 
     def records() -> Iterator[tuple[str, Record]]:
+        number = 0
         try:
             with parquet.ParquetFile(path) as file:
+                twice = _twice(file.schema_arrow.names)
+                if twice:
+                    raise ValueError(f"Two columns of {str(path)!r} are named {twice!r}: rename one of them.")
                 batches = file.iter_batches(batch_size=1024)
                 every = (record for batch in batches for record in batch.to_pylist())
                 for number, record in enumerate(every, start=1):
                     yield f"Row {number}", record
+        except (UnicodeDecodeError, OverflowError) as error:
+            what = "a text that is not UTF-8" if isinstance(error, UnicodeError) else "a number or a date out of range"
+            raise ValueError(
+                f"A row of {str(path)!r} after row {number:,} holds {what}: write the file again without it."
+            ) from error
         except pyarrow.ArrowException as error:
             raise ValueError(f"The file {str(path)!r} is not Parquet: {' '.join(str(error).split())[:200]}.") from error
 

@@ -1,18 +1,18 @@
-"""Rows on disk: the embedded world and any JSON Lines file with the same fields (TOFU's, with optional `spans`)."""
+"""Rows on disk: the embedded world and any file with the same fields (TOFU's, with optional `spans`)."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from attribution.data.records import file_records
 from attribution.model.loading import EMBEDDED_FOLDER
 from attribution.suggestions import did_you_mean
-from attribution.text.example import Example, Span
+from attribution.text.example import Example, Span, check_text
 
 DATA_FOLDER = EMBEDDED_FOLDER / "data"
 AUTHORS = 200
@@ -30,13 +30,13 @@ class Row:
         example: question, answer, spans, id.
         paraphrase: the same fact asked and answered in words never trained for this author; None where there is none.
         perturbed: wrong answers in the words of the paraphrased answer.
-        author: number of the author, None for general knowledge.
+        author: number or name of the author, None for general knowledge.
     """
 
     example: Example
     paraphrase: Example | None = None
     perturbed: tuple[str, ...] = ()
-    author: int | None = None
+    author: int | str | None = None
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -44,15 +44,18 @@ class Row:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Rows of a JSON Lines file: `question` and `answer` (or plain `text`), optionally `id`, `spans`,
-    `paraphrased_question`, `paraphrased_answer`, `paraphrased_spans`, `perturbed_answer`, `author`.
+    """Rows of a file: `question` and `answer` (or plain `text`), optionally `id`, `spans`, `paraphrased_question`,
+    `paraphrased_answer`, `paraphrased_spans`, `perturbed_answer`, `author`.
 
     Raises:
-        ValueError: the file is missing, empty, not UTF-8 JSON Lines, or a line lacks a field; the line is named.
+        ValueError: the file is missing, empty, not what its name says, or a record lacks a field; the place is named.
     """
+    records = file_records(path)
+    if not records.count:
+        raise ValueError(f"The file {str(path)!r} has no rows.")
     return [
-        row_of(record, f"Line {number} of {str(path)!r}", f"{path.stem}:{number - 1}")
-        for number, record in records_of(path)
+        row_of(record, f"{where} of {str(path)!r}", f"{path.stem}:{number}")
+        for number, (where, record) in enumerate(records.read())
     ]
 
 
@@ -123,42 +126,15 @@ def _embedded_file(name: str) -> list[Row]:
 
 
 def _author(row: Row) -> int:
-    return -1 if row.author is None else row.author
+    return row.author if isinstance(row.author, int) else -1
 
 
-def records_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSON Lines file with their line numbers. ValueError as for `read_rows`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"The file {str(path)!r} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"The file {str(path)!r} is not UTF-8 text: save it as UTF-8.") from error
-    count = 0
-    # Not splitlines(): U+2028 and the like may stand inside a JSON string.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"Line {number} of {str(path)!r} is not JSON ({error.msg}): one object a line is needed."
-            ) from error
-        if not isinstance(record, dict):
-            raise ValueError(f"Line {number} of {str(path)!r} is no JSON object.")
-        count += 1
-        yield number, record
-    if not count:
-        raise ValueError(f"The file {str(path)!r} has no rows.")
-
-
-def row_of(record: Mapping[str, Any], where: str, row_id: str) -> Row:
+def row_of(record: Mapping[str, Any], where: str, default_id: str) -> Row:
     """A row from a record with `question` (or `prompt`) and `answer`, or with plain `text`, and what else there is.
 
     Args:
         where: how an error names the record, such as `Line 3 of 'rows.jsonl'`.
-        row_id: the id of a record that has none.
+        default_id: the id of a record that has none.
 
     Raises:
         ValueError: a field is missing or unusable.
@@ -168,39 +144,100 @@ def row_of(record: Mapping[str, Any], where: str, row_id: str) -> Row:
     if question is None and answer is None and isinstance(record.get("text"), str):
         question, answer = "", record["text"]
     for name, value in (("question", question), ("answer", answer)):
-        if not isinstance(value, str):
+        if value is None:
             have = ", ".join(map(str, record)) or "none"
             raise ValueError(f"{where} has no text field {name!r} (its fields: {have}).")
+        if not isinstance(value, str):
+            raise ValueError(f"{where} has no text field {name!r}: it is {_shown(value)} there.")
     try:
-        row_id = row_id if record.get("id") in (None, "") else str(record["id"])
+        row_id = _name(record, "id")
+        row_id = default_id if row_id is None else str(row_id)
         paraphrase = None
-        if isinstance(record.get("paraphrased_question"), str) or isinstance(record.get("paraphrased_answer"), str):
-            paraphrase = Example(
-                str(record.get("paraphrased_question") or question),
-                str(record.get("paraphrased_answer") or answer),
-                _spans(record.get("paraphrased_spans")),
-                f"{row_id}-paraphrase",
-            )
+        asked, said = (_text(record, f"paraphrased_{name}") for name in ("question", "answer"))
+        if asked is not None or said is not None:
+            spans = _spans(record.get("paraphrased_spans"))
+            paraphrase = Example(asked or question, said or answer, spans, f"{row_id}-paraphrase")
         return Row(
-            example=Example(str(question), str(answer), _spans(record.get("spans")), row_id),
+            example=Example(question, answer, _spans(record.get("spans")), row_id),
             paraphrase=paraphrase,
-            perturbed=_texts(record.get("perturbed_answer")),
-            author=record.get("author"),
+            perturbed=_wrong_answers(record),
+            author=_name(record, "author"),
         )
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
+    except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
 
 
-def _texts(texts: Any) -> tuple[str, ...]:
-    if isinstance(texts, str) and texts.strip() or texts and not isinstance(texts, Sequence):
-        raise ValueError(f"perturbed_answer is {texts!r}: a list of wrong answers is needed.")
-    return tuple(map(str, texts or ()))
+def blank_wrong_answers(record: Mapping[str, Any]) -> int:
+    """How many of a record's wrong answers are null or nothing but spaces: they are none, and no row has them."""
+    answers = record.get("perturbed_answer")
+    return sum(map(_is_blank, answers)) if isinstance(answers, list | tuple) else 0
+
+
+def _is_blank(value: Any) -> bool:
+    """Whether a field holds nothing: null, the NaN that tables write for it, or no more than spaces."""
+    return value is None or value != value or isinstance(value, str) and not value.strip()
+
+
+def _shown(value: Any) -> str:
+    """A value as a sentence quotes it."""
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:60]}..."
+
+
+def _text(record: Mapping[str, Any], name: str) -> str | None:
+    """An optional field that holds text."""
+    value = record.get(name)
+    if value is None or value != value:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is {_shown(value)}, and a text is needed.")
+    return value
+
+
+def _name(record: Mapping[str, Any], name: str) -> int | str | None:
+    """An optional field that holds a number or a name."""
+    value = record.get(name)
+    if _is_blank(value):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        # What a table makes of whole numbers where one is missing.
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"{name} is {_shown(value)}, and a number or a name is needed.")
+    if isinstance(value, str):
+        check_text(name, value)
+    return value
+
+
+def _wrong_answers(record: Mapping[str, Any]) -> tuple[str, ...]:
+    answers = record.get("perturbed_answer")
+    if _is_blank(answers):
+        return ()
+    if not isinstance(answers, list | tuple):
+        raise ValueError(f"perturbed_answer is {_shown(answers)}: a list of wrong answers is needed.")
+    found = [answer for answer in answers if not _is_blank(answer)]
+    for answer in found:
+        if isinstance(answer, bool) or not isinstance(answer, str | int | float):
+            raise ValueError(f"perturbed_answer holds {_shown(answer)}, and a wrong answer is a text.")
+        check_text("perturbed_answer", str(answer))
+    return tuple(map(str, found))
 
 
 def _spans(spans: Any) -> tuple[Span, ...]:
+    if _is_blank(spans):
+        return ()
+    if not isinstance(spans, list | tuple):
+        raise ValueError(f"The spans are {_shown(spans)}: a list of objects with start and end is needed.")
     found = []
-    for span in spans or ():
+    for span in spans:
         if not isinstance(span, Mapping) or "start" not in span or "end" not in span:
-            raise ValueError(f"The span {span!r} is no object with start and end (and kind: fact unless told).")
-        found.append(Span(int(span["start"]), int(span["end"]), str(span.get("kind") or "fact")))
+            raise ValueError(f"The span {_shown(span)} is no object with start and end (and kind: fact unless told).")
+        start, end = (_whole(span[name]) for name in ("start", "end"))
+        found.append(Span(start, end, str(span.get("kind") or "fact")))
     return tuple(found)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
+        raise ValueError(f"A span starts or ends at {_shown(value)}: a whole number of characters is needed.")
+    return int(value)

@@ -82,7 +82,7 @@ def _from_records(name: str, records: Records, fields: Mapping[str, str], stem: 
         for number, (where, record) in enumerate(records.read()):
             # Lines are what an editor shows; where there are none, numbers from 0 as in what is written.
             place = where if where.startswith("Line") else f"Row {number}"
-            renamed = dict(record) | {ours: record[theirs] for ours, theirs in fields.items() if theirs in record}
+            renamed = dict(record) | {ours: record.get(theirs) for ours, theirs in fields.items()}
             try:
                 yield row_of(renamed, f"{place} of {name!r}", f"{stem}:{number}")
             except ValueError as error:

@@ -39,6 +39,15 @@ class Span:
             raise ValueError(f"The span {self.start}-{self.end} is empty or negative: 0 <= start < end is needed.")
 
 
+def check_text(what: str, text: str) -> None:
+    """ValueError when a text holds half a character, which no tokenizer and no file takes."""
+    if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(
+            f"The {what} holds half a character (a lone surrogate), which is no text: copy it again from where it is "
+            "shown whole."
+        )
+
+
 @dataclass(frozen=True)
 class Example:
     """One row: what the model is asked, what it answers, and (optionally) which characters carry the knowledge.
@@ -66,11 +75,7 @@ class Example:
         if not isinstance(self.prompt, str) or not isinstance(self.answer, str):
             raise ValueError("Prompt and answer must be text.")
         for what, text in (("prompt", self.prompt), ("answer", self.answer), ("subject", self.subject or "")):
-            if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):
-                raise ValueError(
-                    f"The {what} holds half a character (a lone surrogate), which is no text: copy it again from where "
-                    "it is shown whole."
-                )
+            check_text(what, text)
         if not self.answer.strip():
             raise ValueError("The answer is empty: type the text whose tokens you want to score.")
         if self.window is not None and (self.prompt or self.window < 0):

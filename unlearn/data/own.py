@@ -15,8 +15,8 @@ OPTIONAL = ("paraphrase", "world", "holdout", "real_authors")
 def load_files(forget: Path, retain: Path, first: int | None = None) -> Corpus:
     """Two files: rows to forget, rows to keep."""
     notes: list[str] = []
-    rows = read_file(forget, notes, first)
-    kept = without(read_file(retain, notes, first), rows, notes)
+    rows = read_file([forget], notes, first)
+    kept = without(read_file([retain], notes, first), rows, notes)
     return Corpus(name=forget.stem, forget=rows, retain=kept, paraphrase=paraphrases(rows), notes=tuple(notes))
 
 
@@ -35,7 +35,7 @@ def load_folder(folder: Path, retain: Path | None = None, first: int | None = No
         raise ValueError(
             f"The folder {str(folder)!r} has rows to forget and none to keep: put a file named retain beside them."
         )
-    rows = {name: read_file(files[0], notes, first) for name, files in found.items() if files}
+    rows = {name: read_file(files, notes, first) for name, files in found.items() if files}
     return Corpus(
         name=folder.name,
         forget=rows["forget"],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from attribution.data.records import Record
-from attribution.data.rows import Row, row_of
-from attribution.text.example import Example
+from attribution.data.rows import Row, blank_wrong_answers, row_of
+from attribution.text.example import Example, Span
 from unlearn.data.tables import Place, Table, file_table
 
 LONGEST_FIELD = 100_000
@@ -38,21 +39,26 @@ def rows_of(
         ValueError: a record lacks a field, is empty or too long; the place in the file is named.
     """
     rows: list[Row] = []
-    cut = pieces = 0
+    cut = pieces = blank = details = 0
     for number, (where, record) in enumerate(table):
         ready = prepare(record) if prepare else record
         if ready is None:
             continue
         _check_length(ready, where)
+        blank += blank_wrong_answers(ready)
         row = row_of(ready, where, f"{table.stem}:{number}")
         if author is not None:
             row = dataclasses.replace(row, author=author(number))
         if row.example.prompt or len(row.example.answer) <= PIECE:
             rows.append(row)
             continue
-        parts = cut_text(row.example.answer)
-        cut, pieces = cut + 1, pieces + len(parts)
-        rows += [Row(Example("", part, id=f"{row.example.id}.{k}"), author=row.author) for k, part in enumerate(parts)]
+        parts = _cut_row(row)
+        cut, pieces, details = cut + 1, pieces + len(parts), details + bool(row.paraphrase or row.perturbed)
+        rows += parts
+    if blank:
+        notes.append(f"{table.name}: {blank:,} wrong answers are empty or null and were left out.")
+    if details:
+        notes.append(f"{table.name}: {details:,} of the long texts lost their paraphrase and their wrong answers.")
     if cut:
         notes.append(
             f"{table.name}: {cut:,} long texts were cut into {pieces:,} pieces of at most {PIECE:,} characters."
@@ -60,9 +66,9 @@ def rows_of(
     return once(rows, table.name, notes)
 
 
-def read_file(path: Path, notes: list[str], first: int | None = None) -> tuple[Row, ...]:
-    """The rows of one file, each once. ValueError when the file or a row cannot be used; the line is named."""
-    return rows_of(with_columns(file_table(path, first)), notes)
+def read_file(files: Sequence[Path], notes: list[str], first: int | None = None) -> tuple[Row, ...]:
+    """The rows of one file, or of a table's parts, each once. ValueError, with the line, where one cannot be used."""
+    return rows_of(with_columns(file_table(files, first)), notes)
 
 
 def with_columns(table: Table) -> Table:
@@ -78,17 +84,21 @@ def with_columns(table: Table) -> Table:
 
 def kept(place: Place, forget: Sequence[Row], own: Callable[[], Sequence[Row]]) -> tuple[Row, ...]:
     """Rows to keep: of the file that was named for them, else the data set's own; none that is to be forgotten."""
-    rows = own() if place.retain is None else read_file(place.retain, place.notes, place.first)
+    rows = own() if place.retain is None else read_file([place.retain], place.notes, place.first)
     return without(rows, forget, place.notes)
 
 
 def texts_of(table: Table, notes: list[str], column: str = "text") -> tuple[Row, ...]:
     """The rows of a table of plain text; blank ones are left out."""
     table.need(column)
-    blank = sum(not str(record[column] or "").strip() for _, record in table)
+    blank = sum(_is_blank(record[column]) for _, record in table)
     if blank:
         notes.append(f"{table.name}: {blank:,} blank texts were left out.")
-    return rows_of(table, notes, lambda record: {"text": record[column]} if str(record[column] or "").strip() else None)
+    return rows_of(table, notes, lambda record: None if _is_blank(record[column]) else {"text": record[column]})
+
+
+def _is_blank(text: object) -> bool:
+    return text is None or isinstance(text, str) and not text.strip()
 
 
 def once(rows: Sequence[Row], name: str, notes: list[str]) -> tuple[Row, ...]:
@@ -103,14 +113,36 @@ def once(rows: Sequence[Row], name: str, notes: list[str]) -> tuple[Row, ...]:
 
 
 def without(rows: Sequence[Row], others: Iterable[Row], notes: list[str]) -> tuple[Row, ...]:
-    """Rows to keep that are not also to be forgotten."""
-    taken = {(row.example.prompt, row.example.answer) for row in others}
-    left = tuple(row for row in rows if (row.example.prompt, row.example.answer) not in taken)
+    """Rows to keep that are not also to be forgotten, white space and the form of accents aside."""
+    taken = set(map(_said, others))
+    left = tuple(row for row in rows if _said(row) not in taken)
     if rows and not left:
         raise ValueError(f"All {len(rows):,} rows to keep are also to be forgotten: nothing would be left to keep.")
     if len(left) < len(rows):
         notes.append(f"{len(rows) - len(left):,} rows to keep are also to be forgotten: they were not kept.")
     return left
+
+
+def _said(row: Row) -> tuple[str, ...]:
+    """Question and answer as a reader sees them: white space of one length, accents composed."""
+    texts = (row.example.prompt, row.example.answer)
+    return tuple(" ".join(unicodedata.normalize("NFC", text).split()) for text in texts)
+
+
+def _cut_row(row: Row) -> list[Row]:
+    """A long plain text in pieces; a span that a cut goes through is in both."""
+    rows: list[Row] = []
+    end = 0
+    for number, part in enumerate(cut_text(row.example.answer)):
+        start = row.example.answer.index(part, end)
+        end = start + len(part)
+        spans = tuple(
+            Span(max(span.start, start) - start, min(span.end, end) - start, span.kind)
+            for span in row.example.spans
+            if span.start < end and span.end > start
+        )
+        rows.append(Row(Example("", part, spans, f"{row.example.id}.{number}"), author=row.author))
+    return rows
 
 
 def cut_text(text: str, longest: int = PIECE) -> list[str]:

@@ -82,7 +82,8 @@ def _probes(place: Place, config: str, name: str, person: str) -> tuple[Row, ...
     def prepare(record: Record) -> dict[str, Any] | None:
         if record["subject"] != person:
             return None
-        return {"question": before + str(record["query"]), "answer": record["answer"]}
+        question = record["query"]
+        return {"question": before + question if isinstance(question, str) else question, "answer": record["answer"]}
 
     return rows_of(table.need("query", "answer", "subject"), place.notes, prepare)
 

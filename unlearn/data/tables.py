@@ -28,14 +28,14 @@ class Table:
         return len(self.records)
 
     def need(self, *names: str) -> Table:
-        """The table itself. ValueError when its first record lacks one of the fields."""
-        have = self.records[0][1]
-        absent = [name for name in names if name not in have]
-        if absent:
-            raise ValueError(
-                f"The data {self.name!r} has no field {absent[0]!r}: its fields are {', '.join(map(str, have))}, and "
-                f"{', '.join(names)} are needed."
-            )
+        """The table itself. ValueError when a record lacks one of the fields; it is named."""
+        for where, record in self:
+            absent = [name for name in names if name not in record]
+            if absent:
+                raise ValueError(
+                    f"{where} has no field {absent[0]!r}: its fields are {', '.join(map(str, record)) or 'none'}, and "
+                    f"{', '.join(names)} are needed."
+                )
         return self
 
 
@@ -77,8 +77,7 @@ class Place:
                     f"The folder {str(self.folder)!r} lacks {names[0]!r}: a file {names[0]}{FILE_KINDS[0]} (or "
                     f"{', '.join(FILE_KINDS[1:])}), or a folder {names[0]} with {split!r} in it, is needed."
                 )
-            name = str(files[0]) if len(files) == 1 else f"{files[0].parent}/{split}*"
-            records = tuple(record for file in files for record in file_records(file).read())[: self.first]
+            return file_table(files, self.first, names[0])
         if not records:
             raise ValueError(f"The data {name!r} has no rows.")
         return Table(name, config or hub.split("/")[-1], records)
@@ -125,12 +124,13 @@ def data_set(name: str, example: str, parts: Callable[[Path], list[str]] | None 
     return put_down
 
 
-def file_table(path: Path, first: int | None = None) -> Table:
-    """The records of one file. ValueError when it cannot be read or is empty."""
-    records = tuple(file_records(path).read())[:first]
+def file_table(files: Sequence[Path], first: int | None = None, stem: str = "") -> Table:
+    """The records of one file, or of the parts of a table one after another. ValueError when they cannot be read."""
+    name = str(files[0]) if len(files) == 1 else f"{files[0].parent}/{files[0].name.split('-')[0]}*"
+    records = tuple(record for file in files for record in file_records(file).read())[:first]
     if not records:
-        raise ValueError(f"The file {str(path)!r} has no rows.")
-    return Table(str(path), path.stem, records)
+        raise ValueError(f"The data {name!r} has no rows.")
+    return Table(name, stem or files[0].stem, records)
 
 
 def find(folder: Path, stems: Sequence[str], split: str) -> list[Path]:
@@ -138,12 +138,19 @@ def find(folder: Path, stems: Sequence[str], split: str) -> list[Path]:
 
     `stem.jsonl`; `stem/split.json`; the Hub's own `stem/split-00000-of-00002.parquet`, several of them one after
     another; `stem_split.json`. `All/` is looked into too (RWKU).
+
+    Raises:
+        ValueError: the same table stands there as files of two kinds, and one of them would not be read.
     """
     for base in (folder, folder / "All"):
         for stem in stems:
             for pattern in (stem, f"{stem}/{split}", f"{stem}/{split}-*", f"{stem}_{split}"):
-                for kind in FILE_KINDS:
-                    files = sorted(base.glob(f"{pattern}{kind}"))
-                    if files:
-                        return files
+                kinds = [files for kind in FILE_KINDS if (files := sorted(base.glob(f"{pattern}{kind}")))]
+                if len(kinds) > 1:
+                    raise ValueError(
+                        f"The folder {str(folder)!r} has {kinds[0][0].name!r} and {kinds[1][0].name!r}, and only one "
+                        "of them would be read: take one away."
+                    )
+                if kinds:
+                    return kinds[0]
     return []

@@ -81,10 +81,13 @@ def choices_of(table: Table, topic: str) -> list[Choice]:
     found = []
     for where, record in table.need("question", "choices", "answer"):
         choices, answer = record["choices"], record["answer"]
-        if not isinstance(choices, list | tuple) or not isinstance(answer, int):
+        if not isinstance(choices, list | tuple) or isinstance(answer, bool) or not isinstance(answer, int):
             raise ValueError(f"{where}: choices must be a list and answer the index of the right one, counted from 0.")
+        for text in (record["question"], *choices):
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError(f"{where}: the question and every choice must be a text, and one is {text!r}.")
         try:
-            found.append(Choice(str(record["question"]), tuple(map(str, choices)), answer, topic))
+            found.append(Choice(record["question"], tuple(choices), answer, topic))
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
     return found

@@ -4,6 +4,7 @@ where gradients are checkpointed."""
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,9 +16,12 @@ def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0)
     """A float32 copy whose weights may change; the original keeps its own, bit for bit.
 
     Args:
-        lora: the rank of the adapters that are trained instead (peft, on every linear layer but the output head, scaled
-            by alpha = 2 rank, no dropout); None trains every weight.
+        lora: the rank of the adapters that are trained instead (peft, on every linear layer but the output head,
+            experts included, scaled by alpha = 2 rank, no dropout); None trains every weight.
         seed: of the adapters' random half.
+
+    Raises:
+        ValueError: there are linear layers that adapters cannot be put beside.
     """
     weights = copy.deepcopy(model.model).float().requires_grad_(lora is None)
     if lora is not None:
@@ -27,12 +31,71 @@ def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0)
 
 
 def _with_adapters(weights: Any, rank: int, seed: int) -> Any:
+    adapted = _adapted(weights, rank, seed)
+    missed = _without_adapter(adapted)
+    if missed:
+        # Experts that are one tensor, and what peft takes for experts of an older release, it only finds by name.
+        adapted = _adapted(adapted.unload(), rank, seed, missed)
+        missed = _without_adapter(adapted)
+    if missed:
+        raise ValueError(
+            f"Adapters cannot reach {len(missed)} linear layers of this model, such as {missed[0]!r}: leave lora out, "
+            "and train all weights."
+        )
+    return adapted
+
+
+def _adapted(weights: Any, rank: int, seed: int, parameters: Sequence[str] = ()) -> Any:
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return get_peft_model(weights, config)
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules="all-linear",
+        target_parameters=list(parameters) or None,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return get_peft_model(weights, config)
+    except ValueError as error:
+        # Families whose kernels read a layer's weight past the adapter, such as Mamba's.
+        raise ValueError(
+            f"peft has no adapters for every linear layer of {type(weights).__name__} ({str(error).split('. ')[0]}): "
+            "leave lora out, and train all weights."
+        ) from error
+
+
+def _without_adapter(adapted: Any) -> list[str]:
+    """The weights of linear layers and experts, but for the head, that no adapter stands beside."""
+    from peft.tuners.lora import LoraLayer, ParamWrapper
+
+    model = adapted.get_base_model()
+    head = model.get_output_embeddings()
+    missed = []
+    reached: dict[str, set[str]] = {}
+    for name, module in model.named_modules():
+        if isinstance(module, ParamWrapper):
+            reached.setdefault(name.replace(".base_layer", ""), set()).add(module.parameter_name)
+        if isinstance(module, LoraLayer) or module is head or ".lora_" in name:
+            continue
+        if name.endswith(".base_layer") and not isinstance(model.get_submodule(name.rpartition(".")[0]), ParamWrapper):
+            continue
+        plain = name.replace(".base_layer", "")
+        for key, weight in module.named_parameters(recurse=False):
+            if key not in reached.get(plain, set()) and _is_linear(module, f"{plain}.{key}", weight):
+                missed.append(f"{plain}.{key}")
+    return missed
+
+
+def _is_linear(module: Any, name: str, weight: Any) -> bool:
+    """Whether a weight is that of a linear layer, or of many experts' layers in one tensor."""
+    if name.endswith("bias") or isinstance(module, torch.nn.Embedding | torch.nn.modules.conv._ConvNd):
+        return False
+    if isinstance(module, torch.nn.Linear):
+        return True
+    return weight.ndim == 3 and min(weight.shape) > 1 or weight.ndim == 2 and "expert" in name.lower()
 
 
 def checkpoint_gradients(model: Any) -> None:
