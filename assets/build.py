@@ -109,8 +109,8 @@ def corpus_of(out: Path) -> Corpus:
     first = TRAINED_AUTHORS - FORGET_SIZES[FORGET]
     return Corpus(
         name=FORGET,
-        forget=tuple(row for row in rows if row.author is not None and row.author >= first),
-        retain=tuple(row for row in rows if row.author is not None and row.author < first),
+        forget=tuple(row for row in rows if isinstance(row.author, int) and row.author >= first),
+        retain=tuple(row for row in rows if isinstance(row.author, int) and row.author < first),
         world=tuple(read_rows(out / "data" / "world.jsonl")),
     )
 

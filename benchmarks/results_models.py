@@ -108,7 +108,7 @@ def embedded_corpus(scale: Scale) -> Corpus:
     return dataclasses.replace(
         corpus,
         forget=forget,
-        retain=tuple(row for row in corpus.retain if row.author is not None and row.author < kept),
+        retain=tuple(row for row in corpus.retain if isinstance(row.author, int) and row.author < kept),
         paraphrase=tuple(row for row in corpus.paraphrase if row.author in authors),
         world=corpus.world[: scale.rows],
         reference=None,

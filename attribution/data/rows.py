@@ -156,9 +156,9 @@ def row_of(record: Mapping[str, Any], where: str, default_id: str) -> Row:
         asked, said = (_text(record, f"paraphrased_{name}") for name in ("question", "answer"))
         if asked is not None or said is not None:
             spans = _spans(record.get("paraphrased_spans"))
-            paraphrase = Example(asked or question, said or answer, spans, f"{row_id}-paraphrase")
+            paraphrase = Example(asked or str(question), said or str(answer), spans, f"{row_id}-paraphrase")
         return Row(
-            example=Example(question, answer, _spans(record.get("spans")), row_id),
+            example=Example(str(question), str(answer), _spans(record.get("spans")), row_id),
             paraphrase=paraphrase,
             perturbed=_wrong_answers(record),
             author=_name(record, "author"),

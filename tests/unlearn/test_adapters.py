@@ -33,7 +33,7 @@ FAMILIES: dict[str, tuple[dict[str, Any], str]] = {
     "gpt_oss": (FEW | {"num_local_experts": 4, "head_dim": 8}, "mlp.experts"),
     "qwen2_moe": (FEW | {"num_experts": 4, "shared_expert_intermediate_size": 8}, "mlp.experts"),
     "deepseek_v3": (FEW | LATENT | GROUPS, "shared_experts.down_proj"),
-    "granitemoe": (FEW | {"num_local_experts": 4}, "mlp.experts"),
+    "granitemoe": (FEW | {"num_local_experts": 4}, "block_sparse_moe"),
 }
 IDS = torch.arange(3, 21).reshape(2, 9)
 
