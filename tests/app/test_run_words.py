@@ -93,7 +93,7 @@ def test_a_preset_says_whose_each_setting_is(name: str) -> None:
 
 def test_every_objective_shows_its_formula_and_its_mark() -> None:
     assert len(OBJECTIVES) == 11
-    assert "p_t / p_t^ref" in objective_html("npo") and "not checked against the paper" in objective_html("tnpo")
+    assert "p_t / p_t^ref" in objective_html("npo") and escape(EVIDENCE_TEXT["code"]) in objective_html("tnpo")
 
 
 def test_the_cut_says_when_a_preset_brings_its_own_tokens() -> None:

@@ -38,11 +38,12 @@ def npo(batch: LabelBatch, constants: Constants) -> Tensor:
     title="TNPO",
     formula="-(2/b)(1/Z) sum w_t log sigmoid(-b log(p_t / p_t^ref))",
     paper="arXiv 2502.19301",
-    evidence="summary",
+    evidence="code",
     uses=("beta",),
     divides_by_beta=True,
     beta=4.0,
     needs=("reference",),
+    note="The authors' code takes beta 5; 4 is ours.",
 )
 def tnpo(batch: LabelBatch, constants: Constants) -> Tensor:
     """-(2/b)(1/Z) sum_t w_t log sigmoid(-b r_t) (TNPO, arXiv 2502.19301): NPO token by token.
@@ -81,16 +82,19 @@ def sim_npo(batch: LabelBatch, constants: Constants) -> Tensor:
     "dpo",
     title="IdkDPO",
     formula="-(2/b) mean log sigmoid(b [log(P_idk / P_idk^ref) - sum w_t log(p_t / p_t^ref)])",
-    paper="TOFU, arXiv 2401.06121",
+    paper="NPO's code (arXiv 2404.05868), of TOFU's idea (arXiv 2401.06121)",
     evidence="code",
     uses=("beta",),
     divides_by_beta=True,
     beta=0.1,
     needs=("reference", "refusals"),
-    note="The refusals are forty sentences of our own, one drawn for each row at each step.",
+    note="TOFU's own form is -log sigmoid(...) without the factor 2/b and without a retain term. Refusals are forty "
+    "sentences of our own, one drawn for each row at each step.",
 )
 def dpo(batch: LabelBatch, constants: Constants) -> Tensor:
-    """-(2/b) mean_rows log sigmoid(b [log(P_idk / P_idk^ref) - sum_t w_t r_t]) (TOFU's IdkDPO, arXiv 2401.06121).
+    """-(2/b) mean_rows log sigmoid(b [log(P_idk / P_idk^ref) - sum_t w_t r_t]) (IdkDPO as in NPO's code).
+
+    TOFU's own (arXiv 2401.06121) is -log sigmoid(...) without the factor 2/b, and has no retain term.
 
     P_idk is the probability of a refusal to the row's prompt, its end token included.
     """
