@@ -212,7 +212,8 @@ class Described:
     def _wanted(self) -> str:
         nouns: dict[Any, str] = {bool: "yes or no", int: "a whole number", float: "a number", str: "a text"}
         nouns[tuple[float, float]] = "a pair of numbers"
-        return f"{nouns.get(self.kind, 'another value')} {self.bounds}".strip()
+        of = "of " if self.bounds.startswith("at ") else ""
+        return f"{nouns.get(self.kind, 'another value')} {of}{self.bounds}".strip()
 
 
 @cache

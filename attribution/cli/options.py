@@ -130,11 +130,19 @@ def _with_options(function: Command) -> Command:
     def bundled(**given: Any) -> None:
         for bundle, (owner, settings) in bundles.items():
             named = {name: given.pop(f"{bundle}__{name}") for name in settings}
-            read = {name: settings[name].read(value) for name, value in named.items() if value is not None}
+            read = {name: _read(settings[name], text) for name, text in named.items() if text is not None}
             given[bundle] = read if owner is None else owner(**read)
         function(**given)
 
     return _signed(bundled, parameters)
+
+
+def _read(described: Described, text: Any) -> Any:
+    try:
+        return described.read(text)
+    except ValueError as error:
+        # A title is what a form shows; whoever types knows the flag.
+        raise ValueError(f"{described.facts.flag}: {error}") from error
 
 
 def _parameters(function: Command) -> list[inspect.Parameter]:

@@ -43,7 +43,7 @@ def test_a_probability_near_1_keeps_its_digits() -> None:
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
-        ({"saturation_power": -1.0}, "Saturation power is -1.0: a number at least 0 is needed."),
+        ({"saturation_power": -1.0}, "Saturation power is -1.0: a number of at least 0 is needed."),
         ({"satimp_powers": (1.0, -1.0)}, "SatImp powers is (1.0, -1.0): both must be at least 0."),
         ({"satimp_powers": (1.0,)}, "SatImp powers is (1.0,): a pair of numbers is needed."),
     ],

@@ -79,8 +79,8 @@ def test_help_says_what_a_setting_does_may_be_and_is(called: Called, capsys: pyt
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--steps", "0"], "Steps is 0: a whole number from 1 to 300 is needed."),
-        (["--kind", "worm"], "Kind is 'worm': did you mean 'warm'? Choose from warm, cold."),
+        (["--steps", "0"], "--steps: Steps is 0: a whole number from 1 to 300 is needed."),
+        (["--kind", "worm"], "--kind: Kind is 'worm': did you mean 'warm'? Choose from warm, cold."),
         (["--step", "3"], "There is no option --step: did you mean '--steps'?"),
         (["--zzz"], "No such option: --zzz"),
         (["stres"], "No such command 'stres'. Did you mean 'stress'?"),

@@ -188,7 +188,7 @@ def test_a_bad_wish_is_one_sentence_and_nothing_starts(page: Page, url: str) -> 
     page.locator("#advanced button").first.click()
     set_number(page, "run-alpha", "-1")
     page.locator("#start").click()
-    expect(alert_of(page, "unlearn")).to_contain_text("a number at least 0 is needed")
+    expect(alert_of(page, "unlearn")).to_contain_text("a number of at least 0 is needed")
     expect(page.locator("#status")).to_contain_text("Nothing is forgotten yet")
     expect(page.locator("#start")).to_be_enabled()
     # What was only looked at under Advanced is not changed by it.

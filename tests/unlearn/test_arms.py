@@ -89,7 +89,7 @@ def test_an_arm_may_change_settings():
         (["ours"], "random", "is a control itself"),
         (["others"], "etw", "needs a reference that selects a top share"),
         (["fused/hardest"], "ours", "unknown"),
-        (["ours+steps=0"], "etw", "Steps is 0: a whole number at least 1"),
+        (["ours+steps=0"], "etw", "Steps is 0: a whole number of at least 1"),
     ],
 )
 def test_names_that_cannot_be_say_why(names, reference, words):

@@ -104,7 +104,7 @@ def test_a_loss_that_explodes_is_said_in_words(tiny, small_corpus):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"steps": 0}, "Steps is 0: a whole number at least 1"),
+        ({"steps": 0}, "Steps is 0: a whole number of at least 1"),
         ({"learning_rate": 0.0}, "Learning rate is 0.0"),
         ({"learning_rate": float("nan")}, "Learning rate is nan"),
         ({"objective": "wag"}, "did you mean 'wga'"),

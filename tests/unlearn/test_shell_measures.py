@@ -137,7 +137,7 @@ def test_stress_prints_before_and_after(capsys, folder, rows, tmp_path):
         (["evaluate", "--model", "/no/such/folder"], "'/no/such/folder'"),
         (["evaluate", "--forget", "tofu:forget10"], "could not be loaded from the Hub"),
         (["stress", "--model", "embedded", "--kinds", "sampln"], "did you mean 'sampling'"),
-        (["stress", "--model", "embedded", "--samples", "0"], "Samples is 0: a whole number at least 1"),
+        (["stress", "--model", "embedded", "--samples", "0"], "Samples is 0: a whole number of at least 1"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(capsys, arguments, match):
