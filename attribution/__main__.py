@@ -7,33 +7,25 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from attribution.cli import dataset, evaluate, scores
-from attribution.cli.scores import parser
+from attribution.cli import options
+from attribution.cli.dataset import dataset_command
+from attribution.cli.evaluate import evaluate_command
+from attribution.cli.scores import scores_command
 
-__all__ = ["main", "parser"]
-
-COMMANDS = {"evaluate": evaluate.run, "score-dataset": dataset.run}
+COMMANDS: dict[str, options.Command] = {"evaluate": evaluate_command, "score-dataset": dataset_command}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the shell; returns the exit code. A fault of the input is one sentence on standard error, exit code 2."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     _quiet_the_libraries()
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        if arguments and arguments[0] in COMMANDS:
-            COMMANDS[arguments[0]](arguments[1:])
-        else:
-            scores.run(arguments)
-    except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+        return options.run(options.program(scores_command, COMMANDS), arguments, "python -m attribution")
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         sys.stderr.write("The disk is full. What was finished is kept: make room and start the same command again.\n")
         return 2
-    return 0
 
 
 def _quiet_the_libraries() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.training import TrainingSettings
-from attribution.measure.evaluation import evaluate
+from attribution.measure.scorer_evaluation import evaluate
 from attribution.model.loading import load_model
 from attribution.scorers.learned import SCORER_FILE
 from benchmarks.results_models import ARCHITECTURES, Scale, embedded_corpus, tofu_corpus, train

@@ -1,19 +1,33 @@
-"""What the commands share: switches of the scorers, tables of alignments, and where text goes."""
+"""What the commands share: options that several have, switches of the scorers, tables, and where text goes."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from rich.console import Console
+from rich.table import Table
+from typer import Option
+
+from attribution.cli.options import Changes
 from attribution.measure.alignment import Alignment
-from attribution.measure.evaluation import PARTS, part_of
-from attribution.scorers import MASK_SCOPES
+from attribution.measure.scorer_evaluation import PARTS, part_of
+from attribution.scorers import ScoreOptions, scorer_info
 from attribution.scores import score_options
 
+ModelName = Annotated[str, Option("--model", metavar="NAME", help="embedded, a Hugging Face folder or a Hub id")]
+Switches = Annotated[dict[str, Any], Changes(ScoreOptions)]
+Set = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="any switch of attribution.ScoreOptions by its name, such as satimp_powers=[5,1]; may be repeated",
+    ),
+]
 PART_TITLES = {
     "method": "",
     "control": "controls",
@@ -33,23 +47,14 @@ def write(text: str, out: Path | None = None) -> None:
         raise ValueError(f"The file {str(out)!r} cannot be written: {error.strerror}.") from error
 
 
-def add_score_options(parse: argparse.ArgumentParser) -> None:
-    """The switches of the scorers: the one asked for most, and a way to every other."""
-    scopes = ", ".join(scope for scope in MASK_SCOPES if scope != "custom")
-    parse.add_argument("--mask-scope", help=f"what masking hides: {scopes} (subject unless told)")
-    parse.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="any other switch of attribution.ScoreOptions, such as temperature=4 or mask_how=token; may be repeated",
-    )
+def switches_of(named: Mapping[str, Any], pairs: Sequence[str] | None) -> dict[str, Any]:
+    """The switches of the scorers that a command line sets, checked; `--set` goes before an option of the same name.
 
-
-def score_options_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The switches that the command line sets, checked. ValueError on an unknown name or value."""
-    found: dict[str, Any] = {"mask_scope": options.mask_scope} if options.mask_scope else {}
-    for pair in options.set:
+    Raises:
+        ValueError: an unknown name, or a value that cannot be.
+    """
+    found = dict(named)
+    for pair in pairs or ():
         name, equals, text = pair.partition("=")
         if not equals:
             raise ValueError(f"--set {pair!r} has no value: write NAME=VALUE, such as temperature=4.")
@@ -58,10 +63,7 @@ def score_options_of(options: argparse.Namespace) -> dict[str, Any]:
         except json.JSONDecodeError:
             value = text
         found[name.strip().replace("-", "_")] = tuple(value) if isinstance(value, list) else value
-    try:
-        score_options(found)
-    except TypeError as error:
-        raise ValueError(f"A value of --set is of the wrong kind: {error}.") from error
+    score_options(found)
     return found
 
 
@@ -70,20 +72,47 @@ def names_of(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def alignment_lines(left_out: Mapping[str, Alignment], counted: Mapping[str, Alignment]) -> Iterable[str]:
-    """A table, a line per scorer: methods, controls, trivial baselines, ceilings.
+def scorers_of(text: str) -> tuple[str, ...]:
+    """The scorers in `a, b,c`. ValueError when there is none, or no such one."""
+    names = names_of(text)
+    if not names:
+        raise ValueError("No scorer was named: give --scorers at least one, such as masking.")
+    for name in names:
+        scorer_info(name)
+    return names
 
-    The last column, `+subject`, is the AUROC per answer with the subject's tokens counted as negatives.
+
+def plain_table(*heads: str) -> Table:
+    """A table of text without lines: the first column begins at the left, the others end at the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def drawn(table: Table) -> str:
+    """The table as text, its head in bold where it goes to a terminal."""
+    # Wider than any table, so that no column is cut short.
+    console = Console(width=1_000, markup=False, emoji=False, highlight=False)
+    with console.capture() as found:
+        console.print(table)
+    return "".join(f"{line.rstrip()}\n" for line in found.get().splitlines())
+
+
+def alignment_table(left_out: Mapping[str, Alignment], counted: Mapping[str, Alignment]) -> str:
+    """A line per scorer, methods first: means per answer, then figures over all tokens in one pool.
+
+    `+subject` is the AUROC per answer with the subject's tokens counted as negatives.
     """
-    yield f"{'':<15}{'per answer':<52}all tokens pooled"
-    heads = ("AUROC", "sd", "AP", "sd", "P", "R", "F1", "sd", "AUROC", "AP", "P", "R", "F1", "+subject")
-    widths = (6,) * 8 + (9,) + (6,) * 4 + (10,)
-    yield f"{'scorer':<14}" + "".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True))
+    table = plain_table(
+        *("\nscorer", "per answer\nAUROC", "\nsd", "\nAP", "\nsd", "\nP", "\nR", "\nF1", "\nsd"),
+        *("pooled\nAUROC", "\nAP", "\nP", "\nR", "\nF1", "\n+subject"),
+    )
+    table.add_column("", no_wrap=True)
     for part in PARTS:
-        names = [name for name in left_out if part_of(name) == part]
-        if names and PART_TITLES[part]:
-            yield f"- {PART_TITLES[part]}"
-        for name in names:
+        for name in left_out:
+            if part_of(name) != part:
+                continue
             line = left_out[name]
             figures = (
                 *(line.auroc.mean, line.auroc.sd, line.average_precision.mean, line.average_precision.sd),
@@ -91,5 +120,5 @@ def alignment_lines(left_out: Mapping[str, Alignment], counted: Mapping[str, Ali
                 *(line.pooled_auroc, line.pooled_average_precision),
                 *(line.pooled_precision, line.pooled_recall, line.pooled_f1, counted[name].auroc.mean),
             )
-            cells = (f"{figure:>{width}.3f}" for figure, width in zip(figures, widths, strict=True))
-            yield f"{name:<14}" + "".join(cells)
+            table.add_row(name, *(f"{figure:.3f}" for figure in figures), PART_TITLES[part])
+    return drawn(table)

@@ -2,65 +2,62 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated, Literal
 
-from attribution.cli.common import add_score_options, names_of, score_options_of
+from typer import Argument, Option
+
+from attribution.cli.common import ModelName, Set, Switches, scorers_of, switches_of
 from attribution.data.dataset import OUT_KINDS, SHARD_ROWS, Summary, Workers, score_dataset
+from attribution.data.records import FILE_KINDS
 from attribution.data.rows import SPLITS
-from attribution.data.sources import FILE_KINDS, open_source
+from attribution.data.sources import open_source
 from attribution.model.loading import load_model
-from attribution.scorers import DEFAULT_SCORERS, scorer_info
+from attribution.scorers import DEFAULT_SCORERS
 
 # Processes wait for the slowest one at the end, which may take as long as the whole run.
 LONGEST_WAIT = timedelta(days=30)
 SKIPPED_SHOWN = 3
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line of `python -m attribution score-dataset`."""
-    parse = argparse.ArgumentParser(
-        prog="python -m attribution score-dataset",
-        description="Score every row of a data set into one file. Run it again after a kill and it goes on where it "
-        "stopped. Under `accelerate launch` or `torchrun` its processes share the work and write the same file.",
-    )
-    parse.add_argument(
-        "data", help=f"{', '.join(SPLITS)}; a file ({', '.join(FILE_KINDS)}); or a Hub data set, owner/name"
-    )
-    parse.add_argument("--out", type=Path, required=True, help=f"the file to write: {' or '.join(OUT_KINDS)}")
-    parse.add_argument("--model", default="embedded", help="embedded, a Hugging Face folder or a Hub id")
-    parse.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
-    parse.add_argument("--scorers", default=",".join(DEFAULT_SCORERS), help="names, separated by commas")
-    add_score_options(parse)
-    parse.add_argument("--subset", help="configuration of a Hub data set, such as forget10")
-    parse.add_argument("--split", help="split of a Hub data set, such as train")
-    parse.add_argument("--question-field", help="what the data set calls the question")
-    parse.add_argument("--answer-field", help="what the data set calls the answer")
-    parse.add_argument("--text-field", help="what the data set calls plain text without a question")
-    parse.add_argument(
-        "--shard-rows", type=int, default=SHARD_ROWS, help=f"rows scored and saved at once, {SHARD_ROWS} unless told"
-    )
-    return parse
+def dataset_command(
+    *,
+    data: Annotated[
+        str,
+        Argument(
+            metavar="DATA",
+            help=f"{', '.join(SPLITS)}; a file ({', '.join(FILE_KINDS)}); or a Hub data set, owner/name",
+        ),
+    ],
+    out: Annotated[Path, Option(metavar="FILE", help=f"the file to write: {' or '.join(OUT_KINDS)}")],
+    model: ModelName = "embedded",
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
+    scorers: Annotated[str, Option(metavar="NAMES", help="separated by commas")] = ",".join(DEFAULT_SCORERS),
+    subset: Annotated[str | None, Option(help="configuration of a Hub data set, such as forget10")] = None,
+    split: Annotated[str | None, Option(help="split of a Hub data set, such as train")] = None,
+    question_field: Annotated[str | None, Option(help="what the data set calls the question")] = None,
+    answer_field: Annotated[str | None, Option(help="what the data set calls the answer")] = None,
+    text_field: Annotated[str | None, Option(help="what the data set calls plain text without a question")] = None,
+    shard_rows: Annotated[int, Option(metavar="N", help="rows scored and saved at once")] = SHARD_ROWS,
+    switches: Switches,
+    pairs: Set = None,
+) -> None:
+    """Score every row of a data set into one file.
 
-
-def run(arguments: Sequence[str]) -> None:
-    """Score the data set with a bar of progress on standard error. ValueError on a fault of the input."""
+    Run it again after a kill and it goes on where it stopped. Under `accelerate launch` or `torchrun` its processes
+    share the work and write the same file.
+    """
     from tqdm import tqdm
 
-    options = parser().parse_args(arguments)
-    names = names_of(options.scorers)
-    for name in names:
-        scorer_info(name)
-    fields = {"question": options.question_field, "answer": options.answer_field, "text": options.text_field}
-    source = open_source(
-        options.data, options.subset, options.split, {ours: theirs for ours, theirs in fields.items() if theirs}
-    )
+    names = scorers_of(scorers)
+    options = switches_of(switches, pairs)
+    fields = {"question": question_field, "answer": answer_field, "text": text_field}
+    source = open_source(data, subset, split, {ours: theirs for ours, theirs in fields.items() if theirs})
     workers, device = _workers()
-    model = load_model(options.model, device=device, dtype=options.dtype)
+    loaded = load_model(model, device=device, dtype=dtype)
     bar: tqdm | None = None
 
     def progress(done: int) -> None:
@@ -73,16 +70,7 @@ def run(arguments: Sequence[str]) -> None:
         bar.update(done - bar.n)
 
     try:
-        summary = score_dataset(
-            model,
-            source,
-            options.out,
-            names,
-            options.shard_rows,
-            workers,
-            progress,
-            **score_options_of(options),
-        )
+        summary = score_dataset(loaded, source, out, names, shard_rows, workers, progress, **options)
     finally:
         if bar is not None:
             bar.close()

@@ -14,7 +14,7 @@ from attribution.text.subject import find_subject
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Rows with their spans, ready for `attribution.measure.evaluation.evaluate`.
+    """Rows with their spans, ready for `attribution.measure.scorer_evaluation.evaluate`.
 
     Attributes:
         examples: the rows, each question and answer once.

@@ -191,7 +191,7 @@ def test_shell_formats(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert code == 0 and {"text", "masking", "entropy"} <= set(table[0])
     assert "".join(row["text"] for row in table) == embedded_rows("forget")[0].example.answer
     code, out, _ = run(capsys, "--example", "forget:0")
-    assert code == 0 and "subject" in out and "AUROC" in out
+    assert code == 0 and "subject" in out and "AUROC" in out and "\x1b" not in out
     path = tmp_path / "lanes.html"
     assert run(capsys, "--example", "forget:0", "--format", "html", "--out", str(path))[0] == 0
     assert path.read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html>")
@@ -207,6 +207,14 @@ def test_shell_formats(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert code == 0 and row["prompt"] == "" and 0 < len(row["scores"]["masking"]) == len(row["tokens"])
 
 
+def test_a_switch_has_an_option_of_its_own_and_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    row = ("--example", "forget:0", "--scorers", "masking,entropy", "--format", "json")
+    plain = run(capsys, *row)
+    named = run(capsys, *row, "--temperature", "4", "--signed", "--mask-scope", "prompt")
+    paired = run(capsys, *row, "--set", "temperature=4", "--set", "signed=true", "--set", "mask-scope=prompt")
+    assert plain[0] == named[0] == 0 and plain != named == paired
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -215,6 +223,11 @@ def test_shell_formats(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
         (["--example", "forget:0", "--scorers", "maskin"], "did you mean 'masking'"),
         (["--example", "forget:0", "--scorers", ","], "No scorer"),
         (["--example", "forget:0", "--mask-scope", "eech"], "did you mean 'each'"),
+        (["--example", "forget:0", "--temperature", "0"], "Temperature is 0.0: a number above 0 is needed"),
+        (["--example", "forget:0", "--set", "window=0"], "Window is 0: a whole number at least 1 is needed"),
+        (["--example", "forget:0", "--set", "temperature=hot"], "Temperature is 'hot': a number above 0 is needed"),
+        (["--example", "forget:0", "--set", "temperatur=2"], "did you mean 'temperature'"),
+        (["--example", "forget:0", "--exmaple", "forget:0"], "did you mean '--example'"),
         (["--example", "forget:0", "--subject", "Nobody Here"], "'Nobody Here' stands neither"),
         (["--example", "forget:0", "--prompt", "Q?"], "not several"),
         (["--text", "A text.", "--prompt", "Q?"], "not both"),

@@ -10,7 +10,7 @@ import pytest
 from attribution import Example, LanguageModel, Span
 from attribution.__main__ import main
 from attribution.data.rows import embedded_rows
-from attribution.measure.evaluation import EVALUATED, evaluate, part_of
+from attribution.measure.scorer_evaluation import EVALUATED, evaluate, part_of
 from attribution.scorers import BASELINES, TRIVIAL
 
 

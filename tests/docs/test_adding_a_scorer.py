@@ -10,6 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import typer
+
+from attribution.__main__ import COMMANDS
+from attribution.cli import options
+from attribution.cli.scores import scores_command
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "adding-a-scorer.md").read_text(encoding="utf-8")
 SHOW = """
@@ -42,10 +48,10 @@ def test_one_decorated_function_is_enough(tmp_path: Path) -> None:
 
 
 def test_the_shell_blocks_name_real_commands() -> None:
-    from attribution.cli import evaluate, scores
-
+    commands = {"": scores_command, **COMMANDS}
     (block,) = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     for line in block.splitlines():
         words = line.removeprefix("python -m attribution ").split()
-        parser = evaluate.parser() if words[0] == "evaluate" else scores.parser()
-        parser.parse_args(words[1:] if words[0] == "evaluate" else words)
+        name = words.pop(0) if words[0] in COMMANDS else ""
+        command = typer.main.get_command(options.program(commands[name]))
+        assert command.make_context("attribution", words).params

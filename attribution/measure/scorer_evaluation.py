@@ -33,7 +33,7 @@ MEASURED, NO_FACTS, ALL_FACTS, UNFIT = "measured", "without facts", "nothing but
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class ScorerEvaluation:
     """What `evaluate` measured.
 
     Attributes:
@@ -120,7 +120,7 @@ def evaluate(
     groups: Sequence[Hashable] | None = None,
     words: Pool | None = None,
     **options: Any,
-) -> Evaluation:
+) -> ScorerEvaluation:
     """Hold scorers against the spans of the rows, and against each other.
 
     The trivial baselines and the supervised probe always stand beside the scorers. Where the spans mark no subject, the
@@ -174,7 +174,7 @@ def evaluate(
             notes.append(f"{len(within) - len(without)} answers hold only facts beside their subject: counted with it.")
     else:
         notes.append("No row has marked facts beside other tokens: the scorers are compared with each other alone.")
-    return Evaluation(
+    return ScorerEvaluation(
         model=model.name,
         cut=cut,
         words=words,
