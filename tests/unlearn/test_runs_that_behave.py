@@ -119,12 +119,13 @@ def test_the_best_sound_step_has_forgotten_most():
     assert not CollapseGuard([parameter], Probe(None, None, None)).collapsed(1, Probe(None, None, None))
 
 
-def test_a_run_that_is_interrupted_in_the_shell_says_that_it_was_stopped(tmp_path, monkeypatch):
+def test_ctrl_c_in_the_shell_ends_a_run_after_its_step_and_keeps_it(tmp_path, monkeypatch):
     real = gradients.Gradients.add
     calls = iter(range(9))
 
     def add(self, *rest):
-        if next(calls) == 2:
+        # Two to tell how long the run takes, then one a step.
+        if next(calls) == 4:
             signal.raise_signal(signal.SIGINT)
         return real(self, *rest)
 
@@ -134,9 +135,15 @@ def test_a_run_that_is_interrupted_in_the_shell_says_that_it_was_stopped(tmp_pat
         rows = [{"question": f"Who wrote {role} {i}?", "answer": f"Ada Quell wrote {role} {i}."} for i in range(3)]
         (tmp_path / f"{role}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
         arguments += [f"--{role}", str(tmp_path / f"{role}.jsonl")]
-    assert main([*arguments, "--json", str(report)]) == 0
+    arguments += ["--checkpoint", str(tmp_path / "kept"), "--json", str(report)]
+    assert main(arguments) == 0
     found = json.loads(report.read_text(encoding="utf-8"))
-    assert found["stopped"] and len(found["steps"]) < 5
+    assert found["stopped"] and [step["step"] for step in found["steps"]] == [1, 2, 3]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    # The same command again takes the steps that are left.
+    assert main(arguments) == 0
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert not found["stopped"] and len(found["steps"]) == 5
 
 
 @pytest.fixture

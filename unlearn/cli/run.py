@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -98,12 +99,9 @@ def run_command(
         job.observer = Diagnostics(job)
     if checkpoint:
         job.keep(checkpoint, checkpoint_every)
-    try:
-        for _ in _with_bar(job, config.steps, "unlearning"):
+    with _ended_by_ctrl_c(job):
+        for _ in _with_bar(job, config.steps, "unlearning", shown=not spread.rank):
             pass
-    except KeyboardInterrupt:
-        job.stop()
-        log.info("Stopped after step %d; what there is goes on to be measured.", len(job.steps))
     spread.leave()
     if spread.rank:
         return
@@ -210,9 +208,26 @@ def _table(evaluations: dict[str, Evaluation], job: Run) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _with_bar(steps: Iterable[Step], total: int, title: str) -> Iterator[Step]:
+def _with_bar(steps: Iterable[Step], total: int, title: str, shown: bool = True) -> Iterator[Step]:
     """A progress bar on a terminal; nothing where there is none."""
     from tqdm.auto import tqdm
 
-    others = int(os.environ.get("RANK", "0")) > 0
-    return tqdm(steps, total=total, desc=title, unit="step", disable=others or not sys.stderr.isatty())
+    return tqdm(steps, total=total, desc=title, unit="step", disable=not (shown and sys.stderr.isatty()))
+
+
+@contextmanager
+def _ended_by_ctrl_c(job: Run) -> Iterator[None]:
+    """The first Ctrl-C ends the run after the step that is running, so that its weights are whole and kept; a second
+    one ends everything at once."""
+    before = signal.getsignal(signal.SIGINT)
+
+    def end(*_: Any) -> None:
+        job.stop()
+        signal.signal(signal.SIGINT, before)
+        log.info("Stopping after this step; what there is goes on to be measured.")
+
+    signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
