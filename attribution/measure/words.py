@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from attribution.scorers import scorer_info
 from attribution.scores import TokenScores
 from attribution.suggestions import did_you_mean
 from attribution.text.subject import words as words_of_text
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Pool = Literal["max", "mean", "sum", "first"]
 POOLS: dict[str, Callable[[Sequence[float]], float]] = {
@@ -119,24 +116,6 @@ def spread_over_words(scores: TokenScores, pool: Pool = "max") -> TokenScores:
                 spread[i] = value
         columns[name] = tuple(spread)
     return replace(scores, columns=columns)
-
-
-def word_frame(scores: TokenScores, pool: Pool = "max") -> pd.DataFrame:
-    """A data frame with a row per word: text, start, end, number of tokens, truth, given and a column per scorer."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "text": word.text,
-            "start": word.start,
-            "end": word.end,
-            "tokens": len(word.tokens),
-            "truth": word.truth,
-            "given": word.given,
-            **word.scores,
-        }
-        for word in word_scores(scores, pool)
-    )
 
 
 def _pool(name: str) -> Callable[[Sequence[float]], float]:

@@ -8,7 +8,7 @@ import pytest
 
 from attribution import Example, Span, TokenScores, select, spread_over_words, word_scores
 from attribution.measure.alignment import align
-from attribution.measure.words import POOLS, word_frame, word_groups
+from attribution.measure.words import POOLS, word_groups
 from attribution.scorers import scorer_info
 from attribution.selection import Rule
 from attribution.text.example import encode
@@ -49,9 +49,6 @@ def test_a_word_is_a_fact_when_a_token_of_it_is(row: TokenScores) -> None:
     found = word_scores(row)
     assert [word.text for word in found if word.truth == "fact"] == ["Torvik"]
     assert all(ANSWER[word.start : word.end] == word.text for word in found)
-    frame = word_frame(row)
-    assert list(frame.columns) == ["text", "start", "end", "tokens", "truth", "given", "masking", "learned"]
-    assert len(frame) == len(found)
 
 
 def test_spread_gives_each_token_its_words_number(row: TokenScores) -> None:
