@@ -13,6 +13,26 @@ from attribution.model.forward import CausalModel, Pass, log_probs, log_probs_fr
 _LENGTH = 8
 
 
+def finite(model: CausalModel) -> bool:
+    """Whether a plain forward gives numbers."""
+    ids = _probe(model)
+    with torch.inference_mode():
+        return bool(
+            torch.isfinite(model.run_whole(ids, torch.ones_like(ids)).logits[..., : model.vocabulary_size]).all()
+        )
+
+
+def causal(model: CausalModel) -> bool:
+    """Whether a token's prediction is blind to the tokens after it."""
+    ids = _probe(model)
+    other = ids.clone()
+    other[0, -1] = ids[0, 0]
+    ones = torch.ones_like(ids)
+    with torch.inference_mode():
+        one, two = (model.run_whole(each, ones).logits[0, :-1].nan_to_num() for each in (ids, other))
+    return _same(one, two)
+
+
 def splits(model: CausalModel) -> bool:
     """Whether body and output head, run one after the other, give the model's own logits.
 
@@ -74,6 +94,15 @@ def shares_prefixes(model: CausalModel) -> bool:
         return _same(
             torch.cat(log_probs_from(model, memory, (0, 0, 0), passes)), torch.cat(log_probs(model, passes, 10**6))
         )
+
+
+def pads_left(model: CausalModel) -> bool:
+    """Whether a prompt is answered behind padding as it is alone: state that padding runs through says otherwise."""
+    long = _probe(model)[0].tolist()
+    short = long[:4]
+
+    with torch.inference_mode():
+        return _same(model.generated_logits([long, short])[1], model.generated_logits([short])[0])
 
 
 def _probe(model: CausalModel) -> Tensor:

@@ -6,11 +6,13 @@ what a family of models does differently is found out here, once per model, on a
 
 from __future__ import annotations
 
+import copy
 import inspect
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from attribution.text.example import (
     Encoded,
     Example,
     encode,
+    encode_prompt,
     prompt_text,
     resolve_template,
 )
@@ -34,6 +37,10 @@ log = logging.getLogger(__name__)
 # Small batches stay in a processor's cache (1024 tokens took two thirds of the time of 4096 on two cores).
 BATCH_TOKENS = 1024
 BATCH_TOKENS_ACCELERATED = 8192
+
+
+# What a config calls the longest row that its positions reach.
+LENGTH_NAMES = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "context_length")
 
 
 class LanguageModel:
@@ -74,9 +81,11 @@ class LanguageModel:
     @cached_property
     def max_length(self) -> int:
         """The longest row in tokens, special tokens included."""
-        declared = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        limit = getattr(self.tokenizer, "model_max_length", None) or 10**9
-        return int(min(declared or 10**9, limit))
+        config = self.model.config.get_text_config()
+        told = [getattr(config, name, None) for name in LENGTH_NAMES]
+        told.append(getattr(self.tokenizer, "model_max_length", None))
+        # -1, None and huge numbers are ways of saying that nothing is said.
+        return int(min([10**9, *(n for n in told if isinstance(n, (int, float)) and n > 0)]))
 
     @cached_property
     def hidden_size(self) -> int:
@@ -94,7 +103,14 @@ class LanguageModel:
         return prompt_text(self.template, prompt)
 
     def answer_text(self, generated: str) -> str:
-        """A generated continuation without the space that separates it from the prompt."""
+        """A generated continuation as an answer: without the space that separates it from the prompt.
+
+        A model that never learned to end a row goes on with the next one: its answer ends where a line begins with the
+        words that the template puts before a prompt.
+        """
+        before = self.template.split("{prompt}", 1)[0].strip()
+        if before and not isinstance(self.template, ChatTemplate):
+            generated = generated.split("\n" + before, 1)[0]
         return generated.strip()
 
     # The forward -----------------------------------------------------------------------------------------------------
@@ -253,6 +269,23 @@ class LanguageModel:
         """Whether the keys and values of a shared prefix can be kept and read on from."""
         return families.shares_prefixes(self)
 
+    def check(self) -> None:
+        """ValueError when this is a model whose numbers would be wrong, with the reason; asked on eight tokens.
+
+        A model is refused whose forward gives no numbers (NaN, overflow) or lets a token see those after it.
+        """
+        if not families.finite(self):
+            kind = str(self.model.dtype).removeprefix("torch.")
+            narrow = "" if kind == "float32" else f", or {kind} is too small for them: load it in float32 or bfloat16"
+            raise ValueError(
+                f"The forward of {self.name!r} gives no number (NaN or overflow): its weights are damaged{narrow}."
+            )
+        if not families.causal(self):
+            raise ValueError(
+                f"In {self.name!r} a token sees those that follow it, so it is no causal language model and the "
+                "probability of an answer means nothing: give one that reads from left to right."
+            )
+
     def check_hides(self) -> None:
         """ValueError when hiding a key by attention would not hide it."""
         if not self.hides:
@@ -263,8 +296,9 @@ class LanguageModel:
 
     @property
     def pad_id(self) -> int:
-        """What fills a row on the right; nothing ever attends to it."""
-        return self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
+        """What fills a row; nothing ever attends to it, so any token that the model has an embedding for will do."""
+        pad = self.tokenizer.pad_token_id
+        return pad if pad is not None and pad < self.model.get_input_embeddings().weight.shape[0] else 0
 
     def pad(
         self,
@@ -304,34 +338,85 @@ class LanguageModel:
         Raises:
             ValueError: a prompt leaves no room for an answer in the model's window.
         """
-        texts = [self.format_prompt(prompt) for prompt in prompts]
-        adds_special = not isinstance(self.template, ChatTemplate)
-        encoded = [self.tokenizer(text, add_special_tokens=adds_special)["input_ids"] for text in texts]
+        encoded = [encode_prompt(self.tokenizer, self.template, prompt) for prompt in prompts]
         for prompt, ids in zip(prompts, encoded, strict=True):
             if len(ids) >= self.max_length:
                 raise ValueError(
                     f"The prompt {prompt[:40]!r}... takes {len(ids)} tokens and this model reads at most "
                     f"{self.max_length}: shorten it."
                 )
-        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.tokenizer.eos_token_id
         answers = [""] * len(prompts)
-        order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
         with torch.inference_mode():
-            for start in range(0, len(order), batch_size):
-                batch = order[start : start + batch_size]
+            for batch in self._answered_together([len(ids) for ids in encoded], batch_size):
                 width = max(len(encoded[i]) for i in batch)
-                ids = torch.full((len(batch), width), pad, dtype=torch.long)
-                attention = torch.zeros((len(batch), width), dtype=torch.long)
-                for k, i in enumerate(batch):
-                    ids[k, width - len(encoded[i]) :] = torch.tensor(encoded[i])
-                    attention[k, width - len(encoded[i]) :] = 1
-                out = self.model.generate(
-                    input_ids=ids.to(self.device),
-                    attention_mask=attention.to(self.device),
-                    max_new_tokens=min(max_new_tokens, self.max_length - width),
+                options = {
                     **(decoding or {"do_sample": False}),
-                    pad_token_id=pad,
-                )
-                for k, i in enumerate(batch):
-                    answers[i] = self.answer_text(self.tokenizer.decode(out[k, width:], skip_special_tokens=True))
+                    "max_new_tokens": min(max_new_tokens, self.max_length - width),
+                    "eos_token_id": list(self.end_ids) or None,
+                }
+                out = self._generated([encoded[i] for i in batch], options)[:, width:].tolist()
+                for i, ids in zip(batch, out, strict=True):
+                    end = next((k for k, token in enumerate(ids) if token in self.end_ids), len(ids))
+                    answers[i] = self.answer_text(self.tokenizer.decode(ids[:end], skip_special_tokens=True))
         return answers
+
+    def _answered_together(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+        """Numbers of prompts in batches; of one length where the family does not survive padding on the left."""
+        order = sorted(range(len(lengths)), key=lambda i: lengths[i])
+        together = len(set(lengths)) == 1 or self.pads_left
+        for _, equals in groupby(order, key=lambda i: 0 if together else lengths[i]):
+            group = list(equals)
+            for start in range(0, len(group), batch_size):
+                yield group[start : start + batch_size]
+
+    @cached_property
+    def pads_left(self) -> bool:
+        """Whether a prompt padded on the left is answered as it is alone."""
+        return families.pads_left(self)
+
+    @cached_property
+    def end_ids(self) -> tuple[int, ...]:
+        """The tokens that end an answer: the one that ends a row, the tokenizer's end token, and the model's own."""
+        row = self.encode(Example("a", "a"))
+        last = [] if row.end_position is None else [row.input_ids[row.end_position]]
+        declared = [
+            getattr(config, "eos_token_id", None)
+            for config in (getattr(self.model, "generation_config", None), self.model.config.get_text_config())
+        ]
+        more = [i for each in declared for i in (each if isinstance(each, (list, tuple)) else [each])]
+        ids = dict.fromkeys(int(i) for i in (*last, self.tokenizer.eos_token_id, *more) if i is not None)
+        return tuple(i for i in ids if 0 <= i < self.vocabulary_size)
+
+    def _generated(self, prompts: Sequence[Sequence[int]], options: Mapping[str, Any]) -> Any:
+        """What generate() gives after prompts padded on the left to one length.
+
+        Nothing of the folder's generation config is taken over: greedy is the most probable token, each time.
+        """
+        from transformers import GenerationConfig
+
+        width = max(map(len, prompts))
+        ids = torch.full((len(prompts), width), self.pad_id, dtype=torch.long)
+        attention = torch.zeros((len(prompts), width), dtype=torch.long)
+        for k, prompt in enumerate(prompts):
+            ids[k, width - len(prompt) :] = torch.tensor(prompt)
+            attention[k, width - len(prompt) :] = 1
+        # generate() fills whatever is not said from the model's own config, so it runs on a shallow copy with a plain
+        # one: weights are shared, and what is saved later still has its own.
+        base = self.model.get_base_model() if self._adapter_is_in_layers else self.model
+        asked = copy.copy(base)
+        asked.generation_config = GenerationConfig(**options, pad_token_id=self.pad_id)
+        return asked.generate(
+            input_ids=ids.to(self.device),
+            attention_mask=attention.to(self.device),
+            generation_config=asked.generation_config,
+        )
+
+    def generated_logits(self, prompts: Sequence[Sequence[int]], steps: int = 2) -> Tensor:
+        """Logits of the first greedy tokens after each prompt, as generation computes them, `[batch, steps, V]`."""
+        told = {"do_sample": False, "max_new_tokens": steps, "output_logits": True, "return_dict_in_generate": True}
+        return torch.stack(self._generated(prompts, told).logits, dim=1)
+
+    @property
+    def _adapter_is_in_layers(self) -> bool:
+        """Whether there is an adapter and it works inside the layers (LoRA), not through tokens of its own."""
+        return hasattr(self.model, "get_base_model") and not self.model.active_peft_config.is_prompt_learning

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import HfHubHTTPError, StrictDataclassError
+from safetensors import SafetensorError
 
 from attribution.model.language_model import LanguageModel
 from attribution.text.example import DEFAULT_TEMPLATE
@@ -19,6 +21,24 @@ log = logging.getLogger(__name__)
 
 EMBEDDED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "fictional_authors"
 EMBEDDED_MODELS = {"embedded": "full", "embedded:retrained": "retrained"}
+
+
+# All that somebody else's folder can make transformers raise: a package that is missing, a file that is no JSON or no
+# safetensors, a shape that does not fit, a config that divides by 0.
+LOADING_ERRORS = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    RuntimeError,
+    ArithmeticError,
+    AssertionError,
+    SafetensorError,
+    HfHubHTTPError,
+    StrictDataclassError,
+)
 
 
 def load_model(
@@ -51,20 +71,51 @@ def load_model(
     try:
         with _no_bar_for_a_folder(source):
             tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-            model = AutoModelForCausalLM.from_pretrained(
-                source, dtype=dtype, use_safetensors=True, trust_remote_code=False, **placed
+            model, info = AutoModelForCausalLM.from_pretrained(
+                source,
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **placed,
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())[:300]
+    except LOADING_ERRORS as error:
+        reason = _pointer(source) or " ".join(str(error).split())[:300] or type(error).__name__
         raise ValueError(
-            f"The model {name!r} could not be loaded: {reason}. Give 'embedded', a Hugging Face folder with a causal "
-            "language model in safetensors, or a Hub id."
+            f"The model {name!r} could not be loaded: {reason.rstrip('.')}. Give 'embedded', a Hugging Face folder "
+            "with a causal language model in safetensors, or a Hub id."
         ) from error
+    _check_complete(name, info)
     if isinstance(dtype, str):
         log.debug("loaded %s in %s", name, dtype)
     folder = Path(source) if Path(source).is_dir() else None
     model = model if placed else model.to(device)
-    return LanguageModel(model.requires_grad_(False), tokenizer, name, template, folder)
+    loaded = LanguageModel(model.requires_grad_(False), tokenizer, name, template, folder)
+    loaded.check()
+    return loaded
+
+
+def _check_complete(name: str, info: Mapping[str, Any]) -> None:
+    """ValueError when weights were drawn at random because the files lack them or have them in another shape."""
+    missing = sorted(map(str, info.get("missing_keys", ())))
+    mismatched = sorted(str(key[0] if isinstance(key, tuple) else key) for key in info.get("mismatched_keys", ()))
+    if missing or mismatched:
+        what = "lack" if missing else "have in another shape"
+        keys = missing or mismatched
+        more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+        raise ValueError(
+            f"The files of {name!r} {what} {', '.join(keys[:3])}{more}, which would be drawn at random: give a causal "
+            "language model with all its weights (no classifier, no bare encoder) and a config.json that fits them."
+        )
+
+
+def _pointer(source: str) -> str | None:
+    """Says that a weight file is a Git LFS pointer, when one is."""
+    for path in sorted(Path(source).glob("*.safetensors")) if Path(source).is_dir() else ():
+        with path.open("rb") as file:
+            if file.read(40).startswith(b"version https://git-lfs"):
+                return f"{path.name} is a Git LFS pointer and not the weights themselves: run `git lfs pull` there"
+    return None
 
 
 # A Space with ZeroGPU has its GPU inside a worker's call alone.

@@ -6,10 +6,14 @@ ids: `tokenizer(prompt) + tokenizer(answer)` is in general not `tokenizer(prompt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Any, Literal
+
+from jinja2 import TemplateError
 
 SpanKind = Literal["fact", "subject"]
 SPAN_KINDS: tuple[str, ...] = ("fact", "subject")
@@ -129,7 +133,16 @@ def chat_template(tokenizer: Any, name: str) -> ChatTemplate:
             f"{DEFAULT_TEMPLATE!r}."
         )
     messages = [{"role": "user", "content": _PROMPT}, {"role": "assistant", "content": _ANSWER}]
-    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    # A template is a program of its folder's: whatever it raises (Jinja's errors, a lookup in a message that is not
+    # there) is for the person who gave it.
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False)
+    except (TemplateError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"The chat template of {name!r} cannot be filled with one question and its answer ({reason}): give a "
+            "template with {prompt} and {answer} instead."
+        ) from error
     if text.count(_PROMPT) != 1 or text.count(_ANSWER) != 1 or text.index(_PROMPT) > text.index(_ANSWER):
         raise ValueError(
             f"The chat template of {name!r} does not show the question and then the answer, once each: give a template "
@@ -304,14 +317,9 @@ def encode(
     """
     text, prompt_chars, answer_chars = fill_template(template, example.prompt, example.answer)
     chat = isinstance(template, ChatTemplate) and bool(example.prompt)
-    encoding = tokenizer(
-        text, return_offsets_mapping=True, return_special_tokens_mask=True, add_special_tokens=not chat
-    )
-    ids = list(encoding["input_ids"])
-    offsets = [(int(start), int(end)) for start, end in encoding["offset_mapping"]]
-    special = [bool(flag) for flag in encoding["special_tokens_mask"]]
-    if chat:
-        _close_turn(tokenizer, ids, offsets, special, prompt_chars, answer_chars)
+    ids, offsets, special = _tokenise(tokenizer, text, (prompt_chars, answer_chars), adds=not chat)
+    if example.prompt:
+        _close_turn(ids, offsets, special, answer_chars[1], cuts=chat)
     end_position = _close(tokenizer, ids, offsets, special, len(text))
     if max_length is not None and len(ids) > max_length:
         do = "shorten the answer or the prompt" if example.prompt else "cut it into rows with attribution.split_text"
@@ -364,22 +372,91 @@ def _window(example: Example, positions: Sequence[int], offsets: Sequence[tuple[
     return reads
 
 
+def encode_prompt(tokenizer: Any, template: str, prompt: str) -> list[int]:
+    """Ids of what the model is given before it answers; a tokenizer that closes every text does not close this one."""
+    text = prompt_text(template, prompt)
+    start = template.index("{prompt}")
+    ids, offsets, special = _tokenise(
+        tokenizer, text, ((start, start + len(prompt)),), adds=not isinstance(template, ChatTemplate)
+    )
+    while len(ids) > 1 and special[-1] and offsets[-1][0] == offsets[-1][1]:
+        del ids[-1], offsets[-1], special[-1]
+    return ids
+
+
+# One flag of a fast tokenizer says whether special tokens are seen in text; threads share the tokenizer.
+_TOKENIZER_LOCK = Lock()
+
+
+def _tokenise(
+    tokenizer: Any, text: str, own: Sequence[tuple[int, int]], adds: bool
+) -> tuple[list[int], list[tuple[int, int]], list[bool]]:
+    """Ids, character offsets and which tokens are special, of a text in which `own` ranges are a person's words.
+
+    A special token that stands in a person's words is text like any other; one that the template writes out is the
+    token itself, and is not added a second time at the start.
+    """
+    marks = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    written = set(marks.values())
+
+    def is_own(start: int, end: int) -> bool:
+        return any(start < right and end > left for left, right in own)
+
+    def run(text: str, adds: bool, splits: bool) -> tuple[list[int], list[tuple[int, int]], list[bool]]:
+        with _TOKENIZER_LOCK:
+            encoding = tokenizer(
+                text,
+                return_offsets_mapping=True,
+                return_special_tokens_mask=True,
+                add_special_tokens=adds,
+                split_special_tokens=splits,
+            )
+        pairs = [(int(start), int(end)) for start, end in encoding["offset_mapping"]]
+        return list(encoding["input_ids"]), pairs, [bool(flag) for flag in encoding["special_tokens_mask"]]
+
+    ids, offsets, special = run(text, adds, False)
+    if any(i in written and is_own(*place) for i, place in zip(ids, offsets, strict=True)):
+        pattern = "|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True))
+        bounds = [0, *(edge for pair in sorted(own) for edge in pair), len(text)]
+        between = list(zip(bounds[::2], bounds[1::2], strict=True))
+        found = [m for start, end in between for m in re.compile(pattern).finditer(text, start, end)]
+        if not found:
+            ids, offsets, special = run(text, adds, True)
+        else:
+            added = run("a", adds, True)
+            opening = next(k for k, (start, end) in enumerate(added[1]) if end > start)
+            ids, offsets, special = added[0][:opening], [(0, 0)] * opening, [True] * opening
+            start = 0
+            for match in [*found, None]:
+                end = match.start() if match else len(text)
+                if end > start:
+                    more = run(text[start:end], False, True)
+                    ids += more[0]
+                    offsets += [(left + start, right + start) for left, right in more[1]]
+                    special += more[2]
+                if match:
+                    ids.append(marks[match.group()])
+                    offsets.append(match.span())
+                    special.append(True)
+                    start = match.end()
+    for k, (i, (start, end)) in enumerate(zip(ids, offsets, strict=True)):
+        special[k] = special[k] or (i in written and end > start and not is_own(start, end))
+    if len(ids) > 1 and special[0] and special[1] and ids[0] == ids[1] and offsets[0][0] == offsets[0][1]:
+        del ids[0], offsets[0], special[0]
+    return ids, offsets, special
+
+
 def _close_turn(
-    tokenizer: Any,
-    ids: list[int],
-    offsets: list[tuple[int, int]],
-    special: list[bool],
-    prompt_chars: tuple[int, int],
-    answer_chars: tuple[int, int],
+    ids: list[int], offsets: list[tuple[int, int]], special: list[bool], answer_end: int, cuts: bool
 ) -> None:
-    """Mark the special tokens that a chat template writes out, and end the row with the one that ends the answer."""
-    marks = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
-    for position, (start, end) in enumerate(offsets):
-        inside = any(start < right and end > left for left, right in (prompt_chars, answer_chars))
-        special[position] = ids[position] in marks and not inside
-    ends = [p for p, (start, _) in enumerate(offsets) if start >= answer_chars[1] and special[p]]
-    last = ends[0] + 1 if ends else sum(start < answer_chars[1] for start, _ in offsets)
-    del ids[last:], offsets[last:], special[last:]
+    """End a row with the special token that the template writes behind the answer.
+
+    Where it writes none, a chat template's row ends with the answer (`cuts`), and words keep what they put there.
+    """
+    ends = [p for p, (start, end) in enumerate(offsets) if start >= answer_end and special[p] and end > start]
+    if ends or cuts:
+        last = ends[0] + 1 if ends else sum(start < answer_end for start, _ in offsets)
+        del ids[last:], offsets[last:], special[last:]
 
 
 def _close(tokenizer: Any, ids: list[int], offsets: list[tuple[int, int]], special: list[bool], end: int) -> int | None:

@@ -48,8 +48,8 @@ def test_the_pieces_give_back_the_answer(name: str) -> None:
         assert "".join(token.text for token in row.tokens) == answer
         assert all(answer[token.start : token.end] == token.text for token in row.tokens)
         assert [token.id for token in row.tokens] == [row.input_ids[position] for position in row.answer_positions]
-        # Encoded together, and nothing but the end token is added to what the tokenizer gives.
-        plain = list(tokenizer(row.text)["input_ids"])
+        # Encoded together: a special token written there is text, and only the end token is added.
+        plain = list(tokenizer(row.text, split_special_tokens=True)["input_ids"])
         assert list(row.input_ids) in (plain, [*plain, tokenizer.eos_token_id])
         # Every answer token has a character of the answer; none that ends before it is among them.
         start, end = row.answer_chars
