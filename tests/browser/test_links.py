@@ -85,7 +85,7 @@ def test_own_text_travels_in_the_address_up_to_a_size(page: Page, url: str) -> N
         ("row=forget:99999&room=compare", "does not exist"),
         ("scorers=%3Cscript%3Ealert(1)%3C/script%3E", "<script>alert(1)</script>"),
         ("cuts=masking:top:nan", "'nan'"),
-        ("steps=1e308&room=unlearn", "between 1 and 300"),
+        ("steps=1e308&room=unlearn", "a whole number from 5 to 300"),
     ],
 )
 def test_a_link_that_cannot_be_is_one_sentence_and_the_page_works(page: Page, url: str, query: str, said: str) -> None:

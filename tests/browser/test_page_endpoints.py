@@ -88,11 +88,11 @@ def test_unlearn_by_a_preset(client: Client) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "arguments", "said"),
     [
-        ("/unlearn", {"steps": 0}, "between 1 and"),
+        ("/unlearn", {"steps": 0}, "from 1 to"),
         ("/unlearn", {"preset": "atwo"}, "did you mean 'atwu'"),
-        ("/unlearn", {"lora": 1000}, "between 0 and 256"),
+        ("/unlearn", {"lora": 1000}, "from 1 to 256"),
         ("/unlearn", {"objective": "wgaa"}, "did you mean 'wga'"),
-        ("/unlearn", {"top": 0.0}, "top share"),
+        ("/unlearn", {"top": 0.0}, "Top share is 0.0"),
         ("/unlearn", {"row": "retain:0"}, "no row to forget"),
         ("/unlearn", {"threshold": 2.0, "steps": 2}, "selects no token"),
         ("/compare", {"split": "forgotten"}, "'forgotten' is unknown"),
