@@ -5,12 +5,15 @@ Each question is asked once per model and answered by comparing two forwards tha
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from attribution.model.forward import CausalModel, Pass, log_probs, log_probs_from, read_prefixes
 
 _LENGTH = 8
+Together = Literal["any", "equal", "none"]
 
 
 def finite(model: CausalModel) -> bool:
@@ -96,13 +99,21 @@ def shares_prefixes(model: CausalModel) -> bool:
         )
 
 
-def pads_left(model: CausalModel) -> bool:
-    """Whether a prompt is answered behind padding as it is alone: state that padding runs through says otherwise."""
+def answered_together(model: CausalModel) -> Together:
+    """Which prompts may be answered in one batch, each as it is answered alone.
+
+    `any` length; `equal` length alone, where state runs through the padding on the left; or `none`, where the state of
+    one prompt runs into another's.
+    """
     long = _probe(model)[0].tolist()
-    short = long[:4]
+    short, other = long[:4], long[4:]
+
+    def beside(first: list[int]) -> bool:
+        return _same(model.generated_logits([first, short])[1], alone)
 
     with torch.inference_mode():
-        return _same(model.generated_logits([long, short])[1], model.generated_logits([short])[0])
+        alone = model.generated_logits([short])[0]
+        return "any" if beside(long) else "equal" if beside(other) else "none"
 
 
 def _probe(model: CausalModel) -> Tensor:

@@ -361,18 +361,19 @@ class LanguageModel:
         return answers
 
     def _answered_together(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-        """Numbers of prompts in batches; of one length where the family does not survive padding on the left."""
+        """Numbers of prompts in batches in which each is answered as it is alone."""
         order = sorted(range(len(lengths)), key=lambda i: lengths[i])
-        together = len(set(lengths)) == 1 or self.pads_left
-        for _, equals in groupby(order, key=lambda i: 0 if together else lengths[i]):
+        together = self.answered_together if len(lengths) > 1 else "none"
+        size = 1 if together == "none" else batch_size
+        for _, equals in groupby(order, key=lambda i: lengths[i] if together == "equal" else 0):
             group = list(equals)
-            for start in range(0, len(group), batch_size):
-                yield group[start : start + batch_size]
+            for start in range(0, len(group), size):
+                yield group[start : start + size]
 
     @cached_property
-    def pads_left(self) -> bool:
-        """Whether a prompt padded on the left is answered as it is alone."""
-        return families.pads_left(self)
+    def answered_together(self) -> families.Together:
+        """Which prompts may be answered in one batch."""
+        return families.answered_together(self)
 
     @cached_property
     def end_ids(self) -> tuple[int, ...]:
