@@ -35,7 +35,7 @@ def unlearn_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
     parameters += [inspect.Parameter(name, given, default=one[0], annotation=str) for name, one in PLACE.items()]
     for name, described in WISHES.items():
         parameters.append(inspect.Parameter(name, given, default=None, annotation=described.kind | None))
-    signature = inspect.Signature(parameters)
+    signature = inspect.Signature(parameters, return_annotation=Iterator[dict[str, Any]])
 
     def unlearn(*arguments: Any, **named: Any) -> Iterator[dict[str, Any]]:
         bound = signature.bind(*arguments, **named)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+from collections.abc import Iterator
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from gradio.utils import get_function_description
 
 from app.api.unlearn import unlearn_endpoint
 from app.server.settings import Settings
@@ -195,6 +198,17 @@ def test_a_cut_on_top_of_a_preset_changes_the_cut_alone() -> None:
         run_config("", {"top": 0.1, "threshold": 0.5})
     with pytest.raises(ValueError, match="did you mean 'steps'"):
         run_config("", {"stepz": 3})
+
+
+def test_the_endpoint_says_of_every_setting_what_it_is() -> None:
+    endpoint = unlearn_endpoint(MagicMock())
+    signature = inspect.signature(endpoint)
+    assert [*signature.parameters] == ["request", "row", "preset", *WISHES]
+    assert signature.parameters["steps"].annotation == (int | None), "Gradio's schema and MCP's are made of these"
+    assert signature.return_annotation == Iterator[dict[str, Any]], "without it Gradio answers with nothing"
+    assert inspect.isgeneratorfunction(endpoint)
+    _, told, _ = get_function_description(endpoint)
+    assert all(told[name] == f"{described.summary}." for name, described in WISHES.items())
 
 
 def test_a_number_that_is_the_objective_s_own_is_no_change() -> None:

@@ -43,7 +43,7 @@ def test_score(client: Client) -> None:
         ({"row": "forgotten:0"}, "did you mean 'forget'"),
         ({"row": "forget:0", "scorers": "entrpy"}, "did you mean 'entropy'"),
         ({"row": "forget:0", "subject": "Nobody"}, "neither in the prompt"),
-        ({"row": "forget:0", "mask_scope": "all"}, "mask_scope is 'all'"),
+        ({"row": "forget:0", "mask_scope": "all"}, "Mask scope is 'all'"),
         ({"answer": "word " * 1500}, "reads at most"),
     ],
 )
