@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from unlearn.run.config import OF_THE_OBJECTIVE
 from unlearn.wishes import WISHES
 
 EN: dict[str, str] = {
@@ -59,7 +60,10 @@ EN: dict[str, str] = {
 for _name, _setting in WISHES.items():
     if _setting.facts.key:
         _help = _setting.facts.help
-        EN |= {f"setting_{_name}": _setting.facts.title, f"info_{_name}": f"{_help[0].upper()}{_help[1:]}."}
+        # No number field can stand empty: 0 says none there.
+        _none = f"; 0: {_setting.facts.none}" if _setting.facts.form and _name not in OF_THE_OBJECTIVE else ""
+        _info = f"{_help[0].upper()}{_help[1:]}{_none if _setting.optional else ''}."
+        EN |= {f"setting_{_name}": _setting.facts.title, f"info_{_name}": _info}
 # Gradio takes every plain string that is a key for that key, a visitor's own words, too: a column named "question"
 # would be shown as "Question". So no key may be a word.
 PREFIX = "fl_"

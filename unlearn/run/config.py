@@ -50,8 +50,8 @@ class RunConfig:
     score_every: int = setting(
         0,
         "Steps between scorings",
-        "score a row again, with the model as it then is, when its scores are so many steps old; 0 scores once, with "
-        "the original model, 1 is live",
+        "score a row again, with the model as it then is, when its scores are so old; 0: once, with the original "
+        "model; 1: live",
         low=0,
         step=1,
         group=TOKENS,
@@ -92,7 +92,7 @@ class RunConfig:
     alpha: float | None = setting(
         None,
         "alpha",
-        "weight of the retain term: what holds the rest",
+        "weight of what holds the rest",
         low=0,
         none=ITS_OWN,
         step=0.1,
@@ -104,7 +104,7 @@ class RunConfig:
     gamma: float | None = setting(
         None,
         "gamma",
-        "weight of the forget term: what forgets",
+        "weight of what forgets",
         low=0,
         none=ITS_OWN,
         step=0.1,
@@ -134,7 +134,7 @@ class RunConfig:
     normaliser: Normaliser = setting(
         "weight",
         "The forget loss is a mean per",
-        "what the forget loss is a mean over",
+        "the unit that the mean is over",
         choices={"weight": "Unit of weight", "label": "Token"},
         group=LOSS,
         flag="--normaliser",
@@ -187,7 +187,7 @@ class RunConfig:
     lora: int | None = setting(
         None,
         "Rank of adapters",
-        "train low-rank adapters of this rank instead of all weights; 0 trains all weights",
+        "train low-rank adapters of this rank instead of all weights",
         low=1,
         high=256,
         none="all weights",
@@ -212,7 +212,7 @@ class RunConfig:
     until_recall: float | None = setting(
         None,
         "End at forget recall",
-        "end once the forget recall of a few probed rows is this or less",
+        "end once a few probed rows have no more recall than this",
         low=0,
         high=1,
         none="not early",
