@@ -30,54 +30,13 @@ FOCUSED = """() => {
 
 
 @pytest.fixture(scope="module")
-def opened(shared_page: Page, url: str) -> Page:
-    """The page as it opens."""
+def page(shared_page: Page, url: str) -> Page:
+    """The page as it opens; the tests go on from where the one before left it."""
     open_page(shared_page, url)
     return shared_page
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_axe_finds_nothing_grave_in_a_room_as_it_opens(opened: Page, room: str) -> None:
-    go_to(opened, room)
-    opened.wait_for_timeout(300)
-    assert in_both_modes(opened) == NO_FAULT
-
-
-def test_axe_can_find_faults(opened: Page) -> None:
-    opened.evaluate("document.body.insertAdjacentHTML('beforeend', '<button id=nameless></button>')")
-    faults = grave_faults(opened)
-    opened.evaluate("document.getElementById('nameless').remove()")
-    assert len(faults) == 1 and "button-name" in faults[0]
-
-
-@pytest.mark.parametrize("layout", ["Columns", "Agreement"])
-def test_axe_finds_nothing_grave_in_the_other_layouts(opened: Page, layout: str) -> None:
-    go_to(opened, "Inspect")
-    lanes = opened.locator("#lanes")
-    lanes.locator(".fl-answer .fl-switch label", has_text=layout).click()
-    lanes.locator("[data-i='3']").first.click()
-    expect(lanes.locator(".fl-tip")).to_be_visible()
-    faults = in_both_modes(opened)
-    opened.keyboard.press("Escape")
-    lanes.locator(".fl-answer .fl-switch label", has_text="Lanes").click()
-    assert faults == NO_FAULT
-
-
-def test_axe_finds_nothing_grave_in_errors_and_open_folds(opened: Page) -> None:
-    go_to(opened, "Inspect")
-    opened.locator("#how button").first.click()
-    opened.locator("#lanes .fl-about summary").first.click()
-    choose(opened, "split", "Your own text")
-    opened.locator("#own-answer textarea").fill("")
-    opened.locator("#score").click()
-    expect(opened.locator("#inspect-notice .pg-alert")).to_be_visible()
-    assert in_both_modes(opened) == NO_FAULT
-    choose(opened, "split", "Forget")
-    expect(opened.locator("#inspect-notice .pg-alert")).to_have_count(0)
-
-
-def test_everything_in_inspect_is_reached_by_the_keyboard_and_the_focus_is_seen(page: Page, url: str) -> None:
-    open_page(page, url)
+def test_everything_in_inspect_is_reached_by_the_keyboard_and_the_focus_is_seen(page: Page) -> None:
     stops = []
     for _ in range(MOST_TABS):
         page.keyboard.press("Tab")
@@ -94,8 +53,68 @@ def test_everything_in_inspect_is_reached_by_the_keyboard_and_the_focus_is_seen(
     assert not unseen, "the focus is not to be seen here"
 
 
-def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(page: Page, url: str) -> None:
-    open_page(page, url)
+def test_a_screen_reader_gets_the_lanes_as_a_table(page: Page) -> None:
+    lanes = page.locator("#lanes .fl-lanes")
+    table = lanes.get_by_role("table", name="Scores of every answer token")
+    # Built when the browser has nothing else to do.
+    table.get_by_role("columnheader").first.wait_for(state="attached", timeout=PATIENCE_MS)
+    header = table.get_by_role("columnheader").all_inner_texts()
+    assert header[:4] == ["Token", "Ground truth", "Masking, nats", "Masking, cut"]
+    assert table.get_by_role("rowheader").count() == lanes.locator(".fl-tok").count()
+    kept = table.locator("tbody tr td:nth-child(4)", has_text="kept").filter(has_not_text="not kept")
+    shown = lanes.locator(".fl-tok .fl-b.fl-k:nth-of-type(2)")
+    before = kept.count()
+    assert before == shown.count() > 0
+    slider = lanes.locator(".fl-card input[type=range]").first
+    assert slider.get_attribute("aria-label") == "Cut of Masking"
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(lanes.locator("[aria-live]")).to_contain_text("Masking: 19 of 19 tokens kept")
+    assert kept.count() == 19
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_axe_finds_nothing_grave_in_a_room_as_it_opens(page: Page, room: str) -> None:
+    go_to(page, room)
+    page.wait_for_timeout(300)
+    assert in_both_modes(page) == NO_FAULT
+
+
+def test_axe_can_find_faults(page: Page) -> None:
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<button id=nameless></button>')")
+    faults = grave_faults(page)
+    page.evaluate("document.getElementById('nameless').remove()")
+    assert len(faults) == 1 and "button-name" in faults[0]
+
+
+@pytest.mark.parametrize("layout", ["Columns", "Agreement"])
+def test_axe_finds_nothing_grave_in_the_other_layouts(page: Page, layout: str) -> None:
+    go_to(page, "Inspect")
+    lanes = page.locator("#lanes")
+    lanes.locator(".fl-answer .fl-switch label", has_text=layout).click()
+    lanes.locator("[data-i='3']").first.click()
+    expect(lanes.locator(".fl-tip")).to_be_visible()
+    faults = in_both_modes(page)
+    page.keyboard.press("Escape")
+    lanes.locator(".fl-answer .fl-switch label", has_text="Lanes").click()
+    assert faults == NO_FAULT
+
+
+def test_axe_finds_nothing_grave_in_errors_and_open_folds(page: Page) -> None:
+    go_to(page, "Inspect")
+    page.locator("#how button").first.click()
+    page.locator("#lanes .fl-about summary").first.click()
+    choose(page, "split", "Your own text")
+    page.locator("#own-answer textarea").fill("")
+    page.locator("#score").click()
+    expect(page.locator("#inspect-notice .pg-alert")).to_be_visible()
+    assert in_both_modes(page) == NO_FAULT
+    choose(page, "split", "Forget")
+    expect(page.locator("#inspect-notice .pg-alert")).to_have_count(0)
+
+
+def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(page: Page) -> None:
+    go_to(page, "Inspect")
     expect(page.locator("#onward")).to_be_in_viewport(ratio=1)
     page.locator("#onward").focus()
     page.keyboard.press("Enter")
@@ -126,23 +145,3 @@ def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(
     page.locator(".pg-changes .pg-ct").first.wait_for(timeout=PATIENCE_MS)
     page.locator(".pg-changes summary").click()
     assert in_both_modes(page) == NO_FAULT, "an answer opened on its tokens"
-
-
-def test_a_screen_reader_gets_the_lanes_as_a_table(page: Page, url: str) -> None:
-    lanes = open_page(page, url)
-    table = lanes.get_by_role("table", name="Scores of every answer token")
-    # Built when the browser has nothing else to do.
-    table.get_by_role("columnheader").first.wait_for(state="attached", timeout=PATIENCE_MS)
-    header = table.get_by_role("columnheader").all_inner_texts()
-    assert header[:4] == ["Token", "Ground truth", "Masking, nats", "Masking, cut"]
-    assert table.get_by_role("rowheader").count() == lanes.locator(".fl-tok").count()
-    kept = table.locator("tbody tr td:nth-child(4)", has_text="kept").filter(has_not_text="not kept")
-    shown = lanes.locator(".fl-tok .fl-b.fl-k:nth-of-type(2)")
-    before = kept.count()
-    assert before == shown.count() > 0
-    slider = lanes.locator(".fl-card input[type=range]").first
-    assert slider.get_attribute("aria-label") == "Cut of Masking"
-    slider.focus()
-    page.keyboard.press("Home")
-    expect(lanes.locator("[aria-live]")).to_contain_text("Masking: 19 of 19 tokens kept")
-    assert kept.count() == 19

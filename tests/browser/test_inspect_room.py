@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lanes_page import settle, shown_as_kept
 from tests.browser.rooms import alert_of, choose, open_page, pick, requests_of
@@ -13,16 +13,32 @@ from tests.browser.rooms import alert_of, choose, open_page, pick, requests_of
 LEARNED = 2
 
 
-def test_it_opens_on_a_scored_example(page: Page, url: str) -> None:
-    lanes = open_page(page, url)
+@pytest.fixture(scope="module")
+def page(shared_page: Page, url: str) -> Page:
+    """The page as it opens; the tests go on from where the one before left it."""
+    open_page(shared_page, url)
+    return shared_page
+
+
+@pytest.fixture
+def lanes(page: Page) -> Locator:
+    """The lanes of a row to forget, on a page that earlier tests may have used."""
+    lanes = page.locator("#lanes .fl-lanes")
+    if not page.locator("#split").get_by_role("radio", name="Forget").is_checked():
+        before = lanes.locator(".fl-stage").inner_text()
+        choose(page, "split", "Forget")
+        expect(lanes.locator(".fl-stage")).not_to_have_text(before)
+    return lanes
+
+
+def test_it_opens_on_a_scored_example(page: Page, lanes: Locator) -> None:
     assert lanes.locator("section.fl-card").count() == 4
     assert any(shown_as_kept(lanes, LEARNED))
     tabs = page.get_by_role("tab").all_inner_texts()
     assert list(dict.fromkeys(text for text in tabs if text)) == ["Inspect", "Unlearn", "Compare", "Learn", "Your own"]
 
 
-def test_moving_a_cut_asks_the_server_for_nothing(page: Page, url: str) -> None:
-    lanes = open_page(page, url)
+def test_moving_a_cut_asks_the_server_for_nothing(page: Page, lanes: Locator) -> None:
     line = page.locator("#cut-line .pg-cut")
     sentence, before = line.inner_text(), sum(shown_as_kept(lanes, LEARNED))
     histogram = lanes.locator("section.fl-card").nth(LEARNED).locator(".fl-hist")
@@ -46,8 +62,7 @@ def test_moving_a_cut_asks_the_server_for_nothing(page: Page, url: str) -> None:
     assert [request.url for request in made] == []
 
 
-def test_another_row_is_scored_when_it_is_picked(page: Page, url: str) -> None:
-    lanes = open_page(page, url)
+def test_another_row_is_scored_when_it_is_picked(page: Page, lanes: Locator) -> None:
     choose(page, "split", "World")
     expect(lanes.locator(".fl-question")).to_contain_text("France")
     question = "Which city is the seat of government of Italy?"
@@ -56,8 +71,7 @@ def test_another_row_is_scored_when_it_is_picked(page: Page, url: str) -> None:
     expect(page.locator("#cut-line .pg-cut")).to_contain_text("answer tokens")
 
 
-def test_own_text_is_scored(page: Page, url: str) -> None:
-    lanes = open_page(page, url)
+def test_own_text_is_scored(page: Page, lanes: Locator) -> None:
     choose(page, "split", "Your own text")
     page.locator("#own-prompt textarea").fill("Where was <b>Ada Quell</b> born?")
     page.locator("#own-answer textarea").fill("Ada Quell was born in <script>Torvik</script>.")
@@ -77,12 +91,10 @@ def test_own_text_is_scored(page: Page, url: str) -> None:
     ],
     ids=["empty", "longer than the window", "longer than the page takes", "unknown subject"],
 )
-def test_bad_input_is_one_sentence_and_loses_no_work(
-    page: Page, url: str, answer: str, subject: str, said: str
-) -> None:
-    lanes = open_page(page, url)
-    question = lanes.locator(".fl-question").inner_text()
+def test_bad_input_is_one_sentence_and_loses_no_work(page: Page, answer: str, subject: str, said: str) -> None:
     choose(page, "split", "Your own text")
+    lanes = page.locator("#lanes .fl-lanes")
+    question = lanes.locator(".fl-question").inner_text()
     page.locator("#own-answer textarea").fill(answer)
     if subject:
         page.locator("#how button").first.click()
@@ -98,17 +110,15 @@ def test_bad_input_is_one_sentence_and_loses_no_work(
     expect(alert_of(page, "inspect")).to_have_count(0)
 
 
-def test_words_of_the_prompt_can_be_made_the_subject(page: Page, url: str) -> None:
-    lanes = open_page(page, url)
-    lanes.locator(".fl-pw", has_text="Who").first.click()
-    offer = lanes.locator(".fl-offer button").first
-    if offer.count():
-        offer.click()
-    expect(lanes.locator(".fl-masked").first).to_have_text("Who")
+def test_words_of_the_prompt_can_be_made_the_subject(page: Page, lanes: Locator) -> None:
+    word = lanes.locator(".fl-pw").first
+    said = word.inner_text()
+    word.click()
+    lanes.locator(".fl-offer button").first.click()
+    expect(lanes.locator(".fl-masked")).to_have_text([said])
 
 
-def test_scores_can_be_saved(page: Page, url: str) -> None:
-    open_page(page, url)
+def test_scores_can_be_saved(page: Page, lanes: Locator) -> None:
     with page.expect_download() as saved:
         page.locator("#scores-json").click()
     content = json.loads(saved.value.path().read_text(encoding="utf-8"))

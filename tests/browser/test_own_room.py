@@ -8,19 +8,23 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from scripts.serving import serve
+from app.server.settings import Settings
+from app.visit.studio import Studio
+from attribution import LanguageModel
 from tests.attribution.tiny import tiny_model
 from tests.browser.rooms import alert_of, go_to, open_page, start_run, wait_for_end
+from tests.browser.served import few_rows, serve_here
 
 
 @pytest.fixture(scope="module")
-def own_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def own_url(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("models")
     made = tiny_model("llama", max_position_embeddings=512)
     made.model.save_pretrained(root / "tiny", safe_serialization=True)
     made.tokenizer.save_pretrained(root / "tiny")
-    with serve(FORGET_LENS_MODEL_FOLDER=str(root), FORGET_LENS_MAX_UPLOAD_MB="1", FORGET_LENS_WARM_UP="0") as address:
-        yield address
+    settings = Settings(model_folder=str(root), max_upload_mb=1, warm_up=False)
+    with serve_here(Studio(settings, model, few_rows())) as served:
+        yield served.url
 
 
 def choose_model(page: Page, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The page as a whole: no sideways scroll on a phone, lessons that set it up."""
+"""The page as a whole: its type, lessons that set it up, no sideways scroll on a phone."""
 
 from __future__ import annotations
 
@@ -11,24 +11,15 @@ from tests.browser.rooms import go_to, open_page
 ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
 
 
-@pytest.mark.parametrize(("theme", "face"), [("light", None), ("dark", "wide")])
-def test_a_phone_needs_no_sideways_scroll(page: Page, url: str, theme: str, face: str | None) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    open_page(page, f"{url}/?__theme={theme}")
-    if face:
-        wear(page, face)
-    for room in ROOMS:
-        go_to(page, room)
-        page.wait_for_timeout(300)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= 390, f"{room} is {width} px wide"
+@pytest.fixture(scope="module")
+def page(shared_page: Page, url: str) -> Page:
+    """The page as it opens; the tests go on from where the one before left it."""
+    open_page(shared_page, url)
+    return shared_page
 
 
-def test_the_page_brings_its_type_along(page: Page, url: str) -> None:
-    """All three faces, for plain and strong text, from the page's own server."""
-    asked: list[tuple[int, str]] = []
-    page.on("response", lambda r: asked.append((r.status, r.url)) if r.request.resource_type == "font" else None)
-    open_page(page, url)
+def test_the_page_brings_its_type_along(page: Page) -> None:
+    """All three faces, for plain and strong text."""
     for face, name in (("sans", "IBM Plex Sans"), ("serif", "Source Serif 4"), ("mono", "IBM Plex Mono")):
         stack = page.evaluate("f => getComputedStyle(document.documentElement).getPropertyValue(f)", f"--fl-{face}")
         assert stack.startswith(f'"{name}"')
@@ -36,11 +27,10 @@ def test_the_page_brings_its_type_along(page: Page, url: str) -> None:
             # Letters, digits and the signs that stand among figures.
             loaded = "f => document.fonts.load(f, 'Hamburg 0123 ≥ −').then(all => all.length)"
             assert page.evaluate(loaded, f'{weight} 16px "{name}"') == 1, f"{name} {weight}"
-    assert all(status == 200 and address.startswith(url) for status, address in asked), asked
 
 
-def test_a_lesson_sets_the_page_up(page: Page, url: str) -> None:
-    lanes = open_page(page, url)
+def test_a_lesson_sets_the_page_up(page: Page) -> None:
+    lanes = page.locator("#lanes .fl-lanes")
     go_to(page, "Learn")
     page.locator("#lesson-5").click()
     expect(page.locator("#unlearn-cut")).to_contain_text("Random, top 30%")
@@ -50,6 +40,17 @@ def test_a_lesson_sets_the_page_up(page: Page, url: str) -> None:
     go_to(page, "Learn")
     page.locator("#lesson-3").click()
     expect(page.locator("#unlearn-cut")).to_contain_text("Every token of every answer")
+
+
+def test_a_phone_needs_no_sideways_scroll_whatever_the_face(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    for face in ("own", "wide"):
+        wear(page, face)
+        for room in ROOMS:
+            go_to(page, room)
+            page.wait_for_timeout(300)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width <= 390, f"{room} is {width} px wide, {face}"
 
 
 def test_a_visitor_with_another_language_gets_english_words_and_no_keys(browser: Browser, url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -43,7 +44,7 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     page.locator("#onward").click()
     expect(page.locator("#unlearn-cut")).to_contain_text(f"{sum(underlined)} of {len(underlined)}")
     expect(page.locator("#unlearn-cut")).to_contain_text("Entropy")
-    expect(page.locator("#unlearn-cut")).to_contain_text("390 rows of forget05")
+    expect(page.locator("#unlearn-cut")).to_contain_text("60 rows of forget05")
     expect(page.locator("#estimate")).to_contain_text("measured")
 
     start_run(page, 6)
@@ -59,9 +60,9 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     assert table.locator("tbody tr").count() == 10
     assert page.locator("#cards .pg-metric").count() == 6
     expect(page.locator('[data-metric="forget_recall"]')).to_contain_text("lower is better; reference 0.0")
-    expect(page.locator("#place")).to_contain_text("1 to 10 of 390")
+    expect(page.locator("#place")).to_contain_text("1 to 10 of 60")
     page.locator("#next").click()
-    expect(page.locator("#place")).to_contain_text("11 to 20 of 390")
+    expect(page.locator("#place")).to_contain_text("11 to 20 of 60")
     page.locator(".pg-pick").nth(1).click()
     tokens = page.locator(".pg-changes .pg-ct:not(.pg-ct-names)")
     tokens.first.wait_for(timeout=PATIENCE_MS)
@@ -70,7 +71,7 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     page.locator('.pg-pick[aria-expanded="true"]').click()
     expect(page.locator(".pg-changes")).to_have_count(0)
     choose(page, "compare-split", "World")
-    expect(page.locator("#place")).to_contain_text("1 to 10 of 282")
+    expect(page.locator("#place")).to_contain_text("1 to 10 of 40")
     expect(table.locator("tbody tr").first).to_contain_text("World")
     with page.expect_download() as saved:
         page.locator("#answers-csv").click()
@@ -113,7 +114,7 @@ def opens_from_disk(page: Page, saved: Path, place: Path, underlined: int) -> No
     assert fetched == [place.as_uri()]
     assert sum(shown_as_kept(tab.locator(".fl-lanes"), ENTROPY)) == underlined
     assert tab.locator(".pg-metric").count() == 6 and tab.locator("svg.pg-chart").count() == 4
-    assert tab.locator(".pg-answers tbody tr").count() == 390 + 150 + 240 + 282
+    assert tab.locator(".pg-answers tbody tr").count() == 60 + 40 + 20 + 40
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tab.close()
 
@@ -168,28 +169,35 @@ def test_stop_keeps_what_there_is_runs_have_names_and_undo_takes_them_back(page:
     expect(page.locator("#compare-head")).to_contain_text("Nothing to compare yet")
 
 
-def test_own_text_says_what_is_trained_instead(page: Page, url: str) -> None:
-    lanes = open_page(page, url)
-    choose(page, "split", "Your own text")
-    page.locator("#own-answer textarea").fill("She was born in Torvik.")
-    page.locator("#score").click()
-    expect(lanes.locator("header small").first).not_to_have_text("21 tokens")
-    go_to(page, "Unlearn")
-    expect(page.locator("#unlearn-cut")).to_contain_text("your own and is not trained on")
+@pytest.fixture(scope="module")
+def opened(shared_page: Page, url: str) -> Page:
+    """A page for tests that train nothing; the second goes on from where the first left it."""
+    open_page(shared_page, url)
+    return shared_page
 
 
-def test_a_bad_wish_is_one_sentence_and_nothing_starts(page: Page, url: str) -> None:
-    open_page(page, url)
-    go_to(page, "Unlearn")
-    set_number(page, "rate", "0")
-    page.locator("#start").click()
-    expect(alert_of(page, "unlearn")).to_contain_text("Learning rate is 0: a number above 0 is needed")
-    set_number(page, "rate", "0.0004")
-    page.locator("#advanced button").first.click()
-    set_number(page, "run-alpha", "-1")
-    page.locator("#start").click()
-    expect(alert_of(page, "unlearn")).to_contain_text("a number of at least 0 is needed")
-    expect(page.locator("#status")).to_contain_text("Nothing is forgotten yet")
-    expect(page.locator("#start")).to_be_enabled()
+def test_a_bad_wish_is_one_sentence_and_nothing_starts(opened: Page) -> None:
+    go_to(opened, "Unlearn")
+    set_number(opened, "rate", "0")
+    opened.locator("#start").click()
+    expect(alert_of(opened, "unlearn")).to_contain_text("Learning rate is 0: a number above 0 is needed")
+    set_number(opened, "rate", "0.0004")
+    opened.locator("#advanced button").first.click()
+    set_number(opened, "run-alpha", "-1")
+    opened.locator("#start").click()
+    expect(alert_of(opened, "unlearn")).to_contain_text("a number of at least 0 is needed")
+    expect(opened.locator("#status")).to_contain_text("Nothing is forgotten yet")
+    expect(opened.locator("#start")).to_be_enabled()
     # What was only looked at under Advanced is not changed by it.
-    expect(page).to_have_url(re.compile(r"\?room=unlearn&alpha=-1$"))
+    expect(opened).to_have_url(re.compile(r"\?room=unlearn&alpha=-1$"))
+
+
+def test_own_text_says_what_is_trained_instead(opened: Page) -> None:
+    go_to(opened, "Inspect")
+    lanes = opened.locator("#lanes .fl-lanes")
+    choose(opened, "split", "Your own text")
+    opened.locator("#own-answer textarea").fill("She was born in Torvik.")
+    opened.locator("#score").click()
+    expect(lanes.locator("header small").first).not_to_have_text("21 tokens")
+    go_to(opened, "Unlearn")
+    expect(opened.locator("#unlearn-cut")).to_contain_text("your own and is not trained on")
