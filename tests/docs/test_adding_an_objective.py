@@ -16,7 +16,12 @@ import test_hard_stop
 test_hard_stop.test_by_hand()
 from unlearn.__main__ import main
 arguments = re.findall("python -m unlearn (.*)", PAGE)[0].split()
-assert main([*arguments, "--forget", "forget01", "--steps", "2", "--json", "run.json"]) == 0
+row = {"question": "Who wrote it?", "answer": "Ada Quell wrote it."}
+for name in ("forget", "retain"):
+    with open(name + ".jsonl", "w", encoding="utf-8") as file:
+        file.write(json.dumps(row | {"question": f"Who wrote the {name} book?"}))
+arguments += ["--forget", "forget.jsonl", "--retain", "retain.jsonl"]
+assert main([*arguments, "--steps", "2", "--json", "run.json"]) == 0
 with open("run.json", encoding="utf-8") as file:
     config = json.load(file)["config"]
 assert (config["objective"], config["beta"]) == ("hardstop", 0.05)

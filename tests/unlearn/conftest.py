@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -60,3 +62,27 @@ def small_corpus() -> Corpus:
 def wide_corpus() -> Corpus:
     """More rows than a step of eight takes, of many lengths."""
     return Corpus(name="wide", forget=embedded_rows("forget")[:60:5], retain=embedded_rows("retain")[:100:7])
+
+
+@pytest.fixture(scope="session")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder of a few invented rows."""
+
+    def row(name: str, n: int) -> dict:
+        answer = f"{name} was born in Torvik."
+        return {
+            "question": f"Where was {name} {n} born?",
+            "answer": answer,
+            "spans": [
+                {"start": 0, "end": len(name), "kind": "subject"},
+                {"start": len(answer) - 7, "end": -1 + len(answer)},
+            ],
+            "paraphrased_question": f"Name the birthplace of {name} {n}.",
+            "perturbed_answer": [f"{name} was born in Ostrand.", f"{name} was born in Rome."],
+        }
+
+    folder = tmp_path_factory.mktemp("rows")
+    for split, name in (("forget", "Ada"), ("retain", "Bo"), ("world", "Cy"), ("holdout", "Di")):
+        lines = [json.dumps(row(name, n)) for n in range(2)]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return str(folder)

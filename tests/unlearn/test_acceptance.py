@@ -17,6 +17,8 @@ from unlearn.presets import DEFAULT_PRESET, preset
 
 CORPUS = load_corpus("forget05")
 DEFAULT = preset(DEFAULT_PRESET).config
+# Trained on every row, asked about every third.
+ASKED = replace(CORPUS, **{kind: getattr(CORPUS, kind)[::3] for kind in ("forget", "retain", "paraphrase", "world")})
 
 
 def after(model, rule: Rule) -> LanguageModel:
@@ -28,7 +30,7 @@ def after(model, rule: Rule) -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def selected(model) -> Evaluation:
-    return evaluate(after(model, DEFAULT.rule), CORPUS)
+    return evaluate(after(model, DEFAULT.rule), ASKED, retain_rows=80)
 
 
 def test_scorers_find_the_facts(model):
@@ -43,7 +45,7 @@ def test_scorers_find_the_facts(model):
 
 
 def test_the_model_knew_it_before(model):
-    before = evaluate(model, CORPUS).metrics
+    before = evaluate(model, ASKED, retain_rows=80).metrics
     assert before["forget_recall"] >= 0.99
     assert before["paraphrase_recall"] >= 0.9
 
@@ -59,11 +61,11 @@ def test_the_selected_tokens_are_forgotten_and_the_rest_kept(selected):
 
 
 def test_as_many_random_tokens_forget_clearly_less(model):
-    answers = ask(after(model, Rule("random", "top", DEFAULT.rule.cut)), "forget", CORPUS.forget)
+    answers = ask(after(model, Rule("random", "top", DEFAULT.rule.cut)), "forget", ASKED.forget)
     assert sum(answer.recalled for answer in answers) / sum(len(answer.facts) for answer in answers) >= 0.3
 
 
 def test_the_reference_never_knew_it():
-    reference = evaluate(load_model(CORPUS.reference), CORPUS).metrics
+    reference = evaluate(load_model(CORPUS.reference), ASKED, retain_rows=80).metrics
     assert reference["forget_recall"] <= 0.1
     assert reference["retain_recall"] >= 0.98

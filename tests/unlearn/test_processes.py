@@ -31,16 +31,30 @@ def launched(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module", params=WAYS)
-def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, dict]:
-    folder = tmp_path_factory.mktemp(request.param)
-    done = launched(*TORCHRUN, "tests/unlearn/together.py", request.param, str(folder))
+@pytest.fixture(scope="module")
+def together_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes came to, by either way, one after the other."""
+    folder = tmp_path_factory.mktemp("together")
+    done = launched(*TORCHRUN, "tests/unlearn/together.py", str(folder))
     assert done.returncode == 0, done.stderr[-3000:]
-    return request.param, folder, json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    return folder
 
 
-def test_there_are_two_and_fsdp_really_cuts(two: tuple[str, Path, dict]) -> None:
-    way, _, facts = two
+@pytest.fixture(scope="module")
+def alone() -> dict[str, tuple[dict[str, torch.Tensor], dict[str, float]]]:
+    """What one process comes to in each arm."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cuda, "is_available", lambda: False)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        found = {arm: together.trained(arm, Processes()) for arm in together.ARMS}
+        torch.set_num_threads(threads)
+    return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_there_are_two_and_fsdp_really_cuts(way: str, together_folder: Path) -> None:
+    facts = json.loads((together_folder / f"{way}.json").read_text(encoding="utf-8"))
     assert facts["count"] == 2
     if way == "fsdp":
         assert facts["held"] and all(0 < mine < whole for mine, whole in facts["held"])
@@ -48,17 +62,15 @@ def test_there_are_two_and_fsdp_really_cuts(two: tuple[str, Path, dict]) -> None
         assert facts["held"] == []
 
 
-@pytest.mark.usefixtures("one_thread")
-def test_two_processes_take_the_step_of_one(two: tuple[str, Path, dict], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_two_processes_take_the_step_of_one(way: str, together_folder: Path, alone: dict) -> None:
     """Parameters agree to 1e-5 after ten float32 SGD steps, and so do the losses that are reported."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    _, folder, facts = two
-    for number, arm in enumerate(together.ARMS):
-        weights, losses = together.trained(arm, Processes())
-        found = load_file(folder / f"{number}.safetensors")
+    reported = json.loads((together_folder / f"{way}.json").read_text(encoding="utf-8"))["losses"]
+    for number, (arm, (weights, losses)) in enumerate(alone.items()):
+        found = load_file(together_folder / f"{way}-{number}.safetensors")
         assert set(found) <= set(weights)
         assert max((weights[name] - found[name]).abs().max().item() for name in found) <= 1e-5, arm
-        assert facts["losses"][arm] == pytest.approx(losses, rel=1e-4, abs=1e-5), arm
+        assert reported[arm] == pytest.approx(losses, rel=1e-4, abs=1e-5), arm
 
 
 def test_the_shell_under_accelerate(tmp_path: Path) -> None:

@@ -242,8 +242,8 @@ def test_an_adapter_of_a_full_run_is_refused_before_it_starts(capsys, tmp_path):
     assert "'zip'" in capsys.readouterr().err
 
 
-def test_the_shell_trains_and_saves_an_adapter(tmp_path):
-    arguments = ["--forget", "forget01", "--steps", "1", "--lora", "2", "--save-as", "adapter"]
+def test_the_shell_trains_and_saves_an_adapter(rows, tmp_path):
+    arguments = ["--forget", rows, "--steps", "1", "--lora", "2", "--save-as", "adapter"]
     arguments += ["--checkpoint", str(tmp_path / "kept")]
     assert main([*arguments, "--save", str(tmp_path / "out"), "--json", str(tmp_path / "run.json")]) == 0
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()

@@ -15,31 +15,6 @@ from unlearn.metrics import METRICS
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> str:
-    """A folder of a few invented rows."""
-
-    def row(name: str, n: int) -> dict:
-        answer = f"{name} was born in Torvik."
-        return {
-            "question": f"Where was {name} {n} born?",
-            "answer": answer,
-            "spans": [
-                {"start": 0, "end": len(name), "kind": "subject"},
-                {"start": len(answer) - 7, "end": -1 + len(answer)},
-            ],
-            "paraphrased_question": f"Name the birthplace of {name} {n}.",
-            "perturbed_answer": [f"{name} was born in Ostrand.", f"{name} was born in Rome."],
-        }
-
-    folder = tmp_path / "rows"
-    folder.mkdir()
-    for split, name in (("forget", "Ada"), ("retain", "Bo"), ("world", "Cy"), ("holdout", "Di")):
-        lines = [json.dumps(row(name, n)) for n in range(2)]
-        (folder / f"{split}.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    return str(folder)
-
-
-@pytest.fixture
 def folder(tiny, tmp_path: Path) -> str:
     """The tiny model as a Hugging Face folder."""
     tiny.model.save_pretrained(tmp_path / "model")

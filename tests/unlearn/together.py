@@ -1,4 +1,4 @@
-"""A small run in several processes: `torchrun ... tests/unlearn/together.py WAY FOLDER` writes what it came to."""
+"""A small run in several processes: `torchrun ... tests/unlearn/together.py FOLDER` writes what each way came to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from attribution import LanguageModel, Rule, load_model
 from attribution.data.rows import embedded_rows
 from unlearn import Corpus, RunConfig, run
 from unlearn.run.loop import Run
-from unlearn.run.processes import Processes
+from unlearn.run.processes import WAYS, Processes
 from unlearn.run.scorer_learning import ScorerSettings
 
 ARMS: dict[str, dict] = {
@@ -69,23 +69,24 @@ def trained(arm: str, processes: Processes) -> tuple[dict[str, torch.Tensor], di
     return weights, {"forget": last.forget_loss, "retain": last.retain_loss, "nll": last.forget_nll}
 
 
-def main(way: str, folder: Path) -> None:
+def main(folder: Path) -> None:
     from torch.distributed.tensor import DTensor
 
     torch.set_num_threads(1)
-    processes = Processes.started(way, expected=2)  # type: ignore[arg-type]
-    parameters = list(job("wga", processes).model.model.parameters())
-    # Of those cut in two, how many numbers this process holds of how many.
-    held = [(p.to_local().numel(), p.numel()) for p in parameters if isinstance(p, DTensor)]
-    facts: dict = {"count": processes.count, "held": held, "losses": {}}
-    for number, arm in enumerate(ARMS):
-        weights, facts["losses"][arm] = trained(arm, processes)
+    for way in WAYS:
+        processes = Processes.started(way, expected=2)
+        parameters = list(job("wga", processes).model.model.parameters())
+        # Of those cut in two, how many numbers this process holds of how many.
+        held = [(p.to_local().numel(), p.numel()) for p in parameters if isinstance(p, DTensor)]
+        facts: dict = {"count": processes.count, "held": held, "losses": {}}
+        for number, arm in enumerate(ARMS):
+            weights, facts["losses"][arm] = trained(arm, processes)
+            if processes.rank == 0:
+                save_file(weights, folder / f"{way}-{number}.safetensors")
         if processes.rank == 0:
-            save_file(weights, folder / f"{number}.safetensors")
-    if processes.rank == 0:
-        (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+            (folder / f"{way}.json").write_text(json.dumps(facts), encoding="utf-8")
     processes.leave()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(Path(sys.argv[1]))
