@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,6 @@ from scripts.serving import OFFLINE, answers, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 120
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Served:
@@ -29,6 +29,9 @@ class Served:
 
     def __init__(self, log: Path, port: int, **changes: str) -> None:
         self.url, self.log = f"http://127.0.0.1:{port}", log
+        self.open = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
+        ).open
         settings = {
             **os.environ,
             **OFFLINE,
@@ -49,13 +52,18 @@ class Served:
             time.sleep(0.1)
 
     def get(self, path: str) -> Any:
-        with _direct.open(self.url + path, timeout=20) as response:
+        with self.open(self.url + path, timeout=20) as response:
             return json.loads(response.read())
+
+    def log_in(self, name: str, password: str) -> None:
+        form = urllib.parse.urlencode({"username": name, "password": password}).encode()
+        with self.open(self.url + "/login", form, timeout=20):
+            pass
 
     def post(self, path: str, content: Any) -> Any:
         body = json.dumps(content).encode()
         request = urllib.request.Request(self.url + path, body, {"content-type": "application/json"})
-        with _direct.open(request, timeout=20) as response:
+        with self.open(request, timeout=20) as response:
             return json.loads(response.read())
 
     def start_run(self, session: str) -> None:
@@ -72,19 +80,43 @@ class Served:
             time.sleep(0.1)
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    made = Served(tmp_path / "log", free_port())
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A page with accounts, where another was killed in the middle of a run a moment ago."""
+    folder = tmp_path_factory.mktemp("served")
+    before = committed()
+    killed = Served(folder / "killed", free_port())
+    killed.start_run("a-visitor")
+    killed.process.kill()
+    killed.process.wait()
+    assert committed() == before, "a run writes nothing into the embedded world"
+    port = int(killed.url.rpartition(":")[2])
+    made = Served(folder / "log", port, FORGET_LENS_AUTH="ada:quell", FORGET_LENS_MCP="0")
     yield made
     made.process.kill()
     made.process.wait()
 
 
-def test_health_then_an_orderly_end_in_the_middle_of_a_run(served: Served) -> None:
+def committed() -> str:
+    return subprocess.run(["git", "status", "--short", "assets"], cwd=ROOT, capture_output=True, text=True).stdout
+
+
+def test_a_kill_in_the_middle_of_a_run_leaves_nothing_that_hinders_the_next_start(served: Served) -> None:
     health = served.get("/health")
     assert health["status"] == "ok" and health["version"] == VERSION and health["commit"] == commit()
     assert health["visits"] == 0 and 0 < health["memory_mb"] and 0 < health["peak_memory_mb"]
-    with _direct.open(served.url, timeout=20) as page:
+
+
+def test_a_page_with_accounts_keeps_strangers_out(served: Served) -> None:
+    for closed, status in (("/config", 401), ("/gradio_api/info", 401), ("/gradio_api/mcp/", 404)):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            served.get(closed)
+        assert refused.value.code == status, closed
+
+
+def test_an_orderly_end_in_the_middle_of_a_run(served: Served) -> None:
+    served.log_in("ada", "quell")
+    with served.open(served.url, timeout=20) as page:
         assert f"Forget Lens {VERSION}, commit {commit()}" in page.read().decode()
     served.start_run("a-visitor")
     assert served.get("/health")["visits"] == 1
@@ -95,28 +127,3 @@ def test_health_then_an_orderly_end_in_the_middle_of_a_run(served: Served) -> No
     assert events[0] == "starting" and "stopping" in events and events[-1] == "stopped"
     assert all("a-visitor" not in json.dumps(line) for line in lines)
     assert "Traceback" not in served.log.read_text()
-
-
-def test_a_kill_in_the_middle_of_a_run_leaves_nothing_that_hinders_the_next_start(
-    served: Served, tmp_path: Path
-) -> None:
-    def committed() -> str:
-        return subprocess.run(["git", "status", "--short", "assets"], cwd=ROOT, capture_output=True, text=True).stdout
-
-    before = committed()
-    served.start_run("a-visitor")
-    served.process.kill()
-    served.process.wait()
-    port = int(served.url.rpartition(":")[2])
-    # The same start tells whether a page with accounts keeps strangers out.
-    again = Served(tmp_path / "again", port, FORGET_LENS_AUTH="ada:quell", FORGET_LENS_MCP="0")
-    try:
-        assert again.get("/health")["visits"] == 0
-        assert committed() == before, "a run writes nothing into the embedded world"
-        for closed, status in (("/config", 401), ("/gradio_api/info", 401), ("/gradio_api/mcp/", 404)):
-            with pytest.raises(urllib.error.HTTPError) as refused:
-                again.get(closed)
-            assert refused.value.code == status, closed
-    finally:
-        again.process.kill()
-        again.process.wait()

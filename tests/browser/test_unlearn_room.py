@@ -198,6 +198,6 @@ def test_own_text_says_what_is_trained_instead(opened: Page) -> None:
     choose(opened, "split", "Your own text")
     opened.locator("#own-answer textarea").fill("She was born in Torvik.")
     opened.locator("#score").click()
-    expect(lanes.locator("header small").first).not_to_have_text("21 tokens")
+    expect(lanes.locator(".fl-flow")).to_contain_text("Torvik")
     go_to(opened, "Unlearn")
     expect(opened.locator("#unlearn-cut")).to_contain_text("your own and is not trained on")
