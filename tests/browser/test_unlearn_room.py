@@ -176,6 +176,16 @@ def opened(shared_page: Page, url: str) -> Page:
     return shared_page
 
 
+def test_own_text_says_what_is_trained_instead(opened: Page) -> None:
+    lanes = opened.locator("#lanes .fl-lanes")
+    choose(opened, "split", "Your own text")
+    opened.locator("#own-answer textarea").fill("She was born in Torvik.")
+    opened.locator("#score").click()
+    expect(lanes.locator(".fl-flow")).to_contain_text("Torvik")
+    go_to(opened, "Unlearn")
+    expect(opened.locator("#unlearn-cut")).to_contain_text("your own and is not trained on")
+
+
 def test_a_bad_wish_is_one_sentence_and_nothing_starts(opened: Page) -> None:
     go_to(opened, "Unlearn")
     set_number(opened, "rate", "0")
@@ -189,15 +199,4 @@ def test_a_bad_wish_is_one_sentence_and_nothing_starts(opened: Page) -> None:
     expect(opened.locator("#status")).to_contain_text("Nothing is forgotten yet")
     expect(opened.locator("#start")).to_be_enabled()
     # What was only looked at under Advanced is not changed by it.
-    expect(opened).to_have_url(re.compile(r"\?room=unlearn&alpha=-1$"))
-
-
-def test_own_text_says_what_is_trained_instead(opened: Page) -> None:
-    go_to(opened, "Inspect")
-    lanes = opened.locator("#lanes .fl-lanes")
-    choose(opened, "split", "Your own text")
-    opened.locator("#own-answer textarea").fill("She was born in Torvik.")
-    opened.locator("#score").click()
-    expect(lanes.locator(".fl-flow")).to_contain_text("Torvik")
-    go_to(opened, "Unlearn")
-    expect(opened.locator("#unlearn-cut")).to_contain_text("your own and is not trained on")
+    expect(opened).to_have_url(re.compile(r"&room=unlearn&alpha=-1$"))
