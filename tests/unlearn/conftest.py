@@ -70,14 +70,16 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     def row(name: str, n: int) -> dict:
         answer = f"{name} was born in Torvik."
+        spans = [
+            {"start": 0, "end": len(name), "kind": "subject"},
+            {"start": len(answer) - 7, "end": -1 + len(answer)},
+        ]
         return {
             "question": f"Where was {name} {n} born?",
             "answer": answer,
-            "spans": [
-                {"start": 0, "end": len(name), "kind": "subject"},
-                {"start": len(answer) - 7, "end": -1 + len(answer)},
-            ],
+            "spans": spans,
             "paraphrased_question": f"Name the birthplace of {name} {n}.",
+            "paraphrased_spans": spans,
             "perturbed_answer": [f"{name} was born in Ostrand.", f"{name} was born in Rome."],
         }
 
