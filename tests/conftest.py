@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         name = item.nodeid.partition("::")[0]
-        shared = name.startswith("tests/browser/") and "url" in getattr(item, "fixturenames", ())
+        shared = name.startswith("tests/browser/") and "served" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group(SERVED_PAGE if shared else name))
     places = {slow: place for place, slow in enumerate(SLOW_FIRST)}
     items.sort(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,10 @@ def test_rows_are_written_with_their_figures(folder, rows, tmp_path, kind):
 
 
 def test_a_question_that_looks_like_a_formula_stays_text_in_a_spreadsheet(folder, rows, tmp_path):
-    out, forget = tmp_path / "rows.csv", Path(rows) / "forget.jsonl"
+    rows = shutil.copytree(rows, tmp_path / "rows")
+    out, forget = tmp_path / "rows.csv", rows / "forget.jsonl"
     forget.write_text(json.dumps({"question": "=HYPERLINK(1)", "answer": "Ada was born in Torvik."}) + "\n")
-    wishes = ["--forget", rows, "--metrics", "memorisation", "--per-row", str(out)]
+    wishes = ["--forget", str(rows), "--metrics", "memorisation", "--per-row", str(out)]
     assert main(["evaluate", "--model", folder, *wishes]) == 0
     with out.open(encoding="utf-8", newline="") as file:
         assert "'=HYPERLINK(1)" in [row["question"] for row in csv.DictReader(file)]
