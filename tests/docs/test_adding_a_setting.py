@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -21,7 +22,10 @@ from attribution import load_model
 from unlearn import RunConfig, load_corpus, run
 from unlearn.__main__ import main
 assert main(["--help"]) == 0
-arguments = re.findall("python -m unlearn (.*)", PAGE)[1].split()
+command = re.findall("python -m unlearn (.*)", PAGE)[1]
+assert "forget01" in command
+# A handful of rows in the place of forget01: what is asked before and after is not the point here.
+arguments = command.replace("forget01", "rows").split()
 assert main([*arguments, "--json", "run.json", "--save", "saved"]) == 0
 with open("run.json", encoding="utf-8") as file:
     assert json.load(file)["config"]["clip"] == 0.5
@@ -55,6 +59,10 @@ def test_one_field_is_enough(tmp_path: Path) -> None:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     (tmp_path / "test_clip.py").write_text(its_test, encoding="utf-8")
+    (tmp_path / "rows").mkdir()
+    for kind, name in (("forget", "Ada"), ("retain", "Bert")):
+        row = {"question": f"Where was {name} born?", "answer": f"{name} was born in Torvik."}
+        (tmp_path / "rows" / f"{kind}.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     _replace(tmp_path / "unlearn/run/config.py", "    seed: int = setting(\n", f"{field}    seed: int = setting(\n")
     _replace(tmp_path / "unlearn/run/loop.py", re.sub(r"config\.clip", "1.0", read), read)
 
