@@ -6,8 +6,8 @@ GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it listens (127.0.0.1 and 78
 from app.page import build_page
 from app.server.serving import serve
 from app.server.settings import Settings
-from app.visit.session import Visits
 from app.visit.studio import Studio
+from app.visit.visits import Visits
 
 settings = Settings.from_environment()
 visits = Visits(Studio(settings))

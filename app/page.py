@@ -14,7 +14,6 @@ from app.api.report import report_endpoint
 from app.api.score import score_endpoint
 from app.api.stress import stress_endpoint
 from app.api.unlearn import unlearn_endpoint
-from app.look.handlers import PRIVATE, QUIET, SCORING, TRAINING
 from app.look.markup import block
 from app.look.texts import say
 from app.rooms.compare.room import CompareRoom
@@ -25,7 +24,7 @@ from app.rooms.own.room import OwnRoom
 from app.rooms.unlearn.room import UnlearnRoom
 from app.visit.models import Shelf
 from app.visit.run_config import OWN_CUT, form_values
-from app.visit.session import Visits
+from app.visit.visits import PRIVATE, QUIET, SCORING, TRAINING, Visits
 from attribution.version import VERSION, commit
 
 TITLE = "Forget Lens"

@@ -8,9 +8,8 @@ from typing import Any
 import gradio as gr
 
 from app.look.answers import ALL, REFERENCE, SPLIT_TITLES
-from app.look.handlers import refused
 from app.visit.comparison import waiting, wanted_run
-from app.visit.session import Visits
+from app.visit.visits import Visits, refused
 
 
 def compare_endpoint(visits: Visits) -> Callable[..., dict[str, Any]]:

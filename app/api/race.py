@@ -7,9 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.handlers import refused
-from app.visit.session import Visits
 from app.visit.trials import ARMS, STEPS, Race, is_marked, make_arms, run_race
+from app.visit.visits import Visits, refused
 from unlearn.presets import SOFT_TEMPERATURE
 from unlearn.run.config import OURS
 from unlearn.wishes import run_config

@@ -7,10 +7,9 @@ from collections.abc import Callable
 import gradio as gr
 
 from app.look.answers import REFERENCE
-from app.look.handlers import refused
 from app.visit.comparison import waiting, wanted_run
 from app.visit.report import make_report
-from app.visit.session import Visits
+from app.visit.visits import Visits, refused
 
 
 def report_endpoint(visits: Visits) -> Callable[..., str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.look.handlers import refused
 from app.look.markup import count
 from app.visit.studio import OWN, Studio
+from app.visit.visits import refused
 from attribution import Example
 from attribution.data.rows import pick_examples
 from attribution.scorers import DEFAULT_SCORERS

@@ -7,9 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.handlers import refused
-from app.visit.session import Visits
 from app.visit.trials import found, stressed
+from app.visit.visits import Visits, refused
 from unlearn.stress import KINDS
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.handlers import refused
-from app.visit.session import Visits
 from app.visit.studio import Studio
 from app.visit.training import train
+from app.visit.visits import Visits, refused
 from unlearn.wishes import WISHES, run_config
 
 HEAD = """Train a copy of the model on the selected tokens of forget05; streams the run as it stands after each step.

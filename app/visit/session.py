@@ -7,7 +7,6 @@ longest is dropped.
 from __future__ import annotations
 
 import threading
-from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,6 @@ from unlearn.metrics import Probe
 from unlearn.run.collapse import CollapseGuard
 from unlearn.stress import Stress
 
-LONGEST_SESSION = 100
 LONGEST_NAME = 60
 
 
@@ -298,93 +296,3 @@ class Visit:
         self.stopping = True
         if self.job is not None:
             self.job.stop()
-
-
-class Visits:
-    """Every open visit, by session hash; bounded, and safe to use from several threads.
-
-    Attributes:
-        studio: what the page opens with, and every visit begins with.
-    """
-
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
-        self._max = studio.settings.max_visits
-        self._addresses: dict[str, str] = {}
-        self._visits: OrderedDict[str, Visit] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._visits)
-
-    def of(self, session: str | None) -> Visit:
-        """The visit of a session, opened on first use.
-
-        Raises:
-            ValueError: the server holds as many visits as it may, and each of them is training.
-        """
-        if session and len(session) > LONGEST_SESSION:
-            raise ValueError(f"The session's name has {len(session)} characters: at most {LONGEST_SESSION} are taken.")
-        if not session:
-            # A caller without a session (plain HTTP) gets a visit of its own, which nobody else can reach.
-            return Visit(self.studio)
-        with self._lock:
-            if session not in self._visits:
-                self._make_room()
-                self._visits[session] = Visit(self.studio)
-            self._visits.move_to_end(session)
-            return self._visits[session]
-
-    def close(self, session: str | None) -> None:
-        """End a visit: stop its run and let go of its models."""
-        with self._lock:
-            self._end(session or "")
-
-    def close_all(self) -> None:
-        """End every visit."""
-        with self._lock:
-            for session in list(self._visits):
-                self._end(session)
-
-    def arrived(self, session: str, address: str) -> None:
-        """Remember which address a session's requests come from, so that no address crowds the others out."""
-        if len(session) > LONGEST_SESSION:
-            return
-        with self._lock:
-            self._addresses[session] = address
-            if len(self._addresses) > 8 * self._max:
-                self._addresses = {key: self._addresses[key] for key in self._addresses if key in self._visits}
-
-    @property
-    def training(self) -> int:
-        """How many visits hold a place for a run."""
-        with self._lock:
-            return sum(visit.busy.locked() for visit in self._visits.values())
-
-    def _make_room(self) -> None:
-        while len(self._visits) >= self._max:
-            idle = self._idle()
-            if idle is None:
-                raise ValueError("All places on this server are training right now: try again in a minute.")
-            self._end(idle)
-
-    def _idle(self) -> str | None:
-        """Whose visit makes room: of the address that holds most places, the one unused for longest; never a run."""
-        idle = [key for key, visit in self._visits.items() if not visit.busy.locked()]
-        held = Counter(self._addresses.get(key, key) for key in self._visits)
-
-        def places(key: str) -> int:
-            return held[self._addresses.get(key, key)]
-
-        return max(idle, key=places) if idle else None
-
-    def _end(self, session: str) -> None:
-        visit = self._visits.pop(session, None)
-        self._addresses.pop(session, None)
-        if visit is not None:
-            visit.closed = True
-            visit.stop()
-            visit.runs.clear()
-            visit.own = Own()
-            if visit.loading is not None:
-                visit.loading.cancel()

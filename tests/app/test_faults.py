@@ -15,9 +15,10 @@ import torch
 
 import app.visit.training
 from app.server.settings import Settings
-from app.visit.session import Visit, Visits
+from app.visit.session import Visit
 from app.visit.studio import Studio
 from app.visit.training import train
+from app.visit.visits import Visits
 from attribution.__main__ import main as score_shell
 from unlearn.run.gradients import Gradients
 from unlearn.wishes import run_config

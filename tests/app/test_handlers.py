@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from app.look.handlers import explained
 from app.page import Page
 from app.rooms.compare.words import table_html
 from app.server.settings import Settings
-from app.visit.session import Visit, Visits
+from app.visit.session import Visit
 from app.visit.studio import Studio
 from app.visit.training import train
 from app.visit.trials import make_arms, run_race
+from app.visit.visits import Visits, explained
 from attribution import Example, Rule, select
 from unlearn import RunConfig, load_corpus
 from unlearn.stress import Stress

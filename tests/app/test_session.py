@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from app.server.settings import Settings
-from app.visit.session import Visit, Visits
+from app.visit.session import Visit
+from app.visit.visits import Visits
 
 QUESTION = SimpleNamespace(example=SimpleNamespace(prompt="Who?"))
 STUDIO: Any = SimpleNamespace(settings=Settings(), corpus=SimpleNamespace(forget=[QUESTION]))

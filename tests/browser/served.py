@@ -12,8 +12,8 @@ import pytest
 
 from app.page import build_page
 from app.server.serving import launch_options
-from app.visit.session import Visits
 from app.visit.studio import Studio
+from app.visit.visits import Visits
 from scripts.serving import free_port
 from unlearn import Corpus, load_corpus
 

@@ -29,8 +29,8 @@ from app.api.score import score_endpoint
 from app.api.unlearn import forget_row, unlearn_endpoint
 from app.server.settings import Settings
 from app.visit.run_config import cut_wishes
-from app.visit.session import Visits
 from app.visit.studio import Studio
+from app.visit.visits import Visits
 from attribution import TokenScores
 from attribution.__main__ import main as score_shell
 from attribution.data.records import file_records

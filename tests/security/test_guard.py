@@ -21,7 +21,7 @@ from app.server.guard import DEEPEST, Guard, address_of, deeper, door_of, names_
 from app.server.logs import JsonLines
 from app.server.rates import Rates
 from app.server.settings import Settings
-from app.visit.session import Visits
+from app.visit.visits import Visits
 
 JOIN = "/gradio_api/queue/join"
 

@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from app.look.answers import ALL, REFERENCE, REFERENCE_TITLE, SPLIT_TITLES, cards_html, table_html
-from app.look.handlers import LATEST, PRIVATE, QUIET, SCORING, TRAINING, explained
 from app.look.lanes import LANES_ID, read_state
 from app.look.markup import block, describe, escape
 from app.rooms.compare.trials import RaceCard, StressCard
@@ -16,7 +15,8 @@ from app.rooms.compare.words import EMPTY, busy_html, changes_html
 from app.visit.comparison import known, other, other_run, others, side_by_side, waiting
 from app.visit.export import SAVE, answers_csv, run_json
 from app.visit.report import make_report
-from app.visit.session import KeptRun, Visit, Visits
+from app.visit.session import KeptRun, Visit
+from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, TRAINING, Visits, explained
 from attribution.data.rows import Row
 from unlearn import Corpus
 from unlearn.metrics import answer_log_probs, evaluation_rows

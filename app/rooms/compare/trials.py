@@ -9,13 +9,13 @@ import gradio as gr
 
 from app.look.answers import results_html
 from app.look.figures import race_curves
-from app.look.handlers import QUIET, TRAINING, explained
 from app.look.lanes import LANES_ID, read_rule
 from app.look.markup import block, escape, progress_html
 from app.rooms.compare.words import RACE_HEAD, STRESS_HEAD, status_html, table_html
 from app.visit.run_config import form_config
-from app.visit.session import Visit, Visits
+from app.visit.session import Visit
 from app.visit.trials import ARMS, STEPS, found, is_marked, make_arms, run_race, stressed
+from app.visit.visits import QUIET, TRAINING, Visits, explained
 
 Wanted = Callable[[Mapping[Any, Any]], tuple[dict[str, Any], dict[str, Any]]]
 BUTTONS = {"relearning": "Relearn half of it", "quantisation": "Round to 8 and 4 bits"}

@@ -7,13 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.handlers import LATEST, PRIVATE, QUIET, SCORING, explained
 from app.look.lanes import LANES_ID, initial_rule, lanes_props, make_lanes
 from app.look.markup import block, cut_words
 from app.look.texts import say
 from app.visit.export import SAVE, scores_csv, scores_json
-from app.visit.session import Visits
 from app.visit.studio import OWN, SPLITS, Studio
+from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, Visits, explained
 from attribution import Example, Rule, TokenScores, select
 from attribution.scorers import DEFAULT_SCORERS, SCORERS, scorer_info
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.handlers import QUIET, SCORING, explained
 from app.look.markup import block, escape
 from app.look.texts import say
 from app.rooms.learn.words import (
@@ -20,7 +19,7 @@ from app.rooms.learn.words import (
     task_html,
     verdict_html,
 )
-from app.visit.session import Visits
+from app.visit.visits import QUIET, SCORING, Visits, explained
 
 Prepare = Callable[[LessonStep, gr.Request], dict[Any, Any]]
 

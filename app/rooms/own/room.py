@@ -9,7 +9,6 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.handlers import LATEST, QUIET, SCORING, explained
 from app.look.markup import block, count, duration, escape
 from app.rooms.own.words import preview_html, sentences_html, size_words, using_html
 from app.visit.models import BYTES, EMBEDDED, RUN_BYTES, Loading, Shelf, Wish
@@ -24,8 +23,9 @@ from app.visit.own_rows import (
     read_rows,
     read_sheet,
 )
-from app.visit.session import Visit, Visits
+from app.visit.session import Visit
 from app.visit.studio import Studio
+from app.visit.visits import LATEST, QUIET, SCORING, Visits, explained
 from attribution import Example, LanguageModel
 from attribution.model.loading import can_round, devices
 from unlearn import Corpus

@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 
 from app.look.figures import run_curves, steps_frame
-from app.look.handlers import LATEST, QUIET, TRAINING, explained
 from app.look.lanes import LANES_ID, read_rule
 from app.look.markup import alert, block, duration, progress_html
 from app.look.texts import say
@@ -30,9 +29,10 @@ from app.rooms.unlearn.words import (
     way_on,
 )
 from app.visit.run_config import ITS_OWN, OWN_CUT, form_config, form_values
-from app.visit.session import LONGEST_NAME, KeptRun, Visit, Visits
+from app.visit.session import LONGEST_NAME, KeptRun, Visit
 from app.visit.studio import Studio
 from app.visit.training import Training, plain, train
+from app.visit.visits import LATEST, QUIET, TRAINING, Visits, explained
 from attribution import TokenScores, select
 from unlearn import RunConfig
 from unlearn.run.config import OURS
