@@ -50,8 +50,8 @@ class RunConfig:
     score_every: int = setting(
         0,
         "Steps between scorings",
-        "score a row again, with the model as it then is, when its scores are so old; 0: once, with the original "
-        "model; 1: live",
+        "score a row again, with the model as it then is, once its scores are so many steps old; 0: once, with the "
+        "original model; 1: live",
         low=0,
         step=1,
         group=TOKENS,
