@@ -224,7 +224,7 @@ def test_a_switch_has_an_option_of_its_own_and_a_name(capsys: pytest.CaptureFixt
         (["--example", "forget:0", "--scorers", ","], "No scorer"),
         (["--example", "forget:0", "--mask-scope", "eech"], "did you mean 'each'"),
         (["--example", "forget:0", "--temperature", "0"], "Temperature is 0.0: a number above 0 is needed"),
-        (["--example", "forget:0", "--set", "window=0"], "Window is 0: a whole number at least 1 is needed"),
+        (["--example", "forget:0", "--set", "window=0"], "Window is 0: a whole number of at least 1 is needed"),
         (["--example", "forget:0", "--set", "temperature=hot"], "Temperature is 'hot': a number above 0 is needed"),
         (["--example", "forget:0", "--set", "temperatur=2"], "did you mean 'temperature'"),
         (["--example", "forget:0", "--exmaple", "forget:0"], "did you mean '--example'"),
