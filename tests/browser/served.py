@@ -41,11 +41,19 @@ def serve_here(studio: Studio) -> Iterator[Served]:
             direct.setitem(os.environ, name, "127.0.0.1,localhost")
         visits = Visits(studio)
         page = build_page(visits)
-        port = free_port()
         options = launch_options(studio.settings, visits)
-        page.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **options)
+        for attempt in range(5):
+            try:
+                page.launch(
+                    server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True, **options
+                )
+                break
+            except OSError:
+                # The tests beside these look for free ports, too, and may have taken this one meanwhile.
+                if attempt == 4:
+                    raise
         try:
-            yield Served(f"http://127.0.0.1:{port}", visits)
+            yield Served(f"http://127.0.0.1:{page.server_port}", visits)
         finally:
             visits.close_all()
             page.close()

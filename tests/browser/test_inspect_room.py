@@ -29,10 +29,9 @@ def lanes(page: Page) -> Locator:
         choose(page, "split", "Forget")
         expect(lanes.locator(".fl-stage")).not_to_have_text(before)
         # The row that is chosen, and not one shown on the way to it.
-        page.wait_for_function(
-            "() => document.querySelector('#lanes .fl-question').innerText.trim() ==="
-            " document.querySelector('#row input').value.trim()"
-        )
+        shown = ""
+        while shown != (shown := lanes.locator(".fl-stage").inner_text()):
+            page.wait_for_timeout(500)
     return lanes
 
 
