@@ -63,7 +63,7 @@ def requests_of(page: Page) -> list[Request]:
     before = -1
     while before != len(made):
         before = len(made)
-        page.wait_for_timeout(1_000)
+        page.wait_for_timeout(2_000)
     made.clear()
     return made
 
