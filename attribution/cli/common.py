@@ -18,7 +18,6 @@ from attribution.measure.scorer_evaluation import PARTS, part_of
 from attribution.scorers import ScoreOptions, scorer_info
 from attribution.scores import score_options
 
-ModelName = Annotated[str, Option("--model", metavar="NAME", help="embedded, a Hugging Face folder or a Hub id")]
 Switches = Annotated[dict[str, Any], Changes(ScoreOptions)]
 Set = Annotated[
     list[str] | None,

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from attribution.cli.common import ModelName, Set, Switches, scorers_of, switches_of
+from attribution.cli.common import Set, Switches, scorers_of, switches_of
+from attribution.cli.options import ModelName
 from attribution.data.dataset import OUT_KINDS, SHARD_ROWS, Summary, Workers, score_dataset
 from attribution.data.records import FILE_KINDS
 from attribution.data.rows import SPLITS

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from typer import Option
 
 from attribution.cli.common import (
-    ModelName,
     Set,
     Switches,
     alignment_table,
@@ -19,6 +18,7 @@ from attribution.cli.common import (
     switches_of,
     write,
 )
+from attribution.cli.options import ModelName
 from attribution.data.rows import SPLITS
 from attribution.data.sources import open_source, read_all
 from attribution.measure.alignment import DEFAULT_CUT

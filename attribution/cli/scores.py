@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 from typer import Option
 
 from attribution.cli.common import (
-    ModelName,
     Set,
     Switches,
     alignment_table,
@@ -21,6 +20,7 @@ from attribution.cli.common import (
     switches_of,
     write,
 )
+from attribution.cli.options import ModelName
 from attribution.data.cells import QUOTING, safe_cell
 from attribution.data.rows import pick_examples
 from attribution.lanes import lanes_html, lanes_props

@@ -98,7 +98,8 @@ class LanguageModel:
     def format_prompt(self, prompt: str) -> str:
         """The exact text the model is given before it answers.
 
-        Plain `tokenizer(text)` gives the exact ids; of a chat template `tokenizer(text, add_special_tokens=False)`.
+        `encode_prompt` gives its exact ids: a tokenizer called by itself may close the text with an end token, and
+        doubles a beginning token that the template writes out.
         """
         return prompt_text(self.template, prompt)
 

@@ -12,13 +12,14 @@ from typing import Annotated, Any
 from typer import Option
 
 from attribution.cli.common import names_of
+from attribution.cli.options import ModelName
 from attribution.files import differing
 from attribution.model.loading import load_model
 from unlearn.arms import Arm, Bench, Trial, compare, parse_arms
 from unlearn.arms.arm import CONTROLS
 from unlearn.arms.figure import html_page
 from unlearn.arms.table import markdown_table, text_table
-from unlearn.cli.common import ModelName, Rows, log, reference_for, reference_option
+from unlearn.cli.common import Rows, log, reference_for, reference_option
 from unlearn.metrics import RETAIN_ROWS
 from unlearn.presets import DEFAULT_PRESET
 from unlearn.run.config import RunConfig

@@ -21,7 +21,6 @@ log = logging.getLogger("unlearn")
 NONE = "none"
 
 
-ModelName = Annotated[str, Option("--model", metavar="NAME", help="embedded, a Hugging Face folder or a Hub id")]
 JsonFile = Annotated[Path | None, Option("--json", metavar="FILE", help="write everything here, too, as JSON")]
 
 

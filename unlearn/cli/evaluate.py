@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from attribution.cli.common import names_of
+from attribution.cli.options import ModelName
 from attribution.data.cells import QUOTING, safe_cell
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
@@ -21,7 +22,6 @@ from attribution.scorers import EVIDENCE_TEXT
 from unlearn.cli.common import (
     NONE,
     JsonFile,
-    ModelName,
     Rows,
     check_writable,
     log,

@@ -14,13 +14,13 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from attribution.cli.options import Changes
+from attribution.cli.options import Changes, ModelName
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
 from attribution.scorers import ScoreOptions
 from attribution.scorers.learned import SCORER_FILE
 from attribution.settings import settings_of
-from unlearn.cli.common import JsonFile, ModelName, Rows, check_writable, log
+from unlearn.cli.common import JsonFile, Rows, check_writable, log
 from unlearn.data.corpus import Corpus
 from unlearn.data.reference import retrained_reference
 from unlearn.export import FORMS, check_form, save

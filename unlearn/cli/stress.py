@@ -9,8 +9,9 @@ from typing import Annotated
 from typer import Option
 
 from attribution.cli.common import names_of
+from attribution.cli.options import ModelName
 from attribution.model.loading import load_model
-from unlearn.cli.common import JsonFile, ModelName, Rows, check_writable, log, reference_for, reference_option
+from unlearn.cli.common import JsonFile, Rows, check_writable, log, reference_for, reference_option
 from unlearn.stress import KINDS, Stress, StressConfig, stress
 
 
