@@ -16,19 +16,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Side by side, tests share the cores: more threads than one a process would wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-SERVED_PAGE = "the served page"
-SLOW_FIRST = ("tests/browser", "tests/unlearn/test_processes.py", "tests/unlearn/test_acceptance.py", "tests/unlearn")
+SLOW_FIRST = (
+    "tests/unlearn/test_processes.py",
+    "tests/unlearn/test_acceptance.py",
+    "tests/browser/test_unlearn_room.py",
+    "tests/browser",
+    "tests/unlearn",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file stays in one process, for what its tests share; so do all tests of the served page, which is served once.
-
-    What takes long begins first: two processes then end at about the same time.
-    """
-    for item in items:
-        name = item.nodeid.partition("::")[0]
-        shared = name.startswith("tests/browser/") and "served" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group(SERVED_PAGE if shared else name))
+    """What takes long begins first: processes that take a file at a time then end at about the same time."""
     places = {slow: place for place, slow in enumerate(SLOW_FIRST)}
     items.sort(
         key=lambda item: min((places[slow] for slow in places if item.nodeid.startswith(slow)), default=len(places))

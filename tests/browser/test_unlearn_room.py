@@ -71,7 +71,7 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     page.locator('.pg-pick[aria-expanded="true"]').click()
     expect(page.locator(".pg-changes")).to_have_count(0)
     choose(page, "compare-split", "World")
-    expect(page.locator("#place")).to_contain_text("1 to 10 of 40")
+    expect(page.locator("#place")).to_contain_text("1 to 10 of 20")
     expect(table.locator("tbody tr").first).to_contain_text("World")
     with page.expect_download() as saved:
         page.locator("#answers-csv").click()
@@ -114,7 +114,7 @@ def opens_from_disk(page: Page, saved: Path, place: Path, underlined: int) -> No
     assert fetched == [place.as_uri()]
     assert sum(shown_as_kept(tab.locator(".fl-lanes"), ENTROPY)) == underlined
     assert tab.locator(".pg-metric").count() == 6 and tab.locator("svg.pg-chart").count() == 4
-    assert tab.locator(".pg-answers tbody tr").count() == 60 + 40 + 20 + 40
+    assert tab.locator(".pg-answers tbody tr").count() == 60 + 20 + 10 + 20
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tab.close()
 

@@ -17,8 +17,8 @@ from unlearn.presets import DEFAULT_PRESET, preset
 
 CORPUS = load_corpus("forget05")
 DEFAULT = preset(DEFAULT_PRESET).config
-# Trained on every row, asked about every third.
-ASKED = replace(CORPUS, **{kind: getattr(CORPUS, kind)[::3] for kind in ("forget", "retain", "paraphrase", "world")})
+# Trained on every row, asked about every fifth.
+ASKED = replace(CORPUS, **{kind: getattr(CORPUS, kind)[::5] for kind in ("forget", "retain", "paraphrase", "world")})
 
 
 def after(model, rule: Rule) -> LanguageModel:

@@ -130,6 +130,8 @@ def test_ctrl_c_in_the_shell_ends_a_run_after_its_step_and_keeps_it(tmp_path, mo
         return real(self, *rest)
 
     monkeypatch.setattr(gradients.Gradients, "add", add)
+    # A shell that starts the tests in the background lets them ignore it.
+    before = signal.getsignal(signal.SIGINT)
     report, arguments = tmp_path / "run.json", ["--steps", "5"]
     for role in ("forget", "retain"):
         rows = [{"question": f"Who wrote {role} {i}?", "answer": f"Ada Quell wrote {role} {i}."} for i in range(3)]
@@ -139,7 +141,7 @@ def test_ctrl_c_in_the_shell_ends_a_run_after_its_step_and_keeps_it(tmp_path, mo
     assert main(arguments) == 0
     found = json.loads(report.read_text(encoding="utf-8"))
     assert found["stopped"] and [step["step"] for step in found["steps"]] == [1, 2, 3]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     # The same command again takes the steps that are left.
     assert main(arguments) == 0
     found = json.loads(report.read_text(encoding="utf-8"))

@@ -97,11 +97,11 @@ class UnlearnRoom:
         training |= {"show_progress": "minimal", "show_progress_on": self.watch.status, "outputs": self.outputs}
         asking = {"inputs": self.inputs, "js": read_rule(LANES_ID)}
 
-        changes = [form.strategy.input, form.softness.release, form.steps.release]
+        # One listener, so that the latest is answered last: whoever enters and chooses at once would otherwise read of
+        # what stood there before.
+        changes = [tab.select, form.strategy.input, form.softness.release, form.steps.release]
         changes += [form.fields[name].input for name in ("every", "lora", "rollback")]
-        gr.on(changes, self.show, outputs=self.described, **asking, **QUIET, **LATEST)
-        entered = tab.select(self.enter, outputs=self.whole, **asking, **QUIET, **LATEST)
-        entered.then(self.estimated, outputs=[self.notice, self.estimate], **asking, **QUIET)
+        gr.on(changes, self.show, outputs=self.whole, **asking, **QUIET, **LATEST)
         form.preset.input(self.pick_preset, outputs=self.filled, **asking, **QUIET, **LATEST)
         form.objective.input(self.pick_objective, outputs=[self.notice, *form.outputs], **asking, **QUIET, **LATEST)
 
@@ -152,19 +152,17 @@ class UnlearnRoom:
     # Before a run ----------------------------------------------------------------------------------------------------
 
     @explained
-    def enter(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
-        """The room is opened: say what a run would train on; runs of a model that was left are gone."""
-        visit = self.visits.of(request.session_hash)
-        described = self._described(*self.asked(given), request)
+    def show(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """Say in words what a run would train on, and how long it would take; runs of a model that was left are gone."""
+        visit, (cut, values) = self.visits.of(request.session_hash), self.asked(given)
         empty = visit.last is None and not visit.busy.locked()
-        return {**(self.shown(visit) if empty else {}), **described}
-
-    @explained
-    def show(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
-        """Say in words what a run would train on, and how long it would take."""
-        cut, values = self.asked(given)
-        soft = gr.update(visible=values["strategy"] == "soft")
-        return {self.form.softness: soft, **self._described(cut, values, request)}
+        soft = {self.form.softness: gr.update(visible=values["strategy"] == "soft")}
+        described = self._described(cut, values, request)
+        yield {**(self.shown(visit) if empty else {}), **soft, **described}
+        if visit.studio.seconds_per_step is None:
+            # Nothing was timed yet: a few steps tell how long a run takes.
+            visit.studio.calibrate()
+            yield {self.estimate: self._described(cut, values, request)[self.estimate]}
 
     @explained
     def pick_preset(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
@@ -176,13 +174,6 @@ class UnlearnRoom:
     def pick_objective(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
         """Another objective was chosen: fill in its own constants."""
         return self.form.with_objective(given[self.form.preset], given[self.form.objective])
-
-    @explained
-    def estimated(self, given: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
-        """The estimate, after timing a few steps if nothing was timed yet."""
-        self.visits.of(request.session_hash).studio.calibrate()
-        described = self._described(*self.asked(given), request)
-        return {self.estimate: described[self.estimate]}
 
     def set_to(self, cut: dict[str, Any], values: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
         """The form filled with these values, and what it would train on with this cut."""
