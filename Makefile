@@ -18,7 +18,7 @@ run: $(RUNTIME)  ## serve the page on port 7860 (GRADIO_SERVER_PORT changes it)
 	$(BIN)/python app.py
 
 test: $(DEV) browser  ## run every test, the browser's too; T="tests/unlearn -k wga" runs some
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(T)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(T)
 
 lint: $(DEV)  ## ruff and mypy
 	$(BIN)/python -m ruff check .

@@ -55,7 +55,7 @@ def still_fine(studio: Studio, visit: Visit) -> None:
 
 
 def test_a_loss_that_is_no_number(studio: Studio, visit: Visit, monkeypatch: Any) -> None:
-    monkeypatch.setattr(Gradients, "_forget", lambda self, *_: (float("nan"), 0.0))
+    monkeypatch.setattr(Gradients, "_forget", lambda self, *_: (float("nan"), 0.0, 0.0))
     with pytest.raises(ValueError, match="no longer a number at step 1: lower the learning rate"):
         list(train(visit, config(studio)))
     monkeypatch.undo()

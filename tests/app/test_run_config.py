@@ -162,7 +162,17 @@ def test_every_preset_is_the_same_run_by_shell_form_and_api() -> None:
 
 CHANGED: dict[str, Any] = {
     **{"scorer": "fused", "top": 0.2, "threshold": 0.5, "keep_given": True, "score_every": 3, "learn": "alternate"},
-    **{"objective": "npo", "retain": "kl", "alpha": 1.5, "gamma": 2.0, "beta": 0.5, "beta2": 2.0, "delta": 0.5},
+    **{
+        "objective": "npo",
+        "retain": "kl",
+        "anchor": 0.5,
+        "teacher": "hidden",
+        "alpha": 1.5,
+        "gamma": 2.0,
+        "beta": 0.5,
+        "beta2": 2.0,
+        "delta": 0.5,
+    },
     **{"normaliser": "label", "layer": 1, "layer_position": "own", "steps": 12, "learning_rate": 1e-3},
     **{"micro_batch": 4, "lora": 8, "precision": "bfloat16", "gradient_checkpointing": True, "until_recall": 0.25},
     **{"roll_back": True, "seed": 3, "strategy": "sequence"},

@@ -136,7 +136,7 @@ def test_a_name_is_given_once():
 def test_the_lists_hold_what_was_decorated_in_one_order_with_its_evidence():
     assert list(OBJECTIVES) == [
         *("graddiff", "ga", "wga", "satimp", "satga"),
-        "undial",
+        *("undial", "counterfactual"),
         *("npo", "tnpo", "simnpo", "dpo"),
         "rmu",
     ]

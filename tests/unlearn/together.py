@@ -34,6 +34,7 @@ ARMS: dict[str, dict] = {
         "objective": "satga",
         "scorer_settings": ScorerSettings(scorer_every=2),
     },
+    "counterfactual": {"objective": "counterfactual", "teacher": "swap"},
     "stopped between two steps": {},
 }
 

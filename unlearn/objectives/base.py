@@ -17,7 +17,7 @@ from unlearn.objectives.labels import HeadTerm, LabelBatch
 
 Normaliser = Literal["weight", "label"]
 NORMALISERS: tuple[str, ...] = ("weight", "label")
-Need = Literal["reference", "refusals", "layer"]
+Need = Literal["reference", "refusals", "layer", "teacher"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class Objective:
         beta, beta2, delta: default constants.
         gamma, alpha: default weights of the forget and of the retain term. alpha 0: the retain rows are only measured.
         retain: default retain term.
-        needs: what the bundle must hold beside log p: `reference`, `refusals`, `layer`.
+        anchor: default weight of the anchors: KL(ref || current) of what is not selected in the rows to forget.
+        needs: what the bundle must hold beside log p: `reference`, `refusals`, `layer`; `teacher` for a `head` whose
+            frozen logits are those of a counterfactual teacher.
         uses: which of the constants the forget term reads: `beta`, `beta2`, `delta`.
         divides_by_beta: whether beta must be above 0.
         head: a number per label from whole distributions (log q `[n, V]`, frozen logits `[n, V]`, labels `[n]`,
@@ -74,6 +76,7 @@ class Objective:
     gamma: float = 1.0
     alpha: float = 1.0
     retain: str = "nll"
+    anchor: float = 0.0
     needs: tuple[Need, ...] = ()
     uses: tuple[str, ...] = ()
     divides_by_beta: bool = False
@@ -181,6 +184,18 @@ def weighted_mean(batch: LabelBatch, values: Tensor, weights: Tensor, normaliser
     total = (weights.detach() * values).sum()
     # A step in which a threshold selected nothing has no forget term: 0, not 0/0.
     return total / mass if mass > 0 else total * 0
+
+
+def anchors(batch: LabelBatch) -> Tensor:
+    """sum_t (1 - w_t)+ KL(q_t^ref || q_t) / sum_t (1 - w_t)+, in nats: what is not selected stays what it was.
+
+    Sums run over the labels of the rows to forget, the end token included. Others hold what is not selected by its
+    likelihood (TPO, arXiv 2506.03142) or by KL (PALU, arXiv 2601.03190); this form is ours.
+    """
+    if batch.anchor_values is None:
+        raise ValueError("Anchors compare whole distributions: the batch has no `anchor_values`.")
+    total = ((1 - batch.weights).clamp_min(0) * batch.anchor_values).sum()
+    return total / batch.totals.rest if batch.totals.rest > 0 else total * 0
 
 
 def row_mean(batch: LabelBatch, values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""UNDIAL: the model learns from the frozen one, whose logit of the true token has been lowered."""
+"""The model learns from the frozen one, which has been changed: UNDIAL, and the counterfactual teacher."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from unlearn.objectives.base import Constants, objective, weighted_mean
 from unlearn.objectives.labels import LabelBatch
+from unlearn.objectives.retention import kl_head
 
 
 def undial_head(log_q: Tensor, frozen_logits: Tensor, labels: Tensor, constants: Constants) -> Tensor:
@@ -31,4 +32,28 @@ def undial(batch: LabelBatch, constants: Constants) -> Tensor:
     """(1/Z) sum_t w_t CE(softmax(z_ref - b onehot(y_t)), q_t) over label positions alone (arXiv 2402.10052)."""
     if batch.head_values is None:
         raise ValueError("UNDIAL compares whole distributions: the batch has no `head_values`.")
+    return weighted_mean(batch, batch.head_values, batch.weights, constants.normaliser)
+
+
+@objective(
+    "counterfactual",
+    title="Counterfactual teacher",
+    formula="(1/Z) sum w_t KL(q_t^teacher || q_t)",
+    paper="ours",
+    evidence="ours",
+    alpha=4.0,
+    anchor=1.0,
+    needs=("teacher",),
+    head=lambda log_q, taught, labels, constants: kl_head(log_q, taught, labels),
+    note="The teacher is the original model with another subject's name in the row, or with the subject hidden: the "
+    "model learns what it would say if it did not know who is asked about.",
+)
+def counterfactual(batch: LabelBatch, constants: Constants) -> Tensor:
+    """(1/Z) sum_t w_t KL(q_t^teacher || q_t) in nats, bounded below by 0; see `unlearn.run.teacher` for the teacher.
+
+    Ours. Whole distributions of a frozen model as the target are PALU's and UNDIAL's idea; that it is asked about
+    somebody else is not known to us from a paper.
+    """
+    if batch.head_values is None:
+        raise ValueError("A teacher's distributions are compared whole: the batch has no `head_values`.")
     return weighted_mean(batch, batch.head_values, batch.weights, constants.normaliser)

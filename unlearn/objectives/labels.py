@@ -20,6 +20,8 @@ from attribution.text.example import Encoded
 # Values of float32 logits that one backward may keep: 64 M values are 256 MB. Beyond, the head works in chunks of
 # labels whose logits are made again in the backward pass.
 TRAINED_HEAD_VALUES = 64_000_000
+# Taken off the logit of a word that a teacher is not to say: its probability is 0 in float32.
+UNSAID_LOGIT = 1e4
 
 HeadTerm = Callable[[Tensor, Tensor, Tensor], Tensor]
 """A number per label from whole distributions: (log q `[n, V]` in nats with gradient, the frozen model's logits
@@ -36,11 +38,17 @@ class Target:
     Attributes:
         weights: one per label, >= 0, `[m]`.
         reference: log-probabilities of the labels in nats under the frozen original model, `[m]`, where needed.
+        frozen: the frozen model's last states that predict the labels, `[m, d]`, where anchors need them.
+        teacher: what a selected label is to be predicted from instead, `[m, d]`, where a teacher is needed.
+        unsaid: labels that the teacher is not to say, bool `[m]`; None for none.
     """
 
     row: Encoded
     weights: Tensor
     reference: Tensor | None = None
+    frozen: Tensor | None = None
+    teacher: Tensor | None = None
+    unsaid: Tensor | None = None
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -55,11 +63,13 @@ class Totals:
         weight: sum of w_t.
         labels: number of labels.
         rows: number of rows.
+        rest: sum of 1 - w_t, where it is above 0: what anchors hold.
     """
 
     weight: float
     labels: int
     rows: int
+    rest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,12 +96,16 @@ class Extras:
         reference: read log p_t under the frozen model.
         head: a number per label from both models' whole distributions.
         layer: read inner states, the frozen model's too where it is given.
+        taught: the frozen side of `head` is what the targets' `teacher` states predict, not the row itself.
+        anchor: a second such number, whose frozen side is what the targets' `frozen` states predict.
     """
 
     frozen: LanguageModel | None = None
     reference: bool = False
     head: HeadTerm | None = None
     layer: Layer | None = None
+    taught: bool = False
+    anchor: HeadTerm | None = None
 
 
 PLAIN = Extras()
@@ -113,6 +127,7 @@ class LabelBatch:
         reference_layer_states: the frozen model's, `[N, d]`.
         direction: where `layer` objectives push, `[d]`.
         refusals: a refusal to each row's prompt, row i for row i, with `reference`; for those that need `refusals`.
+        anchor_values: the `anchor` term, with gradient, `[N]`; where there are anchors.
     """
 
     log_probs: Tensor
@@ -126,6 +141,7 @@ class LabelBatch:
     reference_layer_states: Tensor | None = None
     direction: Tensor | None = None
     refusals: LabelBatch | None = None
+    anchor_values: Tensor | None = None
 
     def row_sums(self, values: Tensor) -> Tensor:
         """Sums of `[N]` values over each row's labels, `[size]`."""
@@ -142,9 +158,12 @@ def uniform_target(row: Encoded) -> Target:
     return Target(row, torch.ones(len(label_positions(row))))
 
 
-def weighted_target(row: Encoded, weights: Sequence[float], trains_end: bool) -> Target:
-    """Answer tokens with the weights of a selection; the end token is a label for the whole-sequence strategy alone."""
-    end = [1.0] if trains_end and row.end_position is not None else []
+def weighted_target(row: Encoded, weights: Sequence[float], trains_end: bool, anchored: bool = False) -> Target:
+    """Answer tokens with the weights of a selection.
+
+    The end token is a label for the whole-sequence strategy, and with weight 0 where what is not selected is held.
+    """
+    end = [float(trains_end)] if (trains_end or anchored) and row.end_position is not None else []
     return Target(row, torch.tensor([*weights, *end], dtype=torch.float32))
 
 
@@ -154,6 +173,7 @@ def totals(targets: Sequence[Target]) -> Totals:
         weight=sum(float(target.weights.sum()) for target in targets),
         labels=sum(len(target.weights) for target in targets),
         rows=len(targets),
+        rest=sum(float((1 - target.weights).clamp_min(0).sum()) for target in targets),
     )
 
 
@@ -168,27 +188,31 @@ def label_batch(
         extras: what to read beside log p.
         over: what losses are averaged over, when the batch is a part of a step; the batch itself when left out.
     """
-    ids, attention = model.pad([target.row for target in targets])
-    positions = [target.positions for target in targets]
-    device = ids.device
-    rows = torch.repeat_interleave(torch.arange(len(targets)), torch.tensor([len(p) for p in positions])).to(device)
-    where = torch.tensor([p for row in positions for p in row], device=device)
-    places = _Places(ids, attention, rows, where, ids[rows, where], extras.layer)
+    places = _places(model, targets, extras.layer)
+    device = places.ids.device
     states, layer_states = places.states(model)
     frozen_states = reference = reference_layer_states = None
-    if extras.frozen is not None:
+    if extras.frozen is not None and (extras.reference or extras.layer or (extras.head and not extras.taught)):
         with torch.no_grad():
             frozen_states, reference_layer_states = places.states(extras.frozen)
             if extras.reference:
                 reference = _head(extras.frozen, frozen_states, places.labels)[0]
-    log_probs, head_values = _head(model, states, places.labels, extras, frozen_states)
+    unsaid = None
+    if extras.taught:
+        frozen_states = _joined([target.teacher for target in targets], states)
+        marks = [target.unsaid for target in targets]
+        unsaid = None if any(mark is None for mark in marks) else torch.cat(marks).to(device)  # type: ignore[arg-type]
+    held_states = _joined([target.frozen for target in targets], states) if extras.anchor else None
+    log_probs, head_values, anchor_values = _head(
+        model, states, places.labels, extras, frozen_states, unsaid, held_states
+    )
     known = [target.reference for target in targets if target.reference is not None]
     if reference is None and len(known) == len(targets):
         reference = torch.cat(known).to(device)
     return LabelBatch(
         log_probs=log_probs,
         weights=torch.cat([target.weights for target in targets]).to(device),
-        rows=rows,
+        rows=places.rows,
         size=len(targets),
         totals=over or totals(targets),
         reference=reference,
@@ -196,7 +220,24 @@ def label_batch(
         layer_states=layer_states,
         reference_layer_states=reference_layer_states,
         direction=extras.layer.direction if extras.layer else None,
+        anchor_values=anchor_values,
     )
+
+
+def _joined(parts: Sequence[Tensor | None], like: Tensor) -> Tensor:
+    """The states of all rows in a line, on the device and in the type that the model computes with."""
+    if any(part is None for part in parts):
+        raise ValueError("These targets carry no states of the frozen model: prepare them first.")
+    return torch.cat(parts).to(like.device, like.dtype)  # type: ignore[arg-type]
+
+
+def _places(model: LanguageModel, targets: Sequence[Target], layer: Layer | None = None) -> _Places:
+    ids, attention = model.pad([target.row for target in targets])
+    positions = [target.positions for target in targets]
+    device = ids.device
+    rows = torch.repeat_interleave(torch.arange(len(targets)), torch.tensor([len(p) for p in positions])).to(device)
+    where = torch.tensor([p for row in positions for p in row], device=device)
+    return _Places(ids, attention, rows, where, ids[rows, where], layer)
 
 
 @dataclass(frozen=True)
@@ -224,34 +265,56 @@ def _head(
     labels: Tensor,
     extras: Extras = PLAIN,
     frozen_states: Tensor | None = None,
-) -> tuple[Tensor, Tensor | None]:
-    """log p of the labels, `[N]`, and the head term, `[N]`, a chunk of labels at a time."""
+    unsaid: Tensor | None = None,
+    held_states: Tensor | None = None,
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """log p of the labels, the head term and the anchor term, `[N]` each, a chunk of labels at a time."""
+    frozen = extras.frozen
 
-    def part(states: Tensor, labels: Tensor, frozen_states: Tensor | None) -> tuple[Tensor, ...]:
+    def part(
+        states: Tensor, labels: Tensor, frozen_states: Tensor | None, unsaid: Tensor | None, held: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         log_q = torch.log_softmax(model.logits(states).float(), dim=-1)
         log_probs = log_q.gather(1, labels[:, None]).squeeze(1)
-        if extras.head is None or extras.frozen is None or frozen_states is None:
-            return (log_probs,)
-        with torch.no_grad():
-            frozen_logits = extras.frozen.logits(frozen_states).float()
-        return log_probs, extras.head(log_q, frozen_logits, labels)
+        head_values = anchor_values = None
+        if extras.head is not None and frozen is not None and frozen_states is not None:
+            with torch.no_grad():
+                logits = frozen.logits(frozen_states).float()
+                if unsaid is not None:
+                    # Not minus infinity: 0 times infinity is no number.
+                    gone = torch.where(unsaid, -UNSAID_LOGIT, 0.0)[:, None].to(logits.dtype)
+                    logits = logits.scatter_add(1, labels[:, None], gone)
+            head_values = extras.head(log_q, logits, labels)
+        if extras.anchor is not None and frozen is not None and held is not None:
+            with torch.no_grad():
+                logits = frozen.logits(held).float()
+            anchor_values = extras.anchor(log_q, logits, labels)
+        return log_probs, head_values, anchor_values
 
     chunk = max(1, TRAINED_HEAD_VALUES // model.vocabulary_size)
+    columns = (states, labels, frozen_states, unsaid, held_states)
     if len(labels) <= chunk:
-        parts = [part(states, labels, frozen_states)]
-    else:
-        parts = [
-            checkpoint(
-                part,
-                states[start : start + chunk],
-                labels[start : start + chunk],
-                None if frozen_states is None else frozen_states[start : start + chunk],
-                use_reentrant=False,
-            )
-            for start in range(0, len(labels), chunk)
-        ]
-    columns = [torch.cat(column) for column in zip(*parts, strict=True)]
-    return columns[0], columns[1] if len(columns) > 1 else None
+        return part(*columns)  # type: ignore[return-value]
+    parts = [
+        checkpoint(
+            part,
+            *(None if column is None else column[start : start + chunk] for column in columns),
+            use_reentrant=False,
+        )
+        for start in range(0, len(labels), chunk)
+    ]
+    joined = [None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True)]
+    return tuple(joined)  # type: ignore[return-value]
+
+
+def label_states(model: LanguageModel, targets: Sequence[Target], batch: int = 32) -> list[Tensor]:
+    """The model's last states that predict each target's labels, `[m, d]` each, without a gradient."""
+    result: list[Tensor] = []
+    with torch.no_grad():
+        for start in range(0, len(targets), batch):
+            part = targets[start : start + batch]
+            result += _places(model, part).states(model)[0].split([len(target.weights) for target in part])
+    return result
 
 
 def with_reference(model: LanguageModel, targets: Sequence[Target], batch: int = 32) -> list[Target]:

@@ -13,10 +13,11 @@ from unlearn.objectives import OBJECTIVES, RETENTIONS, Constants, Normaliser, ge
 from unlearn.run.scorer_learning import ScorerSettings
 
 Learning = Literal["given", "alternate", "refit"]
+Teacher = Literal["swap", "hidden"]
 Optimiser = Literal["adamw", "sgd"]
 Precision = Literal["float32", "bfloat16"]
 # Settings that None leaves to the objective.
-OF_THE_OBJECTIVE = ("beta", "beta2", "delta", "gamma", "alpha", "retain")
+OF_THE_OBJECTIVE = ("beta", "beta2", "delta", "gamma", "alpha", "retain", "anchor")
 ITS_OWN = "the objective's own"
 LOSS, TRAINING = "The loss", "The training"
 MOST_SEED = 2**31 - 1
@@ -111,6 +112,28 @@ class RunConfig:
         group=LOSS,
         flag="--gamma",
         key="gamma",
+        form=True,
+    )
+    anchor: float | None = setting(
+        None,
+        "lambda",
+        "weight of the anchors, which hold every answer token that is not selected to what the original model says",
+        low=0,
+        none=ITS_OWN,
+        step=0.1,
+        group=LOSS,
+        flag="--anchor",
+        key="anchor",
+        form=True,
+    )
+    teacher: Teacher = setting(
+        "swap",
+        "Teacher",
+        "whom the counterfactual objective learns from: the original model",
+        choices={"swap": "Asked about somebody else", "hidden": "With the subject hidden"},
+        group=LOSS,
+        flag="--teacher",
+        key="teacher",
         form=True,
     )
     beta: float | None = setting(

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from attribution.text.example import Example
 from unlearn.data.corpus import Corpus
 from unlearn.data.load_corpus import load_refusals
 from unlearn.objectives import get_objective, get_retention
+from unlearn.objectives.base import anchors
 from unlearn.objectives.labels import (
     Extras,
     LabelBatch,
@@ -28,17 +29,28 @@ from unlearn.objectives.labels import (
     with_reference,
 )
 from unlearn.objectives.representation import steered_layer
+from unlearn.objectives.retention import kl_head
 from unlearn.run.adapters import checkpoint_gradients
 from unlearn.run.config import RunConfig
 from unlearn.run.processes import Processes
 from unlearn.run.state import Observer
+from unlearn.run.teacher import with_frozen, with_teacher
 from unlearn.run.weighting import Weighting
 
 log = logging.getLogger(__name__)
 
 
+class StepLosses(NamedTuple):
+    """A step's terms before their weights, and the mean -log p of the selected tokens in nats; None without anchors."""
+
+    forget: float
+    forget_nll: float
+    retain: float
+    anchor: float | None
+
+
 class Gradients:
-    """Makes the gradient of gamma F + alpha R on rows of each kind, summed over micro-batches and processes.
+    """Makes the gradient of gamma F + lambda A + alpha R on rows of each kind, summed over micro-batches and processes.
 
     Attributes:
         micro_batch: rows in one forward as it stands; memory that runs out makes it smaller.
@@ -62,6 +74,11 @@ class Gradients:
         needs = {*get_objective(config.objective).needs, *get_retention(config.resolved["retain"]).needs}
         if "reference" in needs:
             weighting.targets = with_reference(base, weighting.targets)
+        self._anchor = config.resolved["anchor"]
+        if self._anchor or "teacher" in needs:
+            weighting.targets = with_frozen(base, weighting.targets)
+        if "teacher" in needs:
+            weighting.targets = with_teacher(base, weighting.targets, corpus.retain, config.teacher, config.seed, notes)
         self._layer = None
         if "layer" in needs:
             predicting = config.layer_position == "predicting"
@@ -94,17 +111,17 @@ class Gradients:
         drawn: Sequence[int],
         retained: Sequence[int],
         observer: Observer | None = None,
-    ) -> tuple[float, float, float]:
-        """Both terms' gradients, in smaller parts where memory runs out: the same sum in more time."""
+    ) -> StepLosses:
+        """All terms' gradients, in smaller parts where memory runs out: the same sum in more time."""
         while True:
             try:
-                forget_loss, forget_nll = self._forget(rows, drawn)
+                forget_loss, forget_nll, anchor_loss = self._forget(rows, drawn)
                 if observer:
                     observer.forgot(rows)
                 retain_loss = self._retain(retained)
                 if observer:
                     observer.kept()
-                return forget_loss, forget_nll, retain_loss
+                return StepLosses(forget_loss, forget_nll, retain_loss, anchor_loss if self._anchor else None)
             except torch.OutOfMemoryError as error:
                 self._take_smaller_parts(error)
 
@@ -123,33 +140,38 @@ class Gradients:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _forget(self, rows: Sequence[int], drawn: Sequence[int]) -> tuple[float, float]:
-        """Add gamma times the forget term's gradient, a micro-batch at a time; returns the term and the NLL in nats."""
+    def _forget(self, rows: Sequence[int], drawn: Sequence[int]) -> tuple[float, float, float]:
+        """Add the gradient of gamma times the forget term and lambda times the anchors, a micro-batch at a time.
+
+        Returns the forget term, the NLL of the selected tokens in nats, and the anchors' term.
+        """
         config, chosen, constants = self._config, get_objective(self._config.objective), self._config.constants
         everyones = [self._targets[row] for row in rows]
         over, gamma = totals(everyones), config.resolved["gamma"]
         targets = self._processes.share(everyones)
         refusing = "refusals" in chosen.needs
         instead = self._processes.share(self._refusal_targets(rows, drawn)) if refusing else []
-        extras = self._extras(chosen.needs, chosen.head_with(constants))
+        extras = self._extras(chosen.needs, chosen.head_with(constants), kl_head if self._anchor else None)
 
-        def term_and_nll(part: slice) -> tuple[Tensor, Tensor]:
+        def terms(part: slice) -> tuple[Tensor, Tensor, Tensor]:
             batch = label_batch(self._model, targets[part], extras, over)
             if instead:
                 against = Extras(frozen=self._base, reference=True)
                 batch = dataclasses.replace(batch, refusals=label_batch(self._model, instead[part], against))
-            return chosen.forget(batch, constants), _weighted_nll(batch, over)
+            held = anchors(batch) if self._anchor else batch.log_probs.new_zeros(())
+            return chosen.forget(batch, constants), _weighted_nll(batch, over), held
 
-        loss = nll = 0.0
+        loss = nll = held = 0.0
         for part in self._parts(len(targets)):
             with self._half(), self._training_mode():
-                term, part_nll = self._together(partial(term_and_nll, part))
+                term, part_nll, part_held = self._together(partial(terms, part))
             if term.requires_grad:
-                (gamma * term).backward()
+                (gamma * term + self._anchor * part_held).backward()
             loss += term.item()
             nll += part_nll.item()
-        loss, nll = self._processes.total(loss, nll)
-        return loss, nll
+            held += part_held.item()
+        loss, nll, held = self._processes.total(loss, nll, held)
+        return loss, nll, held
 
     def _retain(self, rows: Sequence[int]) -> float:
         """Add alpha times the retain term's gradient; alpha 0 only measures the term, which is returned."""
@@ -171,9 +193,10 @@ class Gradients:
                 loss += term.item()
         return self._processes.total(loss)[0]
 
-    def _extras(self, needs: Sequence[str], head: Any) -> Extras:
+    def _extras(self, needs: Sequence[str], head: Any, anchor: Any = None) -> Extras:
         layer = self._layer if "layer" in needs else None
-        return Extras(frozen=self._base if head or layer else None, head=head, layer=layer)
+        frozen = self._base if head or layer or anchor else None
+        return Extras(frozen=frozen, head=head, layer=layer, taught="teacher" in needs, anchor=anchor)
 
     def _parts(self, rows: int) -> list[slice]:
         size = self.micro_batch or rows

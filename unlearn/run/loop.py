@@ -25,6 +25,7 @@ from attribution.scorers.learned import LinearScorer
 from attribution.selection import Selection
 from unlearn.data.corpus import Corpus
 from unlearn.metrics import Probe, Prober
+from unlearn.objectives import get_objective
 from unlearn.objectives.labels import Target
 from unlearn.run import checkpoints
 from unlearn.run.adapters import trainable_copy
@@ -94,6 +95,7 @@ class Run:
             config.rule,
             config.score_every,
             learner,
+            config.resolved["anchor"] > 0 or "teacher" in get_objective(config.objective).needs,
             **{"seed": config.seed, **score_options},
         )
         if not any(float(target.weights.sum()) > 0 for target in self.targets):
@@ -224,9 +226,7 @@ class Run:
                 group["lr"] = config.rate_at(number)
             rows = next(forget_order)
             self.gradients.read(partial(self.weighting.refresh, self.model, rows, number))
-            forget_loss, forget_nll, retain_loss = self.gradients.add(
-                rows, next(refusal_order), next(retain_order), self.observer
-            )
+            losses = self.gradients.add(rows, next(refusal_order), next(retain_order), self.observer)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -235,12 +235,13 @@ class Run:
             step = Step(
                 number=number,
                 of=config.steps,
-                forget_loss=forget_loss,
-                retain_loss=retain_loss,
-                forget_nll=forget_nll,
+                forget_loss=losses.forget,
+                retain_loss=losses.retain,
+                forget_nll=losses.forget_nll,
                 seconds=self.seconds,
                 seconds_left=self._pace(number) * (config.steps - number),
                 probe=self._probe(number),
+                anchor_loss=losses.anchor,
                 scorer_loss=learner.loss if learner else None,
                 diagnostics=self.observer.stepped() if self.observer else None,
             )

@@ -52,6 +52,7 @@ class Step:
         seconds_left: estimate for the steps to come, from the mean of those so far; from the second step on without
             the first, which pays for memory that later ones find ready.
         probe: recall and structure on a few fixed rows, every `probe_every` steps and after the last.
+        anchor_loss: the anchors' term before their weight; None where there are none.
         scorer_loss: J of the scorer that the run learns (ATWU); None where it learns none.
         diagnostics: gradients, update size and signal to noise, where the run is observed.
     """
@@ -64,6 +65,7 @@ class Step:
     seconds: float
     seconds_left: float
     probe: Probe | None = None
+    anchor_loss: float | None = None
     scorer_loss: float | None = None
     diagnostics: StepDiagnostics | None = None
 

@@ -46,6 +46,7 @@ class Weighting:
         rule: Rule,
         every: int = 0,
         learner: ScorerLearner | None = None,
+        anchored: bool = False,
         **options: Any,
     ) -> None:
         """Score every row with the original model and apply the rule.
@@ -54,11 +55,13 @@ class Weighting:
 
         Args:
             every: score again when a row's scores are this many steps old; 0 for never.
+            anchored: what is not selected is held, the end token with it, which is a label then.
             options: fields of `attribution.ScoreOptions`.
         """
         self.rule = rule
         self.every = 0 if rule.kind == "sequence" else every
         self.learner = learner
+        self.anchored = anchored
         self.scorer = _NO_SCORES if rule.kind == "sequence" else rule.scorer
         self.options = options
         if learner is not None:
@@ -69,7 +72,7 @@ class Weighting:
         self.scores = score(model, examples, (self.scorer,), **self.options)
         self.selections = [select(row, rule) for row in self.scores]
         self.targets = [
-            weighted_target(row.encoded, selection.weights, selection.trains_end)
+            weighted_target(row.encoded, selection.weights, selection.trains_end, anchored)
             for row, selection in zip(self.scores, self.selections, strict=True)
         ]
         self.scored_before = [1] * len(self.scores)
@@ -105,10 +108,11 @@ class Weighting:
     def take(self, row: int, scores: TokenScores, number: int) -> None:
         """Give a row the weights of scores that were made before step `number`."""
         selection: Selection = select(scores, self.rule)
-        target: Target = weighted_target(scores.encoded, selection.weights, selection.trains_end)
+        target: Target = weighted_target(scores.encoded, selection.weights, selection.trains_end, self.anchored)
         self.scores[row] = scores
         self.selections[row] = selection
-        self.targets[row] = dataclasses.replace(target, reference=self.targets[row].reference)
+        # What the frozen model said stays; only the weights are new.
+        self.targets[row] = dataclasses.replace(self.targets[row], weights=target.weights)
         self.scored_before[row] = number
 
     def columns(self) -> tuple[Tensor, Tensor]:

@@ -153,7 +153,7 @@ class UnlearnRoom:
 
     @explained
     def show(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
-        """Say in words what a run would train on, and how long it would take; runs of a model that was left are gone."""
+        """Say in words what a run would train on, and how long it takes; runs of a model that was left are gone."""
         visit, (cut, values) = self.visits.of(request.session_hash), self.asked(given)
         empty = visit.last is None and not visit.busy.locked()
         soft = {self.form.softness: gr.update(visible=values["strategy"] == "soft")}
