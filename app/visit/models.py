@@ -16,6 +16,7 @@ from app.server.settings import ANY, CURATED, Settings
 from app.visit.hub import NAME, REVISION, Cancelled, Survey, fetch, survey_folder, survey_hub
 from app.visit.studio import Studio
 from attribution import LanguageModel, load_model
+from attribution.model import curated
 from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS
 from attribution.suggestions import did_you_mean
 
@@ -25,12 +26,7 @@ FOLDER = "folder:"
 EMBEDDED = "embedded"
 CURATED_MODELS = {
     EMBEDDED: "Embedded: 4 M parameters, knows 200 invented authors",
-    "open-unlearning/tofu_Llama-3.2-1B-Instruct_full": "Llama 3.2 1B, taught TOFU",
-    "open-unlearning/tofu_Llama-3.2-3B-Instruct_full": "Llama 3.2 3B, taught TOFU",
-    "open-unlearning/tofu_Llama-3.1-8B-Instruct_full": "Llama 3.1 8B, taught TOFU",
-    "microsoft/phi-1_5": "Phi 1.5, 1.4 B",
-    "Qwen/Qwen2.5-0.5B": "Qwen 2.5, 0.5 B",
-    "Qwen/Qwen2.5-0.5B-Instruct": "Qwen 2.5, 0.5 B, for chats",
+    **{name: known.title for name, known in curated.CURATED.items()},
 }
 """Models that are offered by name, and what each is."""
 
@@ -147,7 +143,8 @@ class Shelf:
             found = survey_folder(self._folder(wish.name.removeprefix(FOLDER)), wish.name)
         else:
             self._check_name(wish)
-            found = survey_hub(wish.name, wish.revision)
+            here = None if wish.revision else curated.folder_here(wish.name)
+            found = survey_folder(here, wish.name) if here else survey_hub(wish.name, wish.revision)
         most, takes = self._settings.max_model_gb, wish.bytes_of(found.parameters) / 1e9
         if takes > most:
             raise ValueError(

@@ -1,8 +1,12 @@
-"""Load a causal LM by name: the embedded ones, a folder, or a Hub id. Safetensors only, and no code of a repository."""
+"""Load a causal LM by name: the embedded ones, a folder, a GGUF file, or a Hub id.
+
+Weights come from safetensors or GGUF files alone, and no code of a repository is run.
+"""
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +16,10 @@ from typing import Any
 
 import torch
 from huggingface_hub.errors import HfHubHTTPError, StrictDataclassError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
+from attribution.model.curated import CURATED, folder_here, what_it_takes
+from attribution.model.gguf_files import ENDING, parameters_in, read_gguf
 from attribution.model.language_model import LanguageModel
 from attribution.text.example import DEFAULT_TEMPLATE
 
@@ -49,41 +55,40 @@ def load_model(
     bits: int | None = None,
     device_map: str | None = None,
 ) -> LanguageModel:
-    """Load a causal LM: `embedded`, `embedded:retrained`, a local folder, or a Hub id.
+    """Load a causal LM: `embedded`, `embedded:retrained`, a local folder, a file `model.gguf`, or a Hub id.
+
+    A curated Hub id (`attribution.model.curated`) is read from the folder that `make real` made, where there is one.
+    What a model that is not embedded takes is logged before a weight is read.
 
     `bits` 4 or 8 rounds the weights while they are loaded (bitsandbytes, which needs a GPU); `device_map` `auto`
     spreads them over what there is.
 
     `template` holds `{prompt}` and `{answer}`; `chat` takes the tokenizer's own chat template.
 
-    Weights come from safetensors files alone and no code of the model's repository is run.
+    Weights come from safetensors or GGUF files alone and no code of the model's repository is run.
 
     Raises:
         ValueError: the name is no such thing; the message says what was looked for and what to do.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     source = _source(name)
     device = device or default_device()
     placed: dict[str, Any] = {"device_map": device_map} if device_map else {}
     if bits is not None:
         placed = {"device_map": device_map or "auto", "quantization_config": _rounding(bits, device)}
+    if placed and source.endswith(ENDING):
+        raise ValueError("A GGUF file is rounded already and goes to one device: leave bits and device_map out.")
     try:
-        with _no_bar_for_a_folder(source):
-            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-            model, info = AutoModelForCausalLM.from_pretrained(
-                source,
-                dtype=dtype,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-                **placed,
+        if name not in EMBEDDED_MODELS:
+            log.info("%s: %s.", name, _takes(name, source, dtype))
+        with _no_bar_for_files_here(source):
+            model, tokenizer, info = (
+                read_gguf(Path(source), dtype) if source.endswith(ENDING) else _read(source, dtype, placed)
             )
     except LOADING_ERRORS as error:
         reason = _pointer(source) or " ".join(str(error).split())[:300] or type(error).__name__
         raise ValueError(
             f"The model {name!r} could not be loaded: {reason.rstrip('.')}. Give 'embedded', a Hugging Face folder "
-            "with a causal language model in safetensors, or a Hub id."
+            "with a causal language model in safetensors, a GGUF file, or a Hub id."
         ) from error
     _check_complete(name, info)
     if isinstance(dtype, str):
@@ -93,6 +98,35 @@ def load_model(
     loaded = LanguageModel(model.requires_grad_(False), tokenizer, name, template, folder)
     loaded.check()
     return loaded
+
+
+def _read(source: str, dtype: str | torch.dtype, placed: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    """Model, tokenizer and what was missing, of a folder or from the Hub."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    model, info = AutoModelForCausalLM.from_pretrained(
+        source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True, **placed
+    )
+    return model, tokenizer, info
+
+
+def _takes(name: str, source: str, dtype: str | torch.dtype) -> str:
+    """What a model takes, from headers and from what is known of it; no weight is read."""
+    kind = getattr(torch, dtype) if isinstance(dtype, str) and hasattr(torch, dtype) else dtype
+    size = kind.itemsize if isinstance(kind, torch.dtype) else 4
+    path = Path(source)
+    if path.is_file():
+        return what_it_takes(parameters_in(path), size)
+    if path.is_dir():
+        return what_it_takes(sum(map(_numbers_in, path.glob("*.safetensors"))), size)
+    known = CURATED.get(name)
+    return what_it_takes(known.parameters, size, known.download) if known else "from the Hub"
+
+
+def _numbers_in(file: Path) -> int:
+    with safe_open(file, "pt") as opened:
+        return sum(math.prod(opened.get_slice(key).get_shape()) for key in opened.keys())  # noqa: SIM118
 
 
 def _check_complete(name: str, info: Mapping[str, Any]) -> None:
@@ -155,32 +189,40 @@ def _rounding(bits: int, device: str) -> Any:
 def _source(name: str) -> str:
     """What `from_pretrained` is given: a folder that holds a model, or a Hub id."""
     if not name or not name.strip():
-        raise ValueError("The model's name is empty: give 'embedded', a folder or a Hub id.")
+        raise ValueError("The model's name is empty: give 'embedded', a folder, a GGUF file or a Hub id.")
     if name in EMBEDDED_MODELS:
         folder = EMBEDDED_FOLDER / EMBEDDED_MODELS[name]
         if not (folder / "config.json").is_file():
             raise ValueError(f"The model {name!r} is not built yet: run `python -m assets.build`.")
         return str(folder)
-    path = Path(name).expanduser()
+    path = folder_here(name) or Path(name).expanduser()
+    if path.suffix == ENDING and path.is_file():
+        return str(path)
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise ValueError(f"The folder {name!r} holds no model: config.json is missing.")
         return str(path)
-    if path.is_absolute() or name.startswith(("./", "../", "~")) or path.exists() or name.count("/") > 1:
+    if (
+        path.is_absolute()
+        or name.startswith(("./", "../", "~"))
+        or path.exists()
+        or name.count("/") > 1
+        or path.suffix == ENDING
+    ):
         raise ValueError(
-            f"The model {name!r} is neither a folder here nor a Hub id: give 'embedded', a folder that exists, or "
-            "'owner/name'."
+            f"The model {name!r} is neither a folder here nor a Hub id: give 'embedded', a folder or a GGUF file that "
+            "exists, or 'owner/name'."
         )
     return name
 
 
 @contextmanager
-def _no_bar_for_a_folder(source: str) -> Iterator[None]:
-    """Without transformers' progress bar, which is for downloads and flashes by for a folder."""
+def _no_bar_for_files_here(source: str) -> Iterator[None]:
+    """Without transformers' progress bars, which are for downloads and flash by for files that are here."""
     from transformers.utils import logging as bars
 
     shown = bars.is_progress_bar_enabled()
-    if Path(source).is_dir():
+    if Path(source).exists():
         bars.disable_progress_bar()
     try:
         yield

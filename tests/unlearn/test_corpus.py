@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from unlearn import load_corpus
-from unlearn.data.reference import retrained_reference
+from attribution import LanguageModel
+from unlearn import Corpus, load_corpus
+from unlearn.data.reference import known_reference, retrained_reference
 
 
 @pytest.mark.parametrize(("name", "authors"), [("forget01", 2), ("forget05", 10), ("forget10", 20)])
@@ -65,3 +66,27 @@ def test_a_file_that_cannot_be_used_is_said_in_one_sentence(tmp_path, content, m
 def test_unknown_sets():
     with pytest.raises(ValueError, match="'forget5'.*did you mean 'forget05'"):
         load_corpus("forget5")
+
+
+def test_a_tofu_model_gets_the_retain_model_of_its_forget_set(monkeypatch: pytest.MonkeyPatch, model) -> None:
+    asked = []
+
+    def load(name: str, **_: object) -> LanguageModel:
+        asked.append(name)
+        if "retain95" in name:
+            raise ValueError("The Hub cannot be reached.")
+        return LanguageModel(model.model, model.tokenizer, name=name)
+
+    monkeypatch.setattr("unlearn.data.reference.load_model", load)
+    name = "open-unlearning/tofu_Llama-3.2-1B-Instruct_full"
+    full = LanguageModel(model.model, model.tokenizer, name=name)
+    rows = load_corpus("forget05").forget
+
+    def of(part: str) -> LanguageModel | None:
+        return known_reference(full, Corpus(f"tofu:{part}", rows, rows))
+
+    reference = of("forget10")
+    assert reference is not None and reference.name == name.replace("full", "retain90")
+    assert of("forget05") is None and asked[-1].endswith("retain95"), "said, and gone on without"
+    asked.clear()
+    assert known_reference(full, Corpus("real:Japan", rows, rows)) is None and not asked

@@ -15,7 +15,7 @@ from attribution.model.loading import load_model
 from attribution.settings import check_settings, setting
 from unlearn.data.corpus import Corpus
 from unlearn.data.load_corpus import load_corpus
-from unlearn.data.reference import retrained_reference
+from unlearn.data.reference import known_reference
 
 log = logging.getLogger("unlearn")
 NONE = "none"
@@ -67,7 +67,7 @@ def reference_for(model: LanguageModel, corpus: Corpus, asked: str | None) -> La
     """The reference asked for; the corpus's own when none is."""
     if asked is not None:
         return None if asked == NONE else load_model(asked)
-    return retrained_reference(model, corpus)
+    return known_reference(model, corpus)
 
 
 def check_writable(*paths: Path | None, folders: bool = False) -> None:

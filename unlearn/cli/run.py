@@ -22,7 +22,7 @@ from attribution.scorers.learned import SCORER_FILE
 from attribution.settings import settings_of
 from unlearn.cli.common import JsonFile, Rows, check_writable, log
 from unlearn.data.corpus import Corpus
-from unlearn.data.reference import retrained_reference
+from unlearn.data.reference import known_reference
 from unlearn.export import FORMS, check_form, save
 from unlearn.metrics import SPLITS, Evaluation, evaluate
 from unlearn.presets import DEFAULT_PRESET, PRESETS, listing
@@ -159,7 +159,7 @@ def _say_what_is_coming(job: Run) -> None:
 
 def _evaluate(model: LanguageModel, job: Run, corpus: Corpus) -> dict[str, Evaluation]:
     models = {"before": model, "after": job.model}
-    reference = retrained_reference(model, corpus)
+    reference = known_reference(model, corpus)
     if reference is not None:
         models["reference"] = reference
     evaluations = {}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
+from attribution.model.curated import retrained_of
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
 from unlearn.data.corpus import Corpus
+
+log = logging.getLogger(__name__)
 
 
 def retrained_reference(model: LanguageModel, corpus: Corpus) -> LanguageModel | None:
@@ -16,6 +21,23 @@ def retrained_reference(model: LanguageModel, corpus: Corpus) -> LanguageModel |
     if corpus.reference is None or model.name == corpus.reference:
         return None
     return alike(model, load_model(corpus.reference))
+
+
+def known_reference(model: LanguageModel, corpus: Corpus) -> LanguageModel | None:
+    """`retrained_reference`, and for open-unlearning's TOFU models the retain model that belongs to the forget set.
+
+    That one comes from the Hub and is as large as the model itself, so it is only asked for where somebody waits for
+    figures at a shell. Where it cannot be had that is said, and None returned.
+    """
+    name = retrained_of(model.name, corpus.name)
+    if name is None:
+        return retrained_reference(model, corpus)
+    log.info("The retrained reference is %s, from the Hub.", name)
+    try:
+        return alike(model, load_model(name, device=str(model.device), dtype=model.model.dtype))
+    except ValueError as error:
+        log.warning("Left out: the retrained reference. %s", error)
+        return None
 
 
 def alike(model: LanguageModel, other: LanguageModel) -> LanguageModel | None:
