@@ -13,10 +13,11 @@ from attribution import Example, LanguageModel, Rule
 from attribution.data.rows import Row
 from attribution.text.subject import find_subject
 from unlearn import Corpus, RunConfig, run
+from unlearn.data.names import other_names, with_name
 from unlearn.objectives.base import Constants, anchors
 from unlearn.objectives.distillation import counterfactual
-from unlearn.objectives.labels import Totals, label_batch, weighted_target
-from unlearn.run.teacher import other_names, with_frozen, with_name, with_teacher
+from unlearn.objectives.labels import Extras, Totals, label_batch, weighted_target
+from unlearn.run.teacher import with_frozen, with_teacher
 
 QUESTIONS = ("Where was {} born?", "Who taught {}?")
 
@@ -96,8 +97,6 @@ def test_without_another_name_it_is_hidden_and_without_a_subject_the_word_is_not
     def head(log_q: torch.Tensor, frozen_logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         seen.append(torch.softmax(frozen_logits, dim=-1).gather(1, labels[:, None]))
         return log_q.sum(dim=-1) * 0
-
-    from unlearn.objectives.labels import Extras
 
     label_batch(tiny, [plain], Extras(frozen=tiny, head=head, taught=True))
     assert float(seen[0].max()) == 0.0

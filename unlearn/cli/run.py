@@ -165,7 +165,7 @@ def _evaluate(model: LanguageModel, job: Run, corpus: Corpus) -> dict[str, Evalu
     evaluations = {}
     for name, candidate in models.items():
         log.info("Asking the model: %s.", name)
-        evaluations[name] = evaluate(candidate, corpus)
+        evaluations[name] = evaluate(candidate, corpus, judge=model)
     return evaluations
 
 
@@ -200,7 +200,7 @@ def _table(evaluations: dict[str, Evaluation], job: Run) -> str:
     measured = evaluations["before"].metrics
     # Rows without marked facts have no recall: how probable their answers are says what it would.
     of_splits = (name if (name := f"{split}_recall") in measured else f"{split}_probability" for split in SPLITS)
-    for name in (*of_splits, "structure", "subject"):
+    for name in (*of_splits, "structure", "subject", "speaks", "fluent", "sensible"):
         if name in measured:
             figures = "".join(f"{evaluation.metrics[name]:>11.3f}" for evaluation in evaluations.values())
             lines.append(f"{name:<24}{figures}{evaluations['before'].counts[name]:>8}")

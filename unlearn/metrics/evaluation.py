@@ -18,6 +18,7 @@ def evaluate(
     metrics: Sequence[str] = (),
     reference: Evaluation | None = None,
     original: Evaluation | None = None,
+    judge: LanguageModel | None = None,
     retain_rows: int = RETAIN_ROWS,
 ) -> Evaluation:
     """Ask every evaluation row and read the probabilities of its true answer.
@@ -32,6 +33,7 @@ def evaluate(
         reference: figures of the model retrained without the forget rows, with the same groups: forget quality and
             PrivLeak compare with it.
         original: figures of the model before unlearning: ATWU's quality compares with it.
+        judge: the model before unlearning, which says whether the answers are language.
         retain_rows: how many rows to keep are asked.
 
     Raises:
@@ -40,7 +42,7 @@ def evaluate(
     if retain_rows < 1:
         raise ValueError(f"retain_rows must be at least 1, not {retain_rows}.")
     groups = check_groups(("recall", *metrics))
-    examination = Examination(model, corpus, reference, original, retain_rows, progress)
+    examination = Examination(model, corpus, reference, original, retain_rows, progress, judge)
     for group in groups:
         for measure in measures(group):
             examination.once(measure)

@@ -86,6 +86,7 @@ class Examination:
         splits: the splits of the default set that the corpus has.
         reference: figures of the model retrained without the forget rows, where they are known.
         original: figures of the model before unlearning, where they are known.
+        judge: the model before unlearning itself, which says whether answers are language.
     """
 
     def __init__(
@@ -96,8 +97,10 @@ class Examination:
         original: Evaluation | None = None,
         retain_rows: int = RETAIN_ROWS,
         progress: Callable[[str], None] | None = None,
+        judge: LanguageModel | None = None,
     ) -> None:
         self.model = model
+        self.judge = judge
         self.corpus = corpus
         self.reference = reference
         self.original = original

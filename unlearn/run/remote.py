@@ -119,7 +119,7 @@ def _work(order: Order) -> Iterator[Prepared | tuple[Step, str | None] | Result]
         job.rolled_back_to,
         job.notes,
         trained.generate([order.question])[0],
-        evaluate(trained, order.corpus),
+        evaluate(trained, order.corpus, judge=model),
     )
 
 
