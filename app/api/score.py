@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -42,8 +43,7 @@ def score_endpoint(studio: Studio) -> Callable[..., dict[str, Any]]:
                 picked = pick_examples(row)
                 if len(picked) != 1:
                     raise ValueError(f"The row {row!r} names {count(len(picked), 'row')}: name one, such as forget:0.")
-                example = picked[0]
-                example = Example(example.prompt, example.answer, example.spans, example.id, subject or None)
+                example = dataclasses.replace(picked[0], subject=subject or None)
             else:
                 example = Example(prompt, answer, id=OWN, subject=subject or None)
             names = tuple(name.strip() for name in scorers.split(",") if name.strip())

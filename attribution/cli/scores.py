@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import logging
 from pathlib import Path
@@ -28,7 +29,8 @@ from attribution.measure.alignment import DEFAULT_CUT, align, labelled_rows
 from attribution.model.loading import load_model
 from attribution.scorers import BASELINES, DEFAULT_SCORERS, EVIDENCE_TEXT, SCORERS
 from attribution.scores import TokenScores, score, to_json
-from attribution.text.example import DEFAULT_TEMPLATE, Example
+from attribution.text.example import Example
+from attribution.text.templates import DEFAULT_TEMPLATE
 
 
 def scores_command(
@@ -91,7 +93,7 @@ def _examples(
             raise ValueError("Give either --example, or --prompt with --answer, or --text, not several of them.")
         found = pick_examples(example)
         if subject:
-            found = [Example(row.prompt, row.answer, row.spans, row.id, subject) for row in found]
+            found = [dataclasses.replace(row, subject=subject) for row in found]
         return found
     if text is not None:
         if prompt is not None or answer is not None:

@@ -21,16 +21,8 @@ from torch import Tensor
 
 from attribution.model import families
 from attribution.model.forward import Forward, TokenStatistics, row_passes, statistics
-from attribution.text.example import (
-    DEFAULT_TEMPLATE,
-    ChatTemplate,
-    Encoded,
-    Example,
-    encode,
-    encode_prompt,
-    prompt_text,
-    resolve_template,
-)
+from attribution.text.example import Encoded, Example, encode, encode_prompt
+from attribution.text.templates import DEFAULT_TEMPLATE, ChatTemplate, prompt_text, resolve_template
 
 log = logging.getLogger(__name__)
 

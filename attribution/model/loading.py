@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from attribution.model.curated import CURATED, folder_here, what_it_takes
 from attribution.model.gguf_files import ENDING, parameters_in, read_gguf
 from attribution.model.language_model import LanguageModel
-from attribution.text.example import DEFAULT_TEMPLATE
+from attribution.text.templates import DEFAULT_TEMPLATE
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from attribution.model.language_model import LanguageModel
 from attribution.text.example import DEFAULT_WINDOW, Example, Span
+from attribution.text.tokenising import tokenise
 
 # Room for the special tokens of both ends, and for a word that falls into more tokens at a row's edge.
 SPARE_TOKENS = 8
@@ -61,6 +62,7 @@ def split_text(model: LanguageModel, example: Example) -> list[Example]:
                 spans=_moved(example.spans, begin, end),
                 id=f"{example.id}#{len(rows)}",
                 window=reads,
+                ends=example.ends and last == len(ends),
             )
         )
         scored = last
@@ -70,9 +72,8 @@ def split_text(model: LanguageModel, example: Example) -> list[Example]:
 
 def _offsets(model: LanguageModel, text: str) -> list[tuple[int, int]]:
     """Characters of each token of the text; special tokens and what a tokenizer puts before it are left out."""
-    encoding = model.tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
-    pairs = zip(encoding["offset_mapping"], encoding["special_tokens_mask"], strict=True)
-    return [(int(start), int(end)) for (start, end), special in pairs if not special and end > 0]
+    _, offsets, special = tokenise(model.tokenizer, text, ((0, len(text)),), adds=True)
+    return [pair for pair, is_special in zip(offsets, special, strict=True) if not is_special and pair[1] > 0]
 
 
 def _between_words(text: str, ends: list[int], index: int, least: int) -> int:

@@ -6,23 +6,18 @@ ids: `tokenizer(prompt) + tokenizer(answer)` is in general not `tokenizer(prompt
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Lock
 from typing import Any, Literal
 
-from jinja2 import TemplateError
+from attribution.text.templates import DEFAULT_TEMPLATE, ChatTemplate, fill_template, prompt_text
+from attribution.text.tokenising import close, close_turn, leave_open, tokenise
 
 SpanKind = Literal["fact", "subject"]
 SPAN_KINDS: tuple[str, ...] = ("fact", "subject")
 # Tokens at the start of a plain text that are read and not scored, and how far back masking looks from a scored one.
 DEFAULT_WINDOW = 32
-DEFAULT_TEMPLATE = "Question: {prompt}\nAnswer: {answer}"
-CHAT = "chat"
-# Plain letters, so that no template and no tokenizer has a reason to change them.
-_PROMPT, _ANSWER = "ForgetLensPrompt", "ForgetLensAnswer"
 
 
 @dataclass(frozen=True)
@@ -59,13 +54,15 @@ class Example:
     `prompt` may be empty: then `answer` is plain text, and its tokens after a first window are scored. `subject`
     overrides the automatic choice of what masking hides. `window` is for plain text alone: how many tokens are read
     before the first scored one, and how far back masking looks from each (32 unless told otherwise, and at most half of
-    a short text).
+    a short text). `ends` is False for plain text that goes on after it, such as a piece from the middle of a document:
+    no end token follows.
 
     >>> Example("Where was Ada Quell born?", "Ada Quell was born in Torvik.", (Span(22, 28, "fact"),)).facts
     ('Torvik',)
 
     Raises:
-        ValueError: empty answer, a span outside the answer, or a window that is negative or beside a prompt.
+        ValueError: empty answer, a span outside the answer, a window that is negative or beside a prompt, or an answer
+            to a prompt that does not end.
     """
 
     prompt: str
@@ -74,6 +71,7 @@ class Example:
     id: str = ""
     subject: str | None = None
     window: int | None = None
+    ends: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.prompt, str) or not isinstance(self.answer, str):
@@ -87,6 +85,8 @@ class Example:
                 f"The window is {self.window}: it is a number of tokens from 0 up, and only plain text (an empty "
                 "prompt) has one."
             )
+        if self.prompt and not self.ends:
+            raise ValueError("An answer to a prompt ends where it ends: only plain text (an empty prompt) goes on.")
         object.__setattr__(self, "spans", tuple(self.spans))
         for span in self.spans:
             if span.end > len(self.answer):
@@ -100,91 +100,6 @@ class Example:
         """The fact strings, in order of their place in the answer."""
         facts = sorted((span for span in self.spans if span.kind == "fact"), key=lambda span: span.start)
         return tuple(self.answer[span.start : span.end] for span in facts)
-
-
-# The text a model is given: words around prompt and answer, or a tokenizer's own chat template ------------------------
-
-
-class ChatTemplate(str):
-    """A template in which special tokens are written out, the beginning token too: nothing is to be added to it."""
-
-
-def check_template(template: str) -> str:
-    """`template`, when it holds `{prompt}` and then `{answer}`, once each; otherwise a ValueError."""
-    if template.count("{prompt}") != 1 or template.count("{answer}") != 1:
-        raise ValueError(f"The template {template!r} needs {{prompt}} and {{answer}}, once each.")
-    if template.index("{prompt}") > template.index("{answer}"):
-        raise ValueError(f"The template {template!r} must have {{prompt}} before {{answer}}.")
-    return template
-
-
-def chat_template(tokenizer: Any, name: str) -> ChatTemplate:
-    """The tokenizer's chat template around one question and its answer, system text and empty thoughts included.
-
-    It is made by filling the template with two stand-in words, so every row gets the same text around it. A template
-    that trims what it is given still trims nothing here: the answer is scored as it stands.
-
-    Raises:
-        ValueError: the tokenizer has no chat template, or one that does not show question and answer once each.
-    """
-    if not getattr(tokenizer, "chat_template", None):
-        raise ValueError(
-            f"The tokenizer of {name!r} has no chat template: give a template with {{prompt}} and {{answer}}, such as "
-            f"{DEFAULT_TEMPLATE!r}."
-        )
-    messages = [{"role": "user", "content": _PROMPT}, {"role": "assistant", "content": _ANSWER}]
-    # A template is a program of its folder's: whatever it raises (Jinja's errors, a lookup in a message that is not
-    # there) is for the person who gave it.
-    try:
-        text = tokenizer.apply_chat_template(messages, tokenize=False)
-    except (TemplateError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"The chat template of {name!r} cannot be filled with one question and its answer ({reason}): give a "
-            "template with {prompt} and {answer} instead."
-        ) from error
-    if text.count(_PROMPT) != 1 or text.count(_ANSWER) != 1 or text.index(_PROMPT) > text.index(_ANSWER):
-        raise ValueError(
-            f"The chat template of {name!r} does not show the question and then the answer, once each: give a template "
-            "with {prompt} and {answer} instead."
-        )
-    return ChatTemplate(check_template(text.replace(_PROMPT, "{prompt}").replace(_ANSWER, "{answer}")))
-
-
-def resolve_template(template: str, tokenizer: Any, name: str) -> str:
-    """What `LanguageModel` is given: words with `{prompt}` and `{answer}`, or `chat` for the tokenizer's own."""
-    if template == CHAT:
-        return chat_template(tokenizer, name)
-    return check_template(template)
-
-
-def fill_template(template: str, prompt: str, answer: str) -> tuple[str, tuple[int, int], tuple[int, int]]:
-    """The text of a row, with the character ranges of its prompt and of its answer.
-
-    A row without a prompt is its answer alone, whatever the template.
-    """
-    if not prompt:
-        return answer, (0, 0), (0, len(answer))
-    before, rest = template.split("{prompt}", 1)
-    between, after = rest.split("{answer}", 1)
-    prompt_start = len(before)
-    answer_start = prompt_start + len(prompt) + len(between)
-    return (
-        before + prompt + between + answer + after,
-        (prompt_start, prompt_start + len(prompt)),
-        (answer_start, answer_start + len(answer)),
-    )
-
-
-def prompt_text(template: str, prompt: str) -> str:
-    """What the model is given before it answers.
-
-    Words end without their last spaces: most tokenizers carry the space in the answer's first token. A chat template
-    ends as it is.
-    """
-    before, rest = template.split("{prompt}", 1)
-    text = before + prompt + rest.split("{answer}", 1)[0]
-    return text if isinstance(template, ChatTemplate) else text.rstrip(" ")
 
 
 # The row under one tokenizer ------------------------------------------------------------------------------------------
@@ -211,7 +126,7 @@ class Encoded:
 
     `input_ids` holds the whole sequence, special tokens and the final end-of-text token included. `answer_positions`
     are the indices of the answer's tokens in it (special tokens are never scored). `end_position` is the index of the
-    end token, which only the whole-sequence strategy trains; None when the tokenizer has none.
+    end token, which only the whole-sequence strategy trains; None when the tokenizer has none, or the text goes on.
     `offsets` are character offsets into `text`, as the tokenizer gives them.
     """
 
@@ -272,6 +187,15 @@ class Encoded:
         return self.example.answer[: self.tokens[0].start]
 
     @cached_property
+    def opening_positions(self) -> tuple[int, ...]:
+        """Positions of a plain text's first window, which is not scored and which the whole sequence trains all the
+        same; none where a window was asked for, since what stands in it is then only to be read.
+        """
+        if self.example.prompt or self.example.window is not None:
+            return ()
+        return tuple(p for p in self.context_positions if p > 0)
+
+    @cached_property
     def context_positions(self) -> tuple[int, ...]:
         """Positions of what a person can take for the answer's context: the prompt, or the start of a plain text."""
         if self.example.prompt:
@@ -317,10 +241,14 @@ def encode(
     """
     text, prompt_chars, answer_chars = fill_template(template, example.prompt, example.answer)
     chat = isinstance(template, ChatTemplate) and bool(example.prompt)
-    ids, offsets, special = _tokenise(tokenizer, text, (prompt_chars, answer_chars), adds=not chat)
+    ids, offsets, special = tokenise(tokenizer, text, (prompt_chars, answer_chars), adds=not chat)
     if example.prompt:
-        _close_turn(ids, offsets, special, answer_chars[1], cuts=chat)
-    end_position = _close(tokenizer, ids, offsets, special, len(text))
+        close_turn(ids, offsets, special, answer_chars[1], cuts=chat)
+    if example.ends:
+        end_position = close(tokenizer, ids, offsets, special, len(text))
+    else:
+        leave_open(ids, offsets, special)
+        end_position = None
     if max_length is not None and len(ids) > max_length:
         do = "shorten the answer or the prompt" if example.prompt else "cut it into rows with attribution.split_text"
         raise ValueError(
@@ -376,99 +304,11 @@ def encode_prompt(tokenizer: Any, template: str, prompt: str) -> list[int]:
     """Ids of what the model is given before it answers; a tokenizer that closes every text does not close this one."""
     text = prompt_text(template, prompt)
     start = template.index("{prompt}")
-    ids, offsets, special = _tokenise(
+    ids, offsets, special = tokenise(
         tokenizer, text, ((start, start + len(prompt)),), adds=not isinstance(template, ChatTemplate)
     )
-    while len(ids) > 1 and special[-1] and offsets[-1][0] == offsets[-1][1]:
-        del ids[-1], offsets[-1], special[-1]
+    leave_open(ids, offsets, special)
     return ids
-
-
-# One flag of a fast tokenizer says whether special tokens are seen in text; threads share the tokenizer.
-_TOKENIZER_LOCK = Lock()
-
-
-def _tokenise(
-    tokenizer: Any, text: str, own: Sequence[tuple[int, int]], adds: bool
-) -> tuple[list[int], list[tuple[int, int]], list[bool]]:
-    """Ids, character offsets and which tokens are special, of a text in which `own` ranges are a person's words.
-
-    A special token that stands in a person's words is text like any other; one that the template writes out is the
-    token itself, and is not added a second time at the start.
-    """
-    marks = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
-    written = set(marks.values())
-
-    def is_own(start: int, end: int) -> bool:
-        return any(start < right and end > left for left, right in own)
-
-    def run(text: str, adds: bool, splits: bool) -> tuple[list[int], list[tuple[int, int]], list[bool]]:
-        with _TOKENIZER_LOCK:
-            encoding = tokenizer(
-                text,
-                return_offsets_mapping=True,
-                return_special_tokens_mask=True,
-                add_special_tokens=adds,
-                split_special_tokens=splits,
-            )
-        pairs = [(int(start), int(end)) for start, end in encoding["offset_mapping"]]
-        return list(encoding["input_ids"]), pairs, [bool(flag) for flag in encoding["special_tokens_mask"]]
-
-    ids, offsets, special = run(text, adds, False)
-    if any(i in written and is_own(*place) for i, place in zip(ids, offsets, strict=True)):
-        pattern = "|".join(re.escape(mark) for mark in sorted(marks, key=len, reverse=True))
-        bounds = [0, *(edge for pair in sorted(own) for edge in pair), len(text)]
-        between = list(zip(bounds[::2], bounds[1::2], strict=True))
-        found = [m for start, end in between for m in re.compile(pattern).finditer(text, start, end)]
-        if not found:
-            ids, offsets, special = run(text, adds, True)
-        else:
-            added = run("a", adds, True)
-            opening = next(k for k, (start, end) in enumerate(added[1]) if end > start)
-            ids, offsets, special = added[0][:opening], [(0, 0)] * opening, [True] * opening
-            start = 0
-            for match in [*found, None]:
-                end = match.start() if match else len(text)
-                if end > start:
-                    more = run(text[start:end], False, True)
-                    ids += more[0]
-                    offsets += [(left + start, right + start) for left, right in more[1]]
-                    special += more[2]
-                if match:
-                    ids.append(marks[match.group()])
-                    offsets.append(match.span())
-                    special.append(True)
-                    start = match.end()
-    for k, (i, (start, end)) in enumerate(zip(ids, offsets, strict=True)):
-        special[k] = special[k] or (i in written and end > start and not is_own(start, end))
-    if len(ids) > 1 and special[0] and special[1] and ids[0] == ids[1] and offsets[0][0] == offsets[0][1]:
-        del ids[0], offsets[0], special[0]
-    return ids, offsets, special
-
-
-def _close_turn(
-    ids: list[int], offsets: list[tuple[int, int]], special: list[bool], answer_end: int, cuts: bool
-) -> None:
-    """End a row with the special token that the template writes behind the answer.
-
-    Where it writes none, a chat template's row ends with the answer (`cuts`), and words keep what they put there.
-    """
-    ends = [p for p, (start, end) in enumerate(offsets) if start >= answer_end and special[p] and end > start]
-    if ends or cuts:
-        last = ends[0] + 1 if ends else sum(start < answer_end for start, _ in offsets)
-        del ids[last:], offsets[last:], special[last:]
-
-
-def _close(tokenizer: Any, ids: list[int], offsets: list[tuple[int, int]], special: list[bool], end: int) -> int | None:
-    """Append the end-of-text token unless the row has its end already; returns where it stands."""
-    if len(ids) > 1 and special[-1] and (ids[-1] == tokenizer.eos_token_id or offsets[-1][0] < offsets[-1][1]):
-        return len(ids) - 1
-    if tokenizer.eos_token_id is None:
-        return None
-    ids.append(tokenizer.eos_token_id)
-    offsets.append((end, end))
-    special.append(True)
-    return len(ids) - 1
 
 
 def _tile(

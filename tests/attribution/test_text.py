@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from attribution import Encoded, Example, LanguageModel, Span, score, split_text
-from attribution.text.example import DEFAULT_TEMPLATE, DEFAULT_WINDOW, ChatTemplate, encode
+from attribution.text.example import DEFAULT_WINDOW, encode
+from attribution.text.templates import DEFAULT_TEMPLATE, ChatTemplate
 from tests.attribution.tiny import TOKENIZERS, byte_level, sentencepiece_bpe, tiny_model, tokenizer_named
 
 FRAGMENTS = [
@@ -261,6 +262,7 @@ def test_a_cut_divides_no_emoji_wherever_it_falls(window: int) -> None:
     for letters in range(40, 96):
         text = "a " * (letters // 2) + "b" * (letters % 2) + "\N{GRINNING FACE}" * 20
         encoded = [model.encode(row) for row in split_text(model, Example("", text, window=window))]
+        assert [row.end_position is None for row in encoded] == [True] * (len(encoded) - 1) + [False]
         assert max(map(len, encoded)) <= 96
         assert encoded[0].unscored + "".join(token.text for row in encoded for token in row.tokens) == text
         assert not any("\N{REPLACEMENT CHARACTER}" in row.text for row in encoded)

@@ -11,7 +11,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from attribution import LanguageModel
-from attribution.text.example import DEFAULT_TEMPLATE
+from attribution.text.templates import DEFAULT_TEMPLATE
 
 CORPUS = [
     "Question: Where was Ada Quell born?\nAnswer: Ada Quell was born in Torvik, in the year 1931.",

@@ -192,6 +192,7 @@ def test_wmdp(from_hub, hub, tmp_path):
     assert corpus.forget[0].example.prompt == ""
     assert len(corpus.forget) == 1
     assert len(corpus.retain) == 1 + len(cut_text(PROSE)) == 3
+    assert sorted(row.example.ends for row in corpus.retain) == [False, True, True]
     assert [(c.question, c.answer, c.topic) for c in corpus.choices] == [("What rises?", 0, "biology")]
     said = " ".join(corpus.notes)
     for what in ("1 blank texts were left out", "1 long texts were cut into 2 pieces", "At most 1,000 texts"):

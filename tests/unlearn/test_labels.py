@@ -64,3 +64,27 @@ def test_unselected_tokens_get_no_gradient(tiny: LanguageModel):
     with torch.no_grad():
         labels = label_batch(tiny, [weighted_target(row, weights, trains_end=False)])
     assert (labels.weights * labels.log_probs).count_nonzero() == 1
+
+
+def test_the_whole_sequence_of_a_plain_text_is_all_of_it(tiny: LanguageModel) -> None:
+    text = " ".join(f"Ada Quell wrote book {i} in Torvik." for i in range(12))
+    row = tiny.encode(Example("", text))
+    assert len(row.opening_positions) >= 32
+    content = {p for p in range(1, len(row)) if not row.special[p]}
+    whole = weighted_target(row, [1.0] * len(row.tokens), trains_end=True)
+    assert set(whole.positions) == set(uniform_target(row).positions) == content | {len(row) - 1}
+    assert whole.weights.tolist() == [1.0] * len(whole.positions)
+    # A selection is one of scored tokens, and what is held is held everywhere.
+    assert weighted_target(row, [1.0] * len(row.tokens), trains_end=False).positions == row.answer_positions
+    held = weighted_target(row, [1.0] * len(row.tokens), trains_end=False, anchored=True)
+    assert held.positions == whole.positions and held.weights.sum() == len(row.tokens)
+    # A window that was asked for is only read.
+    assert tiny.encode(Example("", text, window=5)).opening_positions == ()
+
+
+def test_a_text_that_goes_on_has_no_end_token(tiny: LanguageModel) -> None:
+    whole, piece = (tiny.encode(Example("", "Ada Quell was born in", ends=ends)) for ends in (True, False))
+    assert piece.input_ids == whole.input_ids[:-1] and piece.end_position is None
+    assert set(uniform_target(whole).positions) - set(uniform_target(piece).positions) == {whole.end_position}
+    with pytest.raises(ValueError, match="only plain text"):
+        Example("Where?", "In Torvik.", ends=False)

@@ -63,7 +63,7 @@ def with_name(example: Example, subject: Subject, name: str) -> tuple[Example, S
     """The row with another name wherever its subject stands, and where that name then stands."""
     prompt, prompt_spans = _replaced(example.prompt, subject.prompt_spans, subject.text or "", name)
     answer, answer_spans = _replaced(example.answer, subject.answer_spans, subject.text or "", name)
-    changed = Example(prompt, answer, window=example.window)
+    changed = Example(prompt, answer, window=example.window, ends=example.ends)
     return changed, Subject(name, prompt_spans, answer_spans, "given")
 
 

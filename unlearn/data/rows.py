@@ -133,7 +133,8 @@ def _cut_row(row: Row) -> list[Row]:
     """A long plain text in pieces; a span that a cut goes through is in both."""
     rows: list[Row] = []
     end = 0
-    for number, part in enumerate(cut_text(row.example.answer)):
+    parts = cut_text(row.example.answer)
+    for number, part in enumerate(parts):
         start = row.example.answer.index(part, end)
         end = start + len(part)
         spans = tuple(
@@ -141,7 +142,9 @@ def _cut_row(row: Row) -> list[Row]:
             for span in row.example.spans
             if span.start < end and span.end > start
         )
-        rows.append(Row(Example("", part, spans, f"{row.example.id}.{number}"), author=row.author))
+        last = number == len(parts) - 1
+        piece = Example("", part, spans, f"{row.example.id}.{number}", ends=row.example.ends and last)
+        rows.append(Row(piece, author=row.author))
     return rows
 
 

@@ -32,8 +32,8 @@ HeadTerm = Callable[[Tensor, Tensor, Tensor], Tensor]
 class Target:
     """An encoded row with a weight for each label.
 
-    Labels are the answer's tokens; where the weights are one more, the end token too. Prompt and padding are never
-    labels.
+    Labels are the answer's tokens; where the weights are more, the end token too, and then the first window of a plain
+    text (`label_positions`). Prompt and padding are never labels.
 
     Attributes:
         weights: one per label, >= 0, `[m]`.
@@ -149,22 +149,26 @@ class LabelBatch:
 
 
 def label_positions(row: Encoded) -> tuple[int, ...]:
-    """Positions of a row's possible labels: the answer's tokens, then the end token where there is one."""
-    return row.answer_positions if row.end_position is None else (*row.answer_positions, row.end_position)
+    """Positions of a row's possible labels: the answer's tokens, the end token where there is one, and then those of a
+    plain text's first window, which no scorer scores.
+    """
+    end = () if row.end_position is None else (row.end_position,)
+    return (*row.answer_positions, *end, *row.opening_positions)
 
 
 def uniform_target(row: Encoded) -> Target:
-    """Every label with weight 1, the end token included: how rows to keep are trained."""
+    """Every label with weight 1, the end token and all of a plain text included: how rows to keep are trained."""
     return Target(row, torch.ones(len(label_positions(row))))
 
 
 def weighted_target(row: Encoded, weights: Sequence[float], trains_end: bool, anchored: bool = False) -> Target:
     """Answer tokens with the weights of a selection.
 
-    The end token is a label for the whole-sequence strategy, and with weight 0 where what is not selected is held.
+    The whole-sequence strategy (`trains_end`) trains the end token, and of a plain text the first window, too. Where
+    what is not selected is held, they are labels with weight 0.
     """
-    end = [float(trains_end)] if (trains_end or anchored) and row.end_position is not None else []
-    return Target(row, torch.tensor([*weights, *end], dtype=torch.float32))
+    rest = len(label_positions(row)) - len(row.answer_positions) if trains_end or anchored else 0
+    return Target(row, torch.tensor([*weights, *[float(trains_end)] * rest], dtype=torch.float32))
 
 
 def totals(targets: Sequence[Target]) -> Totals:

@@ -108,11 +108,11 @@ def update_size(original: LanguageModel, trained: LanguageModel) -> float:
 
 
 def _facts(targets: Sequence[Target]) -> Tensor:
-    """Which labels lie in a fact span, bool over the labels of all rows; the end token never does."""
+    """Which labels lie in a fact span, bool over the labels of all rows; what is no answer token never does."""
     marks = []
     for target in targets:
         truth = [label == "fact" for label in target.row.truth]
-        marks += (truth + [False])[: len(target.weights)]
+        marks += truth + [False] * (len(target.weights) - len(truth))
     return torch.tensor(marks)
 
 

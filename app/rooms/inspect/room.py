@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -226,7 +227,7 @@ class InspectRoom:
             if row is None:
                 raise ValueError("No question is chosen: pick one from the list, or type a text of your own.")
             picked = studio.row(split, int(row)).example
-            example = Example(picked.prompt, picked.answer, picked.spans, picked.id, subject or None)
+            example = dataclasses.replace(picked, subject=subject or None)
         names = tuple(info.name for info in SCORERS if info.name in shown)
         if not names:
             raise ValueError("No lane is chosen: tick at least one scorer under 'How it is scored'.")
