@@ -21,8 +21,10 @@ from torch import Tensor
 
 from attribution.model import families
 from attribution.model.forward import Forward, TokenStatistics, row_passes, statistics
+from attribution.text.endings import Ended, Said, as_answer
 from attribution.text.example import Encoded, Example, encode, encode_prompt
-from attribution.text.templates import DEFAULT_TEMPLATE, ChatTemplate, prompt_text, resolve_template
+from attribution.text.templates import DEFAULT_TEMPLATE, prompt_text, resolve_template
+from attribution.text.tokenising import special_marks
 
 log = logging.getLogger(__name__)
 
@@ -96,15 +98,10 @@ class LanguageModel:
         return prompt_text(self.template, prompt)
 
     def answer_text(self, generated: str) -> str:
-        """A generated continuation as an answer: without the space that separates it from the prompt.
-
-        A model that never learned to end a row goes on with the next one: its answer ends where a line begins with the
-        words that the template puts before a prompt.
+        """A generated continuation as an answer: without the space that separates it from the prompt, and without the
+        next row, with which a model goes on that never learned to end one (`attribution/text/endings.py`).
         """
-        before = self.template.split("{prompt}", 1)[0].strip()
-        if before and not isinstance(self.template, ChatTemplate):
-            generated = generated.split("\n" + before, 1)[0]
-        return generated.strip()
+        return as_answer(generated, self.template, special_marks(self.tokenizer))[0]
 
     # The forward -----------------------------------------------------------------------------------------------------
 
@@ -328,6 +325,8 @@ class LanguageModel:
     ) -> list[str]:
         """Answers to unformatted prompts, in order: greedy, or as `decoding` (options of transformers' generate) says.
 
+        Each is a `Said`, a text that knows what ended it.
+
         Raises:
             ValueError: a prompt leaves no room for an answer in the model's window.
         """
@@ -338,7 +337,8 @@ class LanguageModel:
                     f"The prompt {prompt[:40]!r}... takes {len(ids)} tokens and this model reads at most "
                     f"{self.max_length}: shorten it."
                 )
-        answers = [""] * len(prompts)
+        answers: list[str] = [""] * len(prompts)
+        marks = special_marks(self.tokenizer)
         with torch.inference_mode():
             for batch in self._answered_together([len(ids) for ids in encoded], batch_size):
                 width = max(len(encoded[i]) for i in batch)
@@ -350,7 +350,10 @@ class LanguageModel:
                 out = self._generated([encoded[i] for i in batch], options)[:, width:].tolist()
                 for i, ids in zip(batch, out, strict=True):
                     end = next((k for k, token in enumerate(ids) if token in self.end_ids), len(ids))
-                    answers[i] = self.answer_text(self.tokenizer.decode(ids[:end], skip_special_tokens=True))
+                    decoded = self.tokenizer.decode(ids[:end], skip_special_tokens=True)
+                    text, goes_on = as_answer(decoded, self.template, marks)
+                    ended: Ended = "next row" if goes_on else "by itself" if end < len(ids) else "limit"
+                    answers[i] = Said(text, ended)
         return answers
 
     def _answered_together(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
@@ -370,7 +373,9 @@ class LanguageModel:
 
     @cached_property
     def end_ids(self) -> tuple[int, ...]:
-        """The tokens that end an answer: the one that ends a row, the tokenizer's end token, and the model's own."""
+        """The tokens that end an answer: the one that ends a row, the tokenizer's end token, the model's own, and those
+        that the template writes, which would open another turn.
+        """
         row = self.encode(Example("a", "a"))
         last = [] if row.end_position is None else [row.input_ids[row.end_position]]
         declared = [
@@ -378,7 +383,8 @@ class LanguageModel:
             for config in (getattr(self.model, "generation_config", None), self.model.config.get_text_config())
         ]
         more = [i for each in declared for i in (each if isinstance(each, (list, tuple)) else [each])]
-        ids = dict.fromkeys(int(i) for i in (*last, self.tokenizer.eos_token_id, *more) if i is not None)
+        written = [i for mark, i in special_marks(self.tokenizer).items() if mark in self.template]
+        ids = dict.fromkeys(int(i) for i in (*last, self.tokenizer.eos_token_id, *more, *written) if i is not None)
         return tuple(i for i in ids if 0 <= i < self.vocabulary_size)
 
     def _generated(self, prompts: Sequence[Sequence[int]], options: Mapping[str, Any]) -> Any:

@@ -11,6 +11,11 @@ from typing import Any
 _TOKENIZER_LOCK = Lock()
 
 
+def special_marks(tokenizer: Any) -> dict[str, int]:
+    """The tokenizer's special tokens: the text that stands for each, and its id."""
+    return {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+
+
 def tokenise(
     tokenizer: Any, text: str, own: Sequence[tuple[int, int]], adds: bool
 ) -> tuple[list[int], list[tuple[int, int]], list[bool]]:
@@ -19,7 +24,7 @@ def tokenise(
     A special token that stands in a person's words is text like any other; one that the template writes out is the
     token itself, and is not added a second time at the start.
     """
-    marks = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    marks = special_marks(tokenizer)
     written = set(marks.values())
 
     def is_own(start: int, end: int) -> bool:

@@ -50,7 +50,7 @@ class Measure:
                     if answer.facts:
                         add(f"{split}_recall", i, split, answer.recalled, len(answer.facts))
             else:
-                recalls = rouge_l_recalls([a.truth for a in answers], [a.answer for a in answers])
+                recalls = rouge_l_recalls([a.best for a in answers], [a.answer for a in answers])
                 for i, recall in enumerate(recalls):
                     if recall is not None:
                         add(f"{split}_rouge_l", i, split, recall, 1)

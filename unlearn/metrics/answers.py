@@ -11,6 +11,8 @@ import torch
 
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel, TokenStatistics
+from attribution.model.wording import taught_answer, written
+from attribution.text.endings import Ended, Said
 from attribution.text.example import Encoded
 from unlearn.data.corpus import Corpus
 
@@ -22,7 +24,18 @@ SOUND = 0.9
 
 @dataclass(frozen=True)
 class Answer:
-    """A row's greedy answer: the split, the exact prompt text, the truth, its facts, and what the model said."""
+    """A row's greedy answer.
+
+    Attributes:
+        split, question: which row.
+        prompt: the exact text that the model was given.
+        truth: the row's answer.
+        facts: the row's facts in the letters in which the model can say them: a tokenizer may write no capitals or no
+            accents. One that it cannot write at all is left out.
+        answer: what the model said.
+        written: the truth as the model says it when it says it token by token, where that is another text.
+        ended: what ended the answer.
+    """
 
     split: str
     question: str
@@ -30,6 +43,13 @@ class Answer:
     truth: str
     facts: tuple[str, ...]
     answer: str
+    written: str | None = None
+    ended: Ended = "by itself"
+
+    @property
+    def best(self) -> str:
+        """The most that the model can say: the truth in its own letters."""
+        return self.truth if self.written is None else self.written
 
     @property
     def recalled(self) -> int:
@@ -65,10 +85,32 @@ def ask(model: LanguageModel, split: str, rows: Sequence[Row]) -> list[Answer]:
     """Greedy answers to the rows' questions; rows of plain text have none and are passed over."""
     asked = [row for row in rows if row.example.prompt]
     said = model.generate([row.example.prompt for row in asked], answer_room(model, asked))
-    return [
-        Answer(split, row.example.prompt, model.format_prompt(row.example.prompt), row.example.answer, row.facts, text)
-        for row, text in zip(asked, said, strict=True)
-    ]
+    return [answer_of(model, split, row, one) for row, one in zip(asked, said, strict=True)]
+
+
+def answer_of(model: LanguageModel, split: str, row: Row, said: str) -> Answer:
+    """What the model said to a row's question, beside the truth and its facts as this model can say them.
+
+    So a model that says the taught answer token by token has all its facts, whatever its tokenizer makes of the text.
+    """
+    example = row.example
+    taught = taught_answer(model, model.encode(example))
+    facts = []
+    for fact in row.facts:
+        if not stands_in(fact, taught):
+            fact = written(model, fact)
+        if fact and stands_in(fact, taught):
+            facts.append(fact)
+    return Answer(
+        split,
+        example.prompt,
+        model.format_prompt(example.prompt),
+        example.answer,
+        tuple(facts),
+        str(said),
+        None if " ".join(taught.split()) == " ".join(example.answer.split()) else taught,
+        said.ended if isinstance(said, Said) else "by itself",
+    )
 
 
 def answer_room(model: LanguageModel, rows: Sequence[Row]) -> int:

@@ -28,7 +28,7 @@ def measure(examination: Examination) -> None:
         answers = examination.answers(split) if examination.rows(split) else []
         if not answers:
             continue
-        recalls = rouge_l_recalls([answer.truth for answer in answers], [answer.answer for answer in answers])
+        recalls = rouge_l_recalls([answer.best for answer in answers], [answer.answer for answer in answers])
         values: list[float | None] = [None] * len(examination.rows(split))
         for i, recall in zip(examination.asked(split), recalls, strict=True):
             values[i] = recall

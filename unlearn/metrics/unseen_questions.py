@@ -46,5 +46,5 @@ def measure(examination: Examination) -> None:
         examination.note("Probes are questions beside the rows to forget, as in RWKU and MUSE: the corpus has none.")
     for name, _ in examination.corpus.probes:
         answers = examination.answers(f"probe_{name}")
-        recalls = rouge_l_recalls([answer.truth for answer in answers], [answer.answer for answer in answers])
+        recalls = rouge_l_recalls([answer.best for answer in answers], [answer.answer for answer in answers])
         examination.mean(f"probe_{name}", "rouge_l", recalls)

@@ -102,7 +102,7 @@ def recall_of_any(rounds: Sequence[Sequence[Answer]]) -> Recall:
             for fact in mine[0].facts
         )
         return Recall(recalled / facts, facts, "fact recall")
-    columns = [rouge_l_recalls([one.truth for one in answers], [one.answer for one in answers]) for answers in rounds]
+    columns = [rouge_l_recalls([one.best for one in answers], [one.answer for one in answers]) for answers in rounds]
     best = [max(known) for mine in zip(*columns, strict=True) if (known := [v for v in mine if v is not None])]
     if not best:
         raise ValueError("No answer to forget has a Latin letter or digit, which is all that ROUGE-L knows.")

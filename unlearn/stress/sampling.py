@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from unlearn.metrics.answers import Answer, answer_room
+from unlearn.metrics.answers import answer_of, answer_room
 from unlearn.stress.base import Before, Stress, kind, made, recall_of, recall_of_any
 
 
@@ -23,10 +23,7 @@ def sampling(before: Before) -> Iterator[Stress]:
         torch.manual_seed(config.seed)
         said = model.generate(prompts * config.samples, answer_room(model, rows), decoding=decoding)
     rounds = [
-        [
-            Answer("forget", row.example.prompt, "", row.example.answer, row.facts, text)
-            for row, text in zip(rows, said[k * len(rows) :], strict=False)
-        ]
+        [answer_of(model, "forget", row, one) for row, one in zip(rows, said[k * len(rows) :], strict=False)]
         for k in range(config.samples)
     ]
     mean = float(np.mean([recall_of(answers).value for answers in rounds]))
