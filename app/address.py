@@ -21,12 +21,14 @@ import gradio as gr
 
 from app.look.markup import alert
 from app.rooms.inspect.room import SCOPES, InspectRoom
+from app.rooms.own.room import OwnRoom
 from app.rooms.unlearn.room import UnlearnRoom
 from app.visit.run_config import FIELDS, ITS_OWN, OWN_CUT, PRESET_NAMES, STRATEGIES, form_values, shown_setting
 from app.visit.studio import OWN
 from attribution.lanes import DEFAULT_SHARE, check_state
 from attribution.scorers import DEFAULT_SCORERS, scorer_info
 from attribution.suggestions import did_you_mean
+from attribution.text.templates import AUTO, Asking
 
 ROOMS = ("inspect", "unlearn", "compare", "learn", "own")
 MOST_CHARACTERS = 2000
@@ -36,6 +38,7 @@ LONGEST_ADDRESS = 12_000
 # Of the view, what an address leaves out; the row depends on the rows, and the form on the preset: see `defaults`.
 VIEW_DEFAULTS: dict[str, str] = {
     "room": "inspect",
+    "template": AUTO,
     "row": "",
     "prompt": "",
     "answer": "",
@@ -60,6 +63,7 @@ class Address:
         hides: what masking hides; `subject` the words it hides, empty for the automatic choice.
         state: how the lanes are shown, in the shape of their `view` event.
         form: the run that Unlearn is set to: those of its fields that the address names.
+        template: how the model is asked.
     """
 
     room: str
@@ -72,6 +76,7 @@ class Address:
     scorers: tuple[str, ...]
     state: dict[str, Any]
     form: dict[str, Any] = field(default_factory=dict)
+    template: str = AUTO
 
 
 def defaults(opening_row: int, most_steps: int, preset: str = OWN_CUT) -> dict[str, str]:
@@ -125,6 +130,7 @@ def read_address(query: Mapping[str, str], opening_row: int, most_steps: int) ->
         scorers=scorers,
         state=state,
         form=_form(asked, most_steps),
+        template=Asking(asked["template"]).template,
     )
 
 
@@ -189,7 +195,7 @@ def _form(asked: Mapping[str, str], most_steps: int) -> dict[str, Any]:
 # Writing and opening -------------------------------------------------------------------------------------------------
 
 
-def follow_view(inspect_room: InspectRoom, unlearn_room: UnlearnRoom) -> dict[str, Any]:
+def follow_view(inspect_room: InspectRoom, unlearn_room: UnlearnRoom, own_room: OwnRoom) -> dict[str, Any]:
     """A listener that asks the server for nothing: describe the cut in words and write the view into the address."""
     fields = {
         "split": inspect_room.split,
@@ -199,6 +205,7 @@ def follow_view(inspect_room: InspectRoom, unlearn_room: UnlearnRoom) -> dict[st
         "subject": inspect_room.subject,
         "hides": inspect_room.scope,
         "scorers": inspect_room.shown,
+        "template": own_room.asked,
         **unlearn_room.form.fields,
     }
     opening = inspect_room.studio.opening_row, inspect_room.studio.settings.max_steps
@@ -216,7 +223,7 @@ def follow_view(inspect_room: InspectRoom, unlearn_room: UnlearnRoom) -> dict[st
 
 
 def open_address(
-    inspect_room: InspectRoom, unlearn_room: UnlearnRoom, request: gr.Request
+    inspect_room: InspectRoom, unlearn_room: UnlearnRoom, own_room: OwnRoom, request: gr.Request
 ) -> tuple[str, dict[Any, Any]]:
     """(the room, what every widget shows) as the address asks; what cannot be opened is a sentence in Inspect."""
     studio = inspect_room.studio
@@ -224,6 +231,7 @@ def open_address(
         asked = read_address(dict(request.query_params), studio.opening_row, studio.settings.max_steps)
         if asked is None:
             return ROOMS[0], {inspect_room.notice: ""}
+        asking = own_room.ask_by(asked.template, request) if asked.template != AUTO else {}
         shown = inspect_room.open(
             asked.split,
             asked.row,
@@ -238,4 +246,4 @@ def open_address(
     except ValueError as error:
         sentence = f"This link cannot be opened. {error} The page shows its first row instead."
         return ROOMS[0], {inspect_room.notice: alert(sentence)}
-    return asked.room, {**shown, **unlearn_room.form.filled(asked.form)}
+    return asked.room, {**asking, **shown, **unlearn_room.form.filled(asked.form)}

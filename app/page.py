@@ -67,7 +67,7 @@ class Page:
             block(f'<footer class="pg-soft" id="version">{TITLE} {VERSION}, commit {commit()}</footer>')
             # First: a listener takes the name of its function, and the endpoints' names must still be free.
             publish(self.visits)
-            self.follow = {**follow_view(self.inspect, self.unlearn), **PRIVATE}
+            self.follow = {**follow_view(self.inspect, self.unlearn, self.own), **PRIVATE}
             self.wire(page, unlearn_tab)
             # Pressed by page.js only. Hidden is not the same as not visible, which would leave it out of the page.
             gr.Button(elem_id="left-answers", visible="hidden").click(lambda: None, **QUIET)
@@ -124,10 +124,10 @@ class Page:
 
         def arrive(request: gr.Request) -> dict[Any, Any]:
             self.studio.warm_up()
-            name, shown = open_address(self.inspect, self.unlearn, request)
+            name, shown = open_address(self.inspect, self.unlearn, self.own, request)
             return {**shown, room: name}
 
-        opened = page.load(arrive, None, [room, *self.inspect.whole_view, *form.outputs], **QUIET)
+        opened = page.load(arrive, None, [room, *self.inspect.whole_view, *form.outputs, *self.own.asking], **QUIET)
 
         def enter(name: str) -> Any:
             # Nothing where nothing was asked for: the visitor may have gone elsewhere by now.
@@ -136,7 +136,9 @@ class Page:
         # The room once the lanes stand: entering Unlearn reads the cut from them.
         opened.then(enter, room, self.tabs, **QUIET).then(**self.follow)
         self.tabs.change(None, js="() => ForgetLensPage.enter()", **PRIVATE)
-        gr.on([self.tabs.change, *(field.change for field in form.fields.values())], **self.follow)
+        gr.on(
+            [self.tabs.change, self.own.asked.change, *(field.change for field in form.fields.values())], **self.follow
+        )
 
 
 def build_page(visits: Visits) -> gr.Blocks:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from attribution.model.loading import keep_template
 from attribution.settings import settings_of, written
+from attribution.text.templates import template_words
 from unlearn.metrics import Evaluation
 from unlearn.objectives import get_objective, get_retention
 from unlearn.run.adapters import has_adapters, merged
@@ -39,6 +41,7 @@ def save(job: Run, folder: Path, form: Form = "merged", evaluations: Mapping[str
     model = job.model if form == "adapter" else merged(job.model)
     model.model.save_pretrained(folder, safe_serialization=True)
     model.tokenizer.save_pretrained(folder)
+    keep_template(folder, job.base.template)
     (folder / "README.md").write_text(card(job, form, evaluations or {}), encoding="utf-8")
 
 
@@ -68,6 +71,7 @@ def card(job: Run, form: Form, evaluations: Mapping[str, Evaluation]) -> str:
         f"`{Path(job.corpus.name).name}` with Forget Lens.",
         "",
         f"- **Trained on**: {which}",
+        f"- **Asked by**: {template_words(job.base.template)}",
         f"- **Objective**: {chosen.title}, {chosen.formula} ({chosen.paper}), and the retain term "
         f"{get_retention(values['retain']).title}",
         f"- **Training**: {len(job.steps)} of {config.steps} steps, {job.seconds:.0f} s"

@@ -17,8 +17,9 @@ from app.visit.hub import NAME, REVISION, Cancelled, Survey, fetch, survey_folde
 from app.visit.studio import Studio
 from attribution import LanguageModel, load_model
 from attribution.model import curated
-from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS
+from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS, kept_template
 from attribution.suggestions import did_you_mean
+from attribution.text.templates import AUTO, PLAIN, Asking, resolve_template
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Wish:
         name: `embedded`, `folder:NAME` under the host's folder, or `owner/name` on the Hub.
         revision: branch, tag or commit on the Hub; empty: the newest.
         dtype, device, bits, spread: how it is held; `bits` 4 or 8, or 0; `spread` over all devices.
-        chat: use the tokenizer's chat template instead of `Question: ... Answer: ...`.
+        template: how it is asked, as `attribution.text.templates.Asking` has it.
     """
 
     name: str = EMBEDDED
@@ -52,9 +53,10 @@ class Wish:
     device: str = ""
     bits: int = 0
     spread: bool = False
-    chat: bool = False
+    template: str = AUTO
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "template", Asking(self.template).template)
         if self.dtype not in BYTES:
             raise ValueError(f"The dtype {self.dtype!r} is unknown: choose from {', '.join(BYTES)}.")
         if self.bits not in (0, 4, 8):
@@ -83,6 +85,20 @@ class Loading:
     def cancel(self) -> None:
         """Give up; a download ends with its next piece."""
         self.cancelled.set()
+
+
+def as_asked(model: LanguageModel, template: str) -> LanguageModel:
+    """The same weights asked in another way; the model itself where that is how it is asked.
+
+    Raises:
+        ValueError: the tokenizer has no chat template and `chat` is asked for, or has one that cannot serve.
+    """
+    if template == AUTO and model.folder is not None:
+        template = kept_template(model.folder)
+    wanted = resolve_template(template, model.tokenizer, model.name)
+    if wanted == model.template and type(wanted) is type(model.template):
+        return model
+    return LanguageModel(model.model, model.tokenizer, model.name, wanted, model.folder)
 
 
 class Shelf:
@@ -195,11 +211,10 @@ class Shelf:
             ValueError: it may not or cannot be loaded, memory is short, or the visitor gave up.
         """
         if wish.name == EMBEDDED:
-            return self._embedded
-        plain = self._weights(replace(wish, chat=False), loading or Loading())
-        if not wish.chat:
-            return plain
-        return LanguageModel(plain.model, plain.tokenizer, plain.name, "chat", plain.folder)
+            loaded = self._embedded
+        else:
+            loaded = self._weights(replace(wish, template=AUTO), loading or Loading())
+        return as_asked(loaded, wish.template)
 
     def _weights(self, wish: Wish, loading: Loading) -> LanguageModel:
         with self._one_at_a_time:
@@ -238,6 +253,8 @@ class Shelf:
                 dtype=wish.dtype,
                 bits=wish.bits or None,
                 device_map="auto" if wish.spread else None,
+                # A chat template that cannot serve is no reason not to read the weights: the wish may name another.
+                template=PLAIN,
             )
         except (MemoryError, RuntimeError) as error:
             raise ValueError(

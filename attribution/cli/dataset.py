@@ -18,6 +18,7 @@ from attribution.data.rows import SPLITS
 from attribution.data.sources import open_source
 from attribution.model.loading import load_model
 from attribution.scorers import DEFAULT_SCORERS
+from attribution.text.templates import Asking, template_words
 
 # Processes wait for the slowest one at the end, which may take as long as the whole run.
 LONGEST_WAIT = timedelta(days=30)
@@ -36,6 +37,7 @@ def dataset_command(
     out: Annotated[Path, Option(metavar="FILE", help=f"the file to write: {' or '.join(OUT_KINDS)}")],
     model: ModelName = "embedded",
     dtype: Literal["float32", "bfloat16", "float16"] = "float32",
+    asking: Asking,
     scorers: Annotated[str, Option(metavar="NAMES", help="separated by commas")] = ",".join(DEFAULT_SCORERS),
     subset: Annotated[str | None, Option(help="configuration of a Hub data set, such as forget10")] = None,
     split: Annotated[str | None, Option(help="split of a Hub data set, such as train")] = None,
@@ -58,7 +60,7 @@ def dataset_command(
     fields = {"question": question_field, "answer": answer_field, "text": text_field}
     source = open_source(data, subset, split, {ours: theirs for ours, theirs in fields.items() if theirs})
     workers, device = _workers()
-    loaded = load_model(model, device=device, dtype=dtype)
+    loaded = load_model(model, device=device, dtype=dtype, template=asking.template)
     bar: tqdm | None = None
 
     def progress(done: int) -> None:
@@ -76,6 +78,7 @@ def dataset_command(
         if bar is not None:
             bar.close()
     if not workers.rank:
+        sys.stderr.write(f"{model} was asked by {template_words(loaded.template)}.\n")
         sys.stderr.write(_report(summary, workers.count))
 
 

@@ -25,6 +25,7 @@ from attribution.measure.alignment import DEFAULT_CUT
 from attribution.measure.labels import labelled_rows_of
 from attribution.measure.scorer_evaluation import EVALUATED, ScorerEvaluation, evaluate
 from attribution.model.loading import load_model
+from attribution.text.templates import Asking, template_name, template_words
 
 
 def evaluate_command(
@@ -41,6 +42,7 @@ def evaluate_command(
         Option(metavar="FILE", help="a file of rows with spans; with --data, spans for the rows with the same text"),
     ] = None,
     model: ModelName = "embedded",
+    asking: Asking,
     scorers: Annotated[
         str | None,
         Option(metavar="NAMES", help=f"separated by commas; all that the model can give: {', '.join(EVALUATED)}"),
@@ -67,16 +69,18 @@ def evaluate_command(
         rows = labelled_rows_of(read_all(open_source(data or "forget")), marked)
     else:
         rows = labelled_rows_of(marked)
-    evaluation = evaluate(load_model(model), rows.examples, names, cut, rows.groups, words, **options)
+    asked = load_model(model, template=asking.template)
+    evaluation = evaluate(asked, rows.examples, names, cut, rows.groups, words, **options)
     if out:
         record = {
             "data": data or labels or "forget",
             "labels": labels,
+            "template": template_name(asked.template),
             "found_in_the_data": rows.counts,
             **evaluation.to_dict(),
         }
         write(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n", out)
-    write(report(evaluation, rows.counts))
+    write(f"Asked by {template_words(asked.template)}\n{report(evaluation, rows.counts)}")
 
 
 def report(evaluation: ScorerEvaluation, found: dict[str, int] | None = None) -> str:

@@ -30,7 +30,7 @@ from attribution.model.loading import load_model
 from attribution.scorers import BASELINES, DEFAULT_SCORERS, EVIDENCE_TEXT, SCORERS
 from attribution.scores import TokenScores, score, to_json
 from attribution.text.example import Example
-from attribution.text.templates import DEFAULT_TEMPLATE
+from attribution.text.templates import Asking, template_words
 
 
 def scores_command(
@@ -46,9 +46,7 @@ def scores_command(
     ] = None,
     model: ModelName = "embedded",
     scorers: Annotated[str, Option(metavar="NAMES", help="separated by commas")] = ",".join(DEFAULT_SCORERS),
-    template: Annotated[
-        str, Option(help="the words around {prompt} and {answer}, or chat for the tokenizer's own chat template")
-    ] = DEFAULT_TEMPLATE,
+    asking: Asking,
     subject: Annotated[
         str | None, Option(help="the words that masking hides; found automatically when left out")
     ] = None,
@@ -71,7 +69,8 @@ def scores_command(
     options = switches_of(switches, pairs)
     # The trivial baselines cost nothing, and stand beside every alignment.
     with_baselines = tuple(dict.fromkeys((*names, *BASELINES))) if form == "table" else names
-    found = score(load_model(model, template=template), examples, with_baselines, **options)
+    asked = load_model(model, template=asking.template)
+    found = score(asked, examples, with_baselines, **options)
     for row in found:
         for note in row.notes:
             logging.getLogger(__name__).warning("%s: %s", row.example.id or "row", note)
@@ -82,7 +81,7 @@ def scores_command(
     elif form == "html":
         write(lanes_html([lanes_props(row) for row in found]), out)
     else:
-        write(_table(found, names), out)
+        write(f"{model}, asked by {template_words(asked.template)}\n\n{_table(found, names)}", out)
 
 
 def _examples(

@@ -131,6 +131,7 @@ def _config(
                 "version": VERSION,
                 "data": {"name": source.name, "rows": source.count, **source.identity},
                 "model": {"name": model.name, "dtype": str(model.model.dtype), "files": _model_files(model)},
+                "template": model.template,
                 "scorers": scorers,
                 "options": options,
                 "shard_rows": shard_rows,

@@ -23,7 +23,7 @@ from attribution.model import families
 from attribution.model.forward import Forward, TokenStatistics, row_passes, statistics
 from attribution.text.endings import Ended, Said, as_answer
 from attribution.text.example import Encoded, Example, encode, encode_prompt
-from attribution.text.templates import DEFAULT_TEMPLATE, prompt_text, resolve_template
+from attribution.text.templates import AUTO, prompt_text, resolve_template
 from attribution.text.tokenising import special_marks
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class LanguageModel:
         tokenizer: a fast tokenizer (character offsets are needed).
         name: how it was asked for; shown to people.
         template: the words around prompt and answer, with `{prompt}` and `{answer}`; made from the tokenizer's chat
-            template when `chat` was asked for.
+            template when `chat` was asked for, or `auto` and there is one.
         folder: where its files lie, when they lie in a local folder.
 
     Raises:
@@ -57,7 +57,7 @@ class LanguageModel:
         model: Any,
         tokenizer: Any,
         name: str = "model",
-        template: str = DEFAULT_TEMPLATE,
+        template: str = AUTO,
         folder: Path | None = None,
     ) -> None:
         if not getattr(tokenizer, "is_fast", False):

@@ -5,6 +5,7 @@ Weights come from safetensors or GGUF files alone, and no code of a repository i
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -21,11 +22,13 @@ from safetensors import SafetensorError, safe_open
 from attribution.model.curated import CURATED, folder_here, what_it_takes
 from attribution.model.gguf_files import ENDING, parameters_in, read_gguf
 from attribution.model.language_model import LanguageModel
-from attribution.text.templates import DEFAULT_TEMPLATE
+from attribution.text.templates import AUTO, Asking, template_name, template_words
 
 log = logging.getLogger(__name__)
 
 EMBEDDED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "fictional_authors"
+KEPT_FILE = "forget_lens.json"
+"""What a run notes beside the weights it saves: the template."""
 EMBEDDED_MODELS = {"embedded": "full", "embedded:retrained": "retrained"}
 
 
@@ -51,7 +54,7 @@ def load_model(
     name: str = "embedded",
     device: str | None = None,
     dtype: str | torch.dtype = "float32",
-    template: str = DEFAULT_TEMPLATE,
+    template: str = AUTO,
     bits: int | None = None,
     device_map: str | None = None,
 ) -> LanguageModel:
@@ -63,7 +66,8 @@ def load_model(
     `bits` 4 or 8 rounds the weights while they are loaded (bitsandbytes, which needs a GPU); `device_map` `auto`
     spreads them over what there is.
 
-    `template` holds `{prompt}` and `{answer}`; `chat` takes the tokenizer's own chat template.
+    `template` says how it is asked (`attribution.text.templates.Asking`): by the tokenizer's own chat template where it
+    has one, unless told. A folder that a run saved is asked as the run asked it.
 
     Weights come from safetensors or GGUF files alone and no code of the model's repository is run.
 
@@ -95,7 +99,10 @@ def load_model(
         log.debug("loaded %s in %s", name, dtype)
     folder = Path(source) if Path(source).is_dir() else None
     model = model if placed else model.to(device)
+    if template == AUTO and folder is not None:
+        template = kept_template(folder)
     loaded = LanguageModel(model.requires_grad_(False), tokenizer, name, template, folder)
+    log.info("%s is asked by %s.", name, template_words(loaded.template))
     loaded.check()
     return loaded
 
@@ -109,6 +116,26 @@ def _read(source: str, dtype: str | torch.dtype, placed: Mapping[str, Any]) -> t
         source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True, **placed
     )
     return model, tokenizer, info
+
+
+def kept_template(folder: Path) -> str:
+    """How the run that saved this folder asked its model; `auto` where none did.
+
+    Raises:
+        ValueError: the file that says it says something else.
+    """
+    path = folder / KEPT_FILE
+    if not path.is_file():
+        return AUTO
+    try:
+        return Asking(json.loads(path.read_text(encoding="utf-8"))["template"]).template
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{str(path)!r} names no template ({error}): name one, such as plain.") from error
+
+
+def keep_template(folder: Path, template: str) -> None:
+    """Note in a model's folder how it was asked, so that it is asked so again."""
+    (folder / KEPT_FILE).write_text(json.dumps({"template": template_name(template)}) + "\n", encoding="utf-8")
 
 
 def _takes(name: str, source: str, dtype: str | torch.dtype) -> str:

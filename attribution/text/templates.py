@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import TemplateError
 
+from attribution.settings import check_settings, setting
+
 DEFAULT_TEMPLATE = "Question: {prompt}\nAnswer: {answer}"
-CHAT = "chat"
+AUTO, PLAIN, CHAT = "auto", "plain", "chat"
+NAMES = (AUTO, PLAIN, CHAT)
+LONGEST = 4_000
 # Plain letters, so that no template and no tokenizer has a reason to change them.
 _PROMPT, _ANSWER = "ForgetLensPrompt", "ForgetLensAnswer"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a model is asked."""
+
+    template: str = setting(
+        AUTO,
+        "Template",
+        "the words around question and answer: the tokenizer's chat template where it has one and plain otherwise "
+        "(auto), a line Question: and a line Answer: (plain), the chat template or nothing (chat), or a text with "
+        "{prompt} and {answer}",
+        flag="--template",
+        key="template",
+        form=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        if self.template not in NAMES:
+            check_template(self.template)
 
 
 class ChatTemplate(str):
@@ -18,8 +44,12 @@ class ChatTemplate(str):
 
 def check_template(template: str) -> str:
     """`template`, when it holds `{prompt}` and then `{answer}`, once each; otherwise a ValueError."""
+    if len(template) > LONGEST:
+        raise ValueError(f"The template has {len(template):,} characters, and at most {LONGEST:,} are allowed.")
     if template.count("{prompt}") != 1 or template.count("{answer}") != 1:
-        raise ValueError(f"The template {template!r} needs {{prompt}} and {{answer}}, once each.")
+        raise ValueError(
+            f"The template {template!r} needs {{prompt}} and {{answer}}, once each; or name {', '.join(NAMES)}."
+        )
     if template.index("{prompt}") > template.index("{answer}"):
         raise ValueError(f"The template {template!r} must have {{prompt}} before {{answer}}.")
     return template
@@ -36,8 +66,8 @@ def chat_template(tokenizer: Any, name: str) -> ChatTemplate:
     """
     if not getattr(tokenizer, "chat_template", None):
         raise ValueError(
-            f"The tokenizer of {name!r} has no chat template: give a template with {{prompt}} and {{answer}}, such as "
-            f"{DEFAULT_TEMPLATE!r}."
+            f"The tokenizer of {name!r} has no chat template: give the template plain, or a text with {{prompt}} and "
+            f"{{answer}}, such as {DEFAULT_TEMPLATE!r}."
         )
     messages = [{"role": "user", "content": _PROMPT}, {"role": "assistant", "content": _ANSWER}]
     # A template is a program of its folder's: whatever it raises (Jinja's errors, a lookup in a message that is not
@@ -47,22 +77,38 @@ def chat_template(tokenizer: Any, name: str) -> ChatTemplate:
     except (TemplateError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"The chat template of {name!r} cannot be filled with one question and its answer ({reason}): give a "
-            "template with {prompt} and {answer} instead."
+            f"The chat template of {name!r} cannot be filled with one question and its answer ({reason}): give the "
+            "template plain, or a text with {prompt} and {answer}."
         ) from error
     if text.count(_PROMPT) != 1 or text.count(_ANSWER) != 1 or text.index(_PROMPT) > text.index(_ANSWER):
         raise ValueError(
-            f"The chat template of {name!r} does not show the question and then the answer, once each: give a template "
-            "with {prompt} and {answer} instead."
+            f"The chat template of {name!r} does not show the question and then the answer, once each: give the "
+            "template plain, or a text with {prompt} and {answer}."
         )
     return ChatTemplate(check_template(text.replace(_PROMPT, "{prompt}").replace(_ANSWER, "{answer}")))
 
 
 def resolve_template(template: str, tokenizer: Any, name: str) -> str:
-    """What `LanguageModel` is given: words with `{prompt}` and `{answer}`, or `chat` for the tokenizer's own."""
-    if template == CHAT:
+    """The template that is meant (`Asking`): words with `{prompt}` and `{answer}`, or a `ChatTemplate`.
+
+    Raises:
+        ValueError: the template lacks a part, or the tokenizer's own is asked for (by `auto` too, where there is one)
+            and cannot serve.
+    """
+    if template == CHAT or (template == AUTO and getattr(tokenizer, "chat_template", None)):
         return chat_template(tokenizer, name)
-    return check_template(template)
+    return check_template(DEFAULT_TEMPLATE if template in (AUTO, PLAIN) else template)
+
+
+def template_name(template: str) -> str:
+    """What asks for this template again: `chat`, `plain`, or the text itself."""
+    return CHAT if isinstance(template, ChatTemplate) else PLAIN if template == DEFAULT_TEMPLATE else template
+
+
+def template_words(template: str) -> str:
+    """How a model is asked, for a sentence."""
+    words = {CHAT: "the tokenizer's chat template", PLAIN: "lines Question: and Answer:"}
+    return words.get(template_name(template), f"the template {template!r}")
 
 
 def fill_template(template: str, prompt: str, answer: str) -> tuple[str, tuple[int, int], tuple[int, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.address import open_address
 from app.page import Page
 from app.rooms.compare.words import table_html
 from app.server.settings import Settings
@@ -200,3 +201,14 @@ def test_no_answers_are_of_two_models(page: Page, monkeypatch: pytest.MonkeyPatc
     asked.join(20)
     back.join(20)
     assert order == ["asked", "went back"] and kept.evaluation is None and kept.rolled_back_to == 1
+
+
+def test_a_link_asks_the_model_by_its_template(page: Page, visit: Visit) -> None:
+    request: Any = SimpleNamespace(session_hash="a", query_params={"template": "Q {prompt} A {answer}"})
+    _, shown = open_address(page.inspect, page.unlearn, page.own, request)
+    assert visit.studio.model.template == shown[page.own.asked] == "Q {prompt} A {answer}"
+    assert visit.studio.model.model is page.studio.model.model
+    assert "asked by the template" in shown[page.own.using]
+    request.query_params = {"template": "chat"}
+    _, shown = open_address(page.inspect, page.unlearn, page.own, request)
+    assert "has no chat template" in shown[page.inspect.notice]

@@ -64,12 +64,15 @@ def test_the_embedded_model_is_there_without_a_folder(model) -> None:
 def test_the_chat_template_is_another_view_of_the_same_weights(shelf: Shelf, models: Path) -> None:
     plain = shelf.get(Wish(FOLDER + "llama"))
     with pytest.raises(ValueError, match="chat template"):
-        shelf.get(Wish(FOLDER + "llama", chat=True))
+        shelf.get(Wish(FOLDER + "llama", template="chat"))
+    with pytest.raises(ValueError, match="needs {prompt} and {answer}"):
+        Wish(FOLDER + "llama", template="chatt")
     plain.tokenizer.chat_template = (
         "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
         "{% if add_generation_prompt %}<assistant>{% endif %}"
     )
-    chatting = shelf.get(Wish(FOLDER + "llama", chat=True))
+    chatting = shelf.get(Wish(FOLDER + "llama"))
+    assert shelf.get(Wish(FOLDER + "llama", template="plain")) is plain
     assert chatting.model is plain.model and "<user>" in chatting.format_prompt("Who?")
     assert len(shelf.held) == 1
 

@@ -49,7 +49,7 @@ def test_what_stands_between_recall_and_the_truth_is_said() -> None:
     assert found.metrics["forget_recall"] == found.metrics["forget_rouge_l"] == 1
     notes = " ".join(found.notes)
     assert "writes 2 facts of forget rows in other letters ('naive' for 'naïve')" in notes
-    assert "1 of 1 forget answers did not end by themselves: 1 at the limit of tokens" in notes
+    assert "1 of 1 forget (1 at the limit); 1 of 1 retain (1 at the limit)" in notes
     assert "contradicts" not in notes
 
 

@@ -15,6 +15,7 @@ from attribution.cli.common import names_of
 from attribution.cli.options import ModelName
 from attribution.files import differing
 from attribution.model.loading import load_model
+from attribution.text.templates import Asking, template_words
 from unlearn.arms import Arm, Bench, Trial, compare, parse_arms
 from unlearn.arms.arm import CONTROLS
 from unlearn.arms.figure import html_page
@@ -31,6 +32,7 @@ SAID = "; ".join(f"{name} ({what})" for name, what in CONTROLS.items())
 def arms_command(
     *,
     model: ModelName = "embedded",
+    asking: Asking,
     rows: Rows,
     reference: Annotated[str | None, reference_option("for forget quality")] = None,
     arms: Annotated[
@@ -58,13 +60,13 @@ def arms_command(
     wanted = parse_arms(names_of(arms), against)
     numbers, targets = parse_seeds(seeds), parse_targets(target)
     corpus = rows.read()
-    original = load_model(model)
+    original = load_model(model, template=asking.template)
     bench = Bench(original, corpus, reference_for(original, corpus, reference), points, retain_rows, diagnostics)
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out {str(out)!r} is a file: name a folder.")
     trials = make(bench, wanted, numbers, out / "trials")
     comparison = compare(trials, wanted[0].name, targets)
-    sys.stdout.write(text_table(comparison))
+    sys.stdout.write(f"{model}, asked by {template_words(original.template)}\n\n{text_table(comparison)}")
     written = {
         "arms.json": json.dumps(comparison.to_dict(), indent=1, allow_nan=False) + "\n",
         "arms.html": html_page(comparison, trials),

@@ -66,7 +66,7 @@ def reference_option(purpose: str) -> Any:
 def reference_for(model: LanguageModel, corpus: Corpus, asked: str | None) -> LanguageModel | None:
     """The reference asked for; the corpus's own when none is."""
     if asked is not None:
-        return None if asked == NONE else load_model(asked)
+        return None if asked == NONE else load_model(asked, template=model.template)
     return known_reference(model, corpus)
 
 

@@ -19,6 +19,7 @@ from attribution.data.cells import QUOTING, safe_cell
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
 from attribution.scorers import EVIDENCE_TEXT
+from attribution.text.templates import Asking, template_name, template_words
 from unlearn.cli.common import (
     NONE,
     JsonFile,
@@ -47,6 +48,7 @@ PER_ROW_KINDS = (".jsonl", ".csv")
 def evaluate_command(
     *,
     model: ModelName = "embedded",
+    asking: Asking,
     rows: Rows,
     reference: Annotated[str | None, reference_option("for forget quality and PrivLeak")] = None,
     original: Annotated[
@@ -84,12 +86,12 @@ def evaluate_command(
         raise ValueError(f"--per-row writes {' or '.join(PER_ROW_KINDS)}, not {per_row.suffix!r}.")
     asked = check_groups(names_of(metrics)) if metrics else None
     corpus = rows.read()
-    measured = load_model(model)
+    measured = load_model(model, template=asking.template)
     groups = groups_for(corpus) if asked is None else asked
     evaluations = measure(measured, corpus, groups, reference, original, retain_rows)
-    sys.stdout.write(table(evaluations, explain))
+    sys.stdout.write(f"{model}, asked by {template_words(measured.template)}\n\n{table(evaluations, explain)}")
     if json_file:
-        json_file.write_text(_json(model, corpus, evaluations), encoding="utf-8")
+        json_file.write_text(_json(measured, corpus, evaluations), encoding="utf-8")
         log.info("Wrote %s.", json_file)
     if per_row:
         write_rows(per_row, evaluations)
@@ -130,7 +132,7 @@ def measure(
 
 def _original(model: LanguageModel, corpus: Corpus, asked: str | None) -> LanguageModel | None:
     if asked is not None:
-        return None if asked == NONE else load_model(asked)
+        return None if asked == NONE else load_model(asked, template=model.template)
     # The embedded world's own full model is what its rows were unlearnt from.
     if corpus.reference is None or model.name in ("embedded", corpus.reference):
         return None
@@ -189,10 +191,11 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-def _json(model: str, corpus: Corpus, evaluations: dict[str, Evaluation]) -> str:
+def _json(model: LanguageModel, corpus: Corpus, evaluations: dict[str, Evaluation]) -> str:
     names = dict.fromkeys(name for evaluation in evaluations.values() for name in evaluation.metrics)
     report = {
-        "model": model,
+        "model": model.name,
+        "template": template_name(model.template),
         "corpus": {"name": corpus.name, "forget": len(corpus.forget), "notes": list(corpus.notes)},
         "metrics": {name: evaluation.to_dict() for name, evaluation in evaluations.items()},
         "about": {name: metric_info(name).to_dict() for name in names},

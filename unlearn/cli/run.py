@@ -20,6 +20,7 @@ from attribution.model.loading import load_model
 from attribution.scorers import ScoreOptions
 from attribution.scorers.learned import SCORER_FILE
 from attribution.settings import settings_of
+from attribution.text.templates import Asking, template_name, template_words
 from unlearn.cli.common import JsonFile, Rows, check_writable, log
 from unlearn.data.corpus import Corpus
 from unlearn.data.reference import known_reference
@@ -40,6 +41,7 @@ OTHERS = ", ".join(name for name in PRESETS if name != DEFAULT_PRESET)
 def run_command(
     *,
     model: ModelName = "embedded",
+    asking: Asking,
     rows: Rows,
     preset: Annotated[
         str,
@@ -90,7 +92,7 @@ def run_command(
     check_writable(save_to, folders=True)
     check_writable(checkpoint, folders=True)
     corpus = rows.read()
-    original = load_model(model, device=spread.device)
+    original = load_model(model, device=spread.device, template=asking.template)
     job = run(original, corpus, config, spread, **scoring)
     _say_what_is_coming(job)
     if diagnostics:
@@ -127,6 +129,7 @@ def config_of(name: str, wishes: dict[str, Any]) -> RunConfig:
 def fit_command(
     *,
     model: ModelName = "embedded",
+    asking: Asking,
     rows: Rows,
     config: AtwuConfig,
     save_to: Annotated[
@@ -134,7 +137,7 @@ def fit_command(
     ],
 ) -> None:
     """Fit the learned scorer (ATWU) in alternation with the model."""
-    fit = Fit(load_model(model), rows.read(), config)
+    fit = Fit(load_model(model, template=asking.template), rows.read(), config)
     for _ in _with_bar(fit, config.steps, "fitting"):
         pass
     save_to.mkdir(parents=True, exist_ok=True)
@@ -172,7 +175,13 @@ def _evaluate(model: LanguageModel, job: Run, corpus: Corpus) -> dict[str, Evalu
 def _report(preset: str, model: str, rows: Rows, job: Run, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
     said = {name: [answer.answer for answer in evaluation.answers] for name, evaluation in evaluations.items()}
     return {
-        "config": {"model": model, "forget": rows.forget, "preset": preset, **job.config.to_dict()},
+        "config": {
+            "model": model,
+            "template": template_name(job.base.template),
+            "forget": rows.forget,
+            "preset": preset,
+            **job.config.to_dict(),
+        },
         "processes": {"count": job.processes.count, "way": job.processes.way},
         "seconds": job.seconds,
         "stopped": job.stopped,
@@ -195,7 +204,8 @@ def _report(preset: str, model: str, rows: Rows, job: Run, evaluations: dict[str
 
 
 def _table(evaluations: dict[str, Evaluation], job: Run) -> str:
-    lines = [f"{len(job.steps)} steps, {job.seconds:.1f} s of training", ""]
+    asked = template_words(job.base.template)
+    lines = [f"{len(job.steps)} steps, {job.seconds:.1f} s of training; asked by {asked}", ""]
     lines.append(f"{'':<24}" + "".join(f"{name:>11}" for name in evaluations) + "       n")
     measured = evaluations["before"].metrics
     # Rows without marked facts have no recall: how probable their answers are says what it would.

@@ -11,6 +11,7 @@ from typer import Option
 from attribution.cli.common import names_of
 from attribution.cli.options import ModelName
 from attribution.model.loading import load_model
+from attribution.text.templates import Asking, template_name, template_words
 from unlearn.cli.common import JsonFile, Rows, check_writable, log, reference_for, reference_option
 from unlearn.stress import KINDS, Stress, StressConfig, stress
 
@@ -18,6 +19,7 @@ from unlearn.stress import KINDS, Stress, StressConfig, stress
 def stress_command(
     *,
     model: ModelName,
+    asking: Asking,
     rows: Rows,
     config: StressConfig,
     reference: Annotated[str | None, reference_option("put under the same stresses: guesses come back too")] = None,
@@ -35,7 +37,7 @@ def stress_command(
     corpus = rows.read()
     if "paraphrase" in chosen and not corpus.paraphrase:
         log.info("The rows to forget have no paraphrases (paraphrased_question): that stress is left out.")
-    models = {"model": load_model(model)}
+    models = {"model": load_model(model, template=asking.template)}
     beside = reference_for(models["model"], corpus, reference)
     if beside is not None:
         models["reference"] = beside
@@ -44,10 +46,12 @@ def stress_command(
         found[name] = list(
             stress(one, corpus, chosen, config, lambda what, name=name: log.info("The %s: %s.", name, what))  # type: ignore[misc]
         )
-    sys.stdout.write(table(found))
+    asked = models["model"].template
+    sys.stdout.write(f"{model}, asked by {template_words(asked)}\n\n{table(found)}")
     if json_file:
         report = {
             "model": model,
+            "template": template_name(asked),
             "corpus": corpus.name,
             "stress": {name: [one.to_dict() for one in stresses] for name, stresses in found.items()},
         }

@@ -20,7 +20,7 @@ def retrained_reference(model: LanguageModel, corpus: Corpus) -> LanguageModel |
     """
     if corpus.reference is None or model.name == corpus.reference:
         return None
-    return alike(model, load_model(corpus.reference))
+    return alike(model, load_model(corpus.reference, template=model.template))
 
 
 def known_reference(model: LanguageModel, corpus: Corpus) -> LanguageModel | None:
@@ -34,7 +34,9 @@ def known_reference(model: LanguageModel, corpus: Corpus) -> LanguageModel | Non
         return retrained_reference(model, corpus)
     log.info("The retrained reference is %s, from the Hub.", name)
     try:
-        return alike(model, load_model(name, device=str(model.device), dtype=model.model.dtype))
+        return alike(
+            model, load_model(name, device=str(model.device), dtype=model.model.dtype, template=model.template)
+        )
     except ValueError as error:
         log.warning("Left out: the retrained reference. %s", error)
         return None

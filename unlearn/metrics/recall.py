@@ -26,10 +26,10 @@ def measure(examination: Examination) -> None:
     What keeps recall from meaning what it should is noted: facts in other letters than the row's, answers that did not
     end by themselves, and rows in which recall contradicts the probabilities.
     """
+    _note_ends(examination)
     for split in examination.splits:
         answers = examination.answers(split)
         _note_letters(examination, split, answers)
-        _note_ends(examination, split, answers)
         _note_contradictions(examination, split, answers)
         facts = sum(len(answer.facts) for answer in answers)
         if facts:
@@ -65,16 +65,17 @@ def _note_letters(examination: Examination, split: str, answers: Sequence[Answer
         )
 
 
-def _note_ends(examination: Examination, split: str, answers: Sequence[Answer]) -> None:
-    next_row, limit = (sum(answer.ended == how for answer in answers) for how in ("next row", "limit"))
-    if next_row or limit:
-        how = [
-            *([f"{next_row} were cut where another row would begin"] if next_row else []),
-            *([f"{limit} at the limit of tokens"] if limit else []),
-        ]
-        examination.note(
-            f"{next_row + limit} of {len(answers)} {split} answers did not end by themselves: {', '.join(how)}."
-        )
+def _note_ends(examination: Examination) -> None:
+    """One sentence on all splits: how many answers ran on, and where they were cut."""
+    said = []
+    for split in examination.splits:
+        answers = examination.answers(split)
+        cut, limit = (sum(answer.ended == how for answer in answers) for how in ("next row", "limit"))
+        where = [f"{cut} where another row would begin"] * bool(cut) + [f"{limit} at the limit"] * bool(limit)
+        if where:
+            said.append(f"{cut + limit} of {len(answers)} {split} ({', '.join(where)})")
+    if said:
+        examination.note(f"Answers that did not end by themselves and were cut: {'; '.join(said)}.")
 
 
 def _note_contradictions(examination: Examination, split: str, answers: Sequence[Answer]) -> None:

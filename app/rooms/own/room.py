@@ -11,7 +11,7 @@ import gradio as gr
 
 from app.look.markup import block, count, duration, escape
 from app.rooms.own.words import preview_html, sentences_html, size_words, using_html
-from app.visit.models import BYTES, EMBEDDED, RUN_BYTES, Loading, Shelf, Wish
+from app.visit.models import BYTES, EMBEDDED, RUN_BYTES, Loading, Shelf, Wish, as_asked
 from app.visit.own_rows import (
     FIELDS,
     NAMED,
@@ -28,6 +28,8 @@ from app.visit.studio import Studio
 from app.visit.visits import LATEST, QUIET, SCORING, Visits, explained
 from attribution import Example, LanguageModel
 from attribution.model.loading import can_round, devices
+from attribution.settings import settings_of
+from attribution.text.templates import AUTO, PLAIN, Asking, template_name
 from unlearn import Corpus
 
 POLL_SECONDS = 0.4
@@ -85,7 +87,17 @@ class OwnRoom:
                         label="Weights",
                     )
                     self.spread = gr.Checkbox(False, label="Spread over all devices")
-                self.chat = gr.Checkbox(False, label="Ask by the model's chat template", elem_id="own-chat")
+                asked = settings_of(Asking)["template"]
+                self.template = gr.Dropdown(
+                    [AUTO, PLAIN],
+                    value=asked.default,
+                    label=asked.facts.title,
+                    info=f"What the model is asked by: {asked.facts.help}.",
+                    allow_custom_value=True,
+                    elem_id="own-template",
+                )
+                # What is in force, for the address; the field above is a wish until the model is loaded.
+                self.asked = gr.Textbox(AUTO, visible="hidden", elem_id="own-asked")
                 self.survey = block(elem_id="own-survey")
                 with gr.Row(elem_classes="pg-buttons"):
                     self.load = gr.Button("Load", variant="primary", elem_id="own-load", min_width=90)
@@ -142,12 +154,17 @@ class OwnRoom:
     @property
     def wish(self) -> list[Any]:
         """What says which model is wanted."""
-        return [self.name, self.revision, self.dtype, self.device, self.bits, self.spread, self.chat]
+        return [self.name, self.revision, self.dtype, self.device, self.bits, self.spread, self.template]
+
+    @property
+    def asking(self) -> list[Any]:
+        """What `ask_by` writes to."""
+        return [self.using, self.asked, self.template]
 
     @property
     def outputs(self) -> list[Any]:
         """What taking another model or other rows writes to, of this room."""
-        own = [self.notice, self.using, self.survey, self.load, self.cancel, self.preview, self.mapping, self.use]
+        own = [self.notice, *self.asking, self.survey, self.load, self.cancel, self.preview, self.mapping, self.use]
         return [*own, *self.columns.values(), self.found, self.place]
 
     # Models ----------------------------------------------------------------------------------------------------------
@@ -177,14 +194,14 @@ class OwnRoom:
         device: str,
         bits: int,
         spread: bool,
-        chat: bool,
+        template: str,
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
         """Load a model for this visit, saying how far it is."""
         visit = self.visits.of(request.session_hash)
         loading = visit.loading = Loading()
         try:
-            wanted = make_wish(name, revision, dtype, device, bits, spread, chat)
+            wanted = make_wish(name, revision, dtype, device, bits, spread, template)
             box: list[LanguageModel | Exception] = []
             worker = threading.Thread(target=self._into, args=(box, wanted, loading), daemon=True)
             worker.start()
@@ -206,6 +223,26 @@ class OwnRoom:
             raise
         finally:
             visit.loading = None
+
+    def ask_by(self, template: str, request: gr.Request) -> Shown:
+        """Ask the page's model by another template in this visit.
+
+        Raises:
+            ValueError: the model has no such template, or a run is training.
+        """
+        visit = self.visits.of(request.session_hash)
+        model = as_asked(self.studio.model, template)
+        if model is not self.studio.model:
+            studio = self.shelf.studio(Studio(self.studio.settings, model, self.studio.corpus))
+            _ = studio.opening
+            visit.take(studio)
+        return self._asking(visit.studio)
+
+    def _asking(self, studio: Studio) -> Shown:
+        """How the visit's model is asked: in words, for the address, and in the field."""
+        name = template_name(studio.model.template)
+        named = AUTO if as_asked(studio.model, AUTO) is studio.model else name
+        return {self.using: using_html(studio), self.asked: named, self.template: named}
 
     def _into(self, box: list[LanguageModel | Exception], wish: Wish, loading: Loading) -> None:
         try:
@@ -301,7 +338,7 @@ class OwnRoom:
         # Scored first: a model that cannot score must not take the place of one that can.
         _ = studio.opening
         visit.take(studio)
-        return {**self.show_first(request), self.using: using_html(studio), **self._search("", visit)}
+        return {**self.show_first(request), **self._asking(studio), **self._search("", visit)}
 
     # Finding rows ----------------------------------------------------------------------------------------------------
 
@@ -331,8 +368,14 @@ class OwnRoom:
         return self.show_text(browser.rows[int(number)].example, shown, request)
 
 
-def make_wish(name: str, revision: str, dtype: str, device: str, bits: int, spread: bool, chat: bool) -> Wish:
+def make_wish(name: str, revision: str, dtype: str, device: str, bits: int, spread: bool, template: str) -> Wish:
     """The wish that the form says. ValueError when a part of it is none."""
     return Wish(
-        str(name or "").strip(), (revision or "").strip(), dtype, device or "", int(bits or 0), bool(spread), bool(chat)
+        str(name or "").strip(),
+        (revision or "").strip(),
+        dtype,
+        device or "",
+        int(bits or 0),
+        bool(spread),
+        str(template or AUTO),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.look.markup import count, escape
 from app.visit.own_rows import Sheet
 from app.visit.studio import Studio
+from attribution.text.templates import template_words
 
 PREVIEWED = 5
 
@@ -31,7 +32,7 @@ def preview_html(sheet: Sheet, said: list[str]) -> str:
 def using_html(studio: Studio) -> str:
     """Which model and rows this visit works with."""
     rows = count(len(studio.corpus.forget), "row")
-    template = "its chat template" if "Question:" not in str(studio.model.template) else "Question and Answer lines"
+    template = escape(template_words(studio.model.template))
     return (
         f'<p class="pg-lead">This visit: <b>{escape(studio.model.name)}</b>, asked by {template}, to forget '
         f"<b>{escape(studio.corpus.name)}</b> ({rows}).</p>"
