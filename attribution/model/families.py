@@ -18,7 +18,7 @@ Together = Literal["any", "equal", "none"]
 
 def finite(model: CausalModel) -> bool:
     """Whether a plain forward gives numbers."""
-    ids = _probe(model)
+    ids = probe_ids(model)
     with torch.inference_mode():
         return bool(
             torch.isfinite(model.run_whole(ids, torch.ones_like(ids)).logits[..., : model.vocabulary_size]).all()
@@ -27,13 +27,13 @@ def finite(model: CausalModel) -> bool:
 
 def causal(model: CausalModel) -> bool:
     """Whether a token's prediction is blind to the tokens after it."""
-    ids = _probe(model)
+    ids = probe_ids(model)
     other = ids.clone()
     other[0, -1] = ids[0, 0]
     ones = torch.ones_like(ids)
     with torch.inference_mode():
         one, two = (model.run_whole(each, ones).logits[0, :-1].nan_to_num() for each in (ids, other))
-    return _same(one, two)
+    return same(one, two)
 
 
 def splits(model: CausalModel) -> bool:
@@ -42,11 +42,11 @@ def splits(model: CausalModel) -> bool:
     A family that scales or caps what `LanguageModel.logits` does not know of, or an adapter that adds tokens, does not;
     its scores come from whole forwards, which take more memory.
     """
-    ids = _probe(model)
+    ids = probe_ids(model)
     ones = torch.ones_like(ids)
     with torch.inference_mode():
         whole = model.run_whole(ids, ones).logits
-        return _same(model.logits(model.body(ids, ones)), whole)
+        return same(model.logits(model.body(ids, ones)), whole)
 
 
 def hides(model: CausalModel) -> bool:
@@ -54,7 +54,7 @@ def hides(model: CausalModel) -> bool:
 
     Recurrent layers (Mamba, RWKV and hybrids) carry a token on without attending to it.
     """
-    ids = _probe(model)
+    ids = probe_ids(model)
     other = ids.clone()
     other[0, 2] = ids[0, 0]
     attention = torch.ones_like(ids)
@@ -62,7 +62,7 @@ def hides(model: CausalModel) -> bool:
     with torch.inference_mode():
         one, two = (model.forward(each, attention).hidden[0] for each in (ids, other))
     rest = [p for p in range(_LENGTH) if p != 2]
-    return _same(one[rest], two[rest])
+    return same(one[rest], two[rest])
 
 
 def keeps_positions(model: CausalModel) -> bool:
@@ -73,28 +73,28 @@ def keeps_positions(model: CausalModel) -> bool:
     """
     if model.takes_positions:
         return True
-    ids = _probe(model)
+    ids = probe_ids(model)
     attention = torch.ones_like(ids)
     attention[0, 1:5] = 0
     dropped = torch.cat([ids[:, :1], ids[:, 5:]], dim=1)
     with torch.inference_mode():
         hidden = model.forward(ids, attention).hidden[0, -1]
         closed_up = model.forward(dropped, torch.ones_like(dropped)).hidden[0, -1]
-    return not _same(hidden, closed_up)
+    return not same(hidden, closed_up)
 
 
 def shares_prefixes(model: CausalModel) -> bool:
     """Whether reading on from remembered keys and values gives what reading the whole row gives."""
     if not model.splits or getattr(model.model, "_is_stateful", False):
         return False
-    ids = _probe(model)[0].tolist()
+    ids = probe_ids(model)[0].tolist()
     labels = (ids[4], ids[6], ids[7])
     passes = [Pass(tuple(ids), (3, 5, 6), labels, shared=shared) for shared in (0, 2, 3)]
     with torch.inference_mode():
         memory = read_prefixes(model, [ids[:3]])
         if not memory:
             return False
-        return _same(
+        return same(
             torch.cat(log_probs_from(model, memory, (0, 0, 0), passes)), torch.cat(log_probs(model, passes, 10**6))
         )
 
@@ -105,18 +105,18 @@ def answered_together(model: CausalModel) -> Together:
     `any` length; `equal` length alone, where state runs through the padding on the left; or `none`, where the state of
     one prompt runs into another's.
     """
-    long = _probe(model)[0].tolist()
+    long = probe_ids(model)[0].tolist()
     short, other = long[:4], long[4:]
 
     def beside(first: list[int]) -> bool:
-        return _same(model.generated_logits([first, short])[1], alone)
+        return same(model.generated_logits([first, short])[1], alone)
 
     with torch.inference_mode():
         alone = model.generated_logits([short])[0]
         return "any" if beside(long) else "equal" if beside(other) else "none"
 
 
-def _probe(model: CausalModel) -> Tensor:
+def probe_ids(model: CausalModel) -> Tensor:
     """Some ordinary token ids, different ones where the vocabulary has as many, `[1, 8]`."""
     text = "The quick brown fox jumps over the lazy dog and runs into a deep dark wood"
     found = dict.fromkeys(model.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -124,10 +124,11 @@ def _probe(model: CausalModel) -> Tensor:
     return torch.tensor([[ids[k % len(ids)] for k in range(_LENGTH)]], device=model.device)
 
 
-def _same(one: Tensor, two: Tensor) -> bool:
-    """Equal up to rounding: what differs by design differs by far more."""
+def same(one: Tensor, two: Tensor, tolerance: float | None = None) -> bool:
+    """Equal up to rounding, in shares of the largest number: what differs by design differs by far more."""
     if one.shape != two.shape:
         return False
-    tolerance = 1e-3 if one.dtype == torch.float32 else 5e-2
+    if tolerance is None:
+        tolerance = 1e-3 if one.dtype == torch.float32 else 5e-2
     scale = float(two.float().abs().max())
     return bool(torch.isfinite(one).all()) and float((one.float() - two.float()).abs().max()) <= tolerance * scale

@@ -162,9 +162,6 @@ class LanguageModel:
             output = self._forward(ids, attention, output_hidden_states=True)
             return output.last_hidden_state, output.hidden_states[layer]
         # The last of a model's hidden states has been through its final norm: the block's own are read as it runs.
-        blocks = next(
-            part for part in self._body.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == self.depth
-        )
         states: list[Tensor] = []
         mine = threading.get_ident()
 
@@ -173,7 +170,7 @@ class LanguageModel:
             if threading.get_ident() == mine:
                 states.append(output if isinstance(output, Tensor) else output[0])
 
-        hook = blocks[-1].register_forward_hook(keep)
+        hook = self.blocks[-1].register_forward_hook(keep)
         try:
             return self.body(ids, attention), states[0]
         finally:
@@ -190,7 +187,15 @@ class LanguageModel:
 
     def run_body(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None, cache: Any = None) -> Any:
         """The body's own output after reading `ids`, on top of what `cache` holds."""
-        return self._forward(ids, attention, positions, use_cache=cache is not None, past_key_values=cache)
+        return self._forward(ids, attention, positions, **self.cached(cache))
+
+    def cached(self, cache: Any) -> dict[str, Any]:
+        """How the body is told to read on from a cache, by the name that its release of transformers has for it."""
+        return {"use_cache": cache is not None, self._cache_name: cache}
+
+    @cached_property
+    def _cache_name(self) -> str:
+        return "cache" if "cache" in inspect.signature(self._body.forward).parameters else "past_key_values"
 
     def _forward(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None, **options: Any) -> Any:
         return self._body(**self._inputs(ids, attention, positions, **options))
@@ -211,6 +216,13 @@ class LanguageModel:
     def depth(self) -> int:
         """How many blocks the body has."""
         return int(self.model.config.get_text_config().num_hidden_layers)
+
+    @cached_property
+    def blocks(self) -> torch.nn.ModuleList:
+        """The body's blocks, the first to be run first."""
+        return next(
+            part for part in self._body.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == self.depth
+        )
 
     def logits(self, hidden: Tensor) -> Tensor:
         """The model's own logits of `[..., d]` hidden states, with its scaling and soft cap."""

@@ -174,7 +174,14 @@ CHANGED: dict[str, Any] = {
         "delta": 0.5,
     },
     **{"normaliser": "label", "layer": 1, "layer_position": "own", "steps": 12, "learning_rate": 1e-3},
-    **{"micro_batch": 4, "lora": 8, "precision": "bfloat16", "gradient_checkpointing": True, "until_recall": 0.25},
+    **{
+        "micro_batch": 4,
+        "train_from": 2,
+        "lora": 8,
+        "precision": "bfloat16",
+        "gradient_checkpointing": True,
+        "until_recall": 0.25,
+    },
     **{"roll_back": True, "seed": 3, "strategy": "sequence"},
 }
 

@@ -181,6 +181,7 @@ def _report(preset: str, model: str, rows: Rows, job: Run, evaluations: dict[str
             "forget": rows.forget,
             "preset": preset,
             **job.config.to_dict(),
+            "train_from": job.block,
         },
         "processes": {"count": job.processes.count, "way": job.processes.way},
         "seconds": job.seconds,

@@ -1,5 +1,5 @@
-"""The copy of a model that a run trains: all of its weights, or low-rank adapters beside them (LoRA); with less memory
-where gradients are checkpointed."""
+"""The copy of a model that a run trains: all of its weights, those from a block on, or low-rank adapters beside them
+(LoRA); with less memory where gradients are checkpointed."""
 
 from __future__ import annotations
 
@@ -10,24 +10,47 @@ from typing import Any
 import torch
 
 from attribution.model.language_model import LanguageModel
+from attribution.model.trunk import freeze_below
+
+LARGE = 50_000_000
+"""Parameters from which on training every block takes minutes without a GPU."""
 
 
-def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0) -> LanguageModel:
+def first_block(model: LanguageModel, asked: int | None, inner: bool = False) -> int:
+    """The first block that a run trains: as asked, else what fits the time.
+
+    All blocks on a GPU and of a small model; of one of 50 million parameters and more, without a GPU, the upper half.
+
+    Args:
+        inner: the loss reads an inner layer: all blocks, unless told otherwise.
+    """
+    if asked is not None or inner:
+        return asked or 1
+    large = sum(weight.numel() for weight in model.model.parameters()) >= LARGE
+    return model.depth // 2 + 1 if large and model.device.type == "cpu" else 1
+
+
+def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0, block: int = 1) -> LanguageModel:
     """A float32 copy whose weights may change; the original keeps its own, bit for bit.
 
     Args:
         lora: the rank of the adapters that are trained instead (peft, on every linear layer but the output head,
             experts included, scaled by alpha = 2 rank, no dropout); None trains every weight.
         seed: of the adapters' random half.
+        block: the first one that is trained; with it, above 1, the embeddings and a head tied to them stay.
 
     Raises:
-        ValueError: there are linear layers that adapters cannot be put beside.
+        ValueError: there are linear layers that adapters cannot be put beside, or the block is not there or cannot be
+            read apart from those below.
     """
     weights = copy.deepcopy(model.model).float().requires_grad_(lora is None)
     if lora is not None:
         weights = _with_adapters(weights, lora, seed)
     # No dropout: the forward that is trained is the forward that was scored.
-    return LanguageModel(weights, model.tokenizer, name=f"{model.name}, unlearned", template=model.template)
+    trained = LanguageModel(weights, model.tokenizer, name=f"{model.name}, unlearned", template=model.template)
+    if block > 1:
+        freeze_below(trained, block)
+    return trained
 
 
 def _with_adapters(weights: Any, rank: int, seed: int) -> Any:

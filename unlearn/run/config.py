@@ -221,6 +221,19 @@ class RunConfig:
         key="lora",
         form=True,
     )
+    train_from: int | None = setting(
+        None,
+        "Train from block",
+        "the first block that is trained, 1 for all: what lies below is read once a row, which takes less time and "
+        "leaves the knowledge in the lower blocks where it is",
+        low=1,
+        none="1, and half-way up for a large model without a GPU",
+        step=1,
+        group=TRAINING,
+        flag="--train-from",
+        key="from",
+        form=True,
+    )
     precision: Precision = setting(
         "float32", "Precision", "what forwards compute in", group=TRAINING, flag="--precision"
     )

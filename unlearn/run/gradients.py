@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from attribution.model.language_model import LanguageModel
+from attribution.model.trunk import ReadOnce
 from attribution.text.example import Example
 from unlearn.data.corpus import Corpus
 from unlearn.data.load_corpus import load_refusals
@@ -79,10 +80,22 @@ class Gradients:
             weighting.targets = with_frozen(base, weighting.targets)
         if "teacher" in needs:
             weighting.targets = with_teacher(base, weighting.targets, corpus.retain, config.teacher, config.seed, notes)
+        # Blocks below the first one that is trained are the same in both models, and are read once for both.
+        self._reader, self._frozen = model, base
+        block = config.train_from or 1
+        if block > 1:
+            self._reader = reader = ReadOnce(model, block)
+            if base.model.dtype == model.model.dtype:
+                self._frozen = ReadOnce(base, block, reader.kept)
         self._layer = None
         if "layer" in needs:
             predicting = config.layer_position == "predicting"
             self._layer = steered_layer(base, weighting.targets, config.layer, predicting, config.seed)
+            if self._layer.index < block:
+                raise ValueError(
+                    f"The loss pushes at layer {self._layer.index}, which no trained block reaches: train from block "
+                    f"{self._layer.index} or a lower one."
+                )
         self.refusals = load_refusals() if "refusals" in needs else ()
         # Whatever the trained model computes goes through here, so that several processes compute it together.
         self._together = processes.spread(model.model, reaches_all="layer" not in needs)
@@ -154,10 +167,10 @@ class Gradients:
         extras = self._extras(chosen.needs, chosen.head_with(constants), kl_head if self._anchor else None)
 
         def terms(part: slice) -> tuple[Tensor, Tensor, Tensor]:
-            batch = label_batch(self._model, targets[part], extras, over)
+            batch = label_batch(self._reader, targets[part], extras, over)
             if instead:
-                against = Extras(frozen=self._base, reference=True)
-                batch = dataclasses.replace(batch, refusals=label_batch(self._model, instead[part], against))
+                against = Extras(frozen=self._frozen, reference=True)
+                batch = dataclasses.replace(batch, refusals=label_batch(self._reader, instead[part], against))
             held = anchors(batch) if self._anchor else batch.log_probs.new_zeros(())
             return chosen.forget(batch, constants), _weighted_nll(batch, over), held
 
@@ -181,7 +194,7 @@ class Gradients:
         targets = self._processes.share(everyones)
 
         def term_of(part: slice) -> Tensor:
-            return chosen.loss(label_batch(self._model, targets[part], extras, over))
+            return chosen.loss(label_batch(self._reader, targets[part], extras, over))
 
         loss = 0.0
         with torch.set_grad_enabled(alpha > 0):
@@ -195,7 +208,7 @@ class Gradients:
 
     def _extras(self, needs: Sequence[str], head: Any, anchor: Any = None) -> Extras:
         layer = self._layer if "layer" in needs else None
-        frozen = self._base if head or layer or anchor else None
+        frozen = self._frozen if head or layer or anchor else None
         return Extras(frozen=frozen, head=head, layer=layer, taught="teacher" in needs, anchor=anchor)
 
     def _parts(self, rows: int) -> list[slice]:

@@ -28,7 +28,7 @@ from unlearn.metrics import Probe, Prober
 from unlearn.objectives import get_objective
 from unlearn.objectives.labels import Target
 from unlearn.run import checkpoints
-from unlearn.run.adapters import trainable_copy
+from unlearn.run.adapters import first_block, trainable_copy
 from unlearn.run.collapse import CollapseGuard
 from unlearn.run.config import OURS, RunConfig
 from unlearn.run.gradients import Gradients
@@ -45,6 +45,7 @@ class Run:
 
     Attributes:
         config: what was asked for.
+        block: the first block that is trained.
         model: the copy that is being trained; after the last step, the result.
         weighting: the weights of every forget row, and the scores they come from.
         gradients: how a step's gradients are made.
@@ -66,9 +67,15 @@ class Run:
         **score_options: Any,
     ) -> None:
         self.config = config
+        needs = get_objective(config.objective).needs
+        self.block = first_block(model, config.train_from, "layer" in needs)
         self.processes = processes or Processes()
         if config.lora is not None and self.processes.count > 1 and self.processes.way == "fsdp":
             raise ValueError("Adapters are small: spread a LoRA run by ddp, not by fsdp.")
+        if self.block > 1 and self.processes.count > 1 and self.processes.way == "fsdp":
+            raise ValueError(
+                "Each process reads lower blocks for itself: spread the run by ddp, or train from block 1."
+            )
         for name in ("forget_batch", "retain_batch"):
             self.processes.check_batch(name, getattr(config, name))
         self.corpus = corpus
@@ -95,16 +102,21 @@ class Run:
             config.rule,
             config.score_every,
             learner,
-            config.resolved["anchor"] > 0 or "teacher" in get_objective(config.objective).needs,
+            config.resolved["anchor"] > 0 or "teacher" in needs,
             **{"seed": config.seed, **score_options},
         )
         if not any(float(target.weights.sum()) > 0 for target in self.targets):
             raise ValueError(
                 f"The cut {config.rule.cut:g} on {config.rule.scorer!r} selects no token of the forget set: lower it."
             )
-        self.model = trainable_copy(model, config.lora, config.seed)
-        self.gradients = Gradients(self.model, model, corpus, config, self.weighting, self.processes, self.notes)
+        self.model = trainable_copy(model, config.lora, config.seed, self.block)
+        self.gradients = Gradients(self.model, model, corpus, self._as_here, self.weighting, self.processes, self.notes)
         self._prober = Prober(corpus) if config.probe_every else None
+
+    @property
+    def _as_here(self) -> RunConfig:
+        """The config with what the machine decided: a run that goes on elsewhere must train the same blocks."""
+        return dataclasses.replace(self.config, train_from=self.block)
 
     @property
     def targets(self) -> list[Target]:
@@ -153,7 +165,7 @@ class Run:
         checkpoints.check_ours(folder)
         self._checkpoint, self._checkpoint_every = folder, every
         options = ScoreOptions(**self.weighting.options)
-        self._made_of = checkpoints.made_of(self.base, self.corpus, self.config, options)
+        self._made_of = checkpoints.made_of(self.base, self.corpus, self._as_here, options)
 
     def _trained(self) -> dict[str, torch.Tensor]:
         return {name: weight for name, weight in self.model.model.named_parameters() if weight.requires_grad}

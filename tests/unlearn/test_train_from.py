@@ -1,0 +1,69 @@
+"""A run that trains upper blocks alone: the others stay bit for bit, and it is the run of whole forwards."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from attribution import LanguageModel, Rule
+from tests.attribution.tiny import tiny_model
+from unlearn import Corpus, RunConfig, run
+from unlearn.run import adapters, gradients
+from unlearn.run.adapters import first_block
+from unlearn.run.loop import Run
+
+FEW = {"steps": 3, "forget_batch": 4, "retain_batch": 4, "probe_every": 0, "rule": Rule("entropy", "top", 0.5)}
+FEW |= {"optimiser": "sgd", "learning_rate": 0.02}
+
+
+def done(model: LanguageModel, corpus: Corpus, **settings) -> Run:
+    job = run(model, corpus, RunConfig(**(FEW | settings)))
+    for _ in job:
+        pass
+    return job
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"objective": "counterfactual"},
+        {"objective": "undial", "micro_batch": 3},
+        {"objective": "npo", "retain": "kl", "lora": 2},
+        {"precision": "bfloat16"},
+    ],
+)
+def test_it_is_the_run_of_whole_forwards(small_corpus: Corpus, monkeypatch, settings: dict) -> None:
+    model = tiny_model("llama", num_hidden_layers=3)
+    ours = done(model, small_corpus, train_from=3, **settings)
+    monkeypatch.setattr(gradients, "ReadOnce", lambda reader, *_: _whole(reader))
+    whole = done(model, small_corpus, train_from=3, **settings)
+    moved = 0
+    weights = zip(ours.model.model.named_parameters(), whole.model.model.parameters(), strict=True)
+    for (name, mine), theirs in weights:
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=3e-4, msg=name)
+        moved += mine.requires_grad
+    assert moved
+    if "lora" not in settings:
+        for (name, mine), before in zip(ours.model.model.named_parameters(), model.model.parameters(), strict=True):
+            above = ".2." in name or name == "model.norm.weight"
+            assert bool((mine != before).any()) == above == mine.requires_grad, name
+
+
+def _whole(reader: LanguageModel) -> LanguageModel:
+    reader.kept = None  # type: ignore[attr-defined]
+    return reader
+
+
+def test_what_fits_the_time_is_trained(small_corpus: Corpus, monkeypatch) -> None:
+    model = tiny_model("llama", num_hidden_layers=3)
+    assert done(model, small_corpus, steps=1).block == 1
+    monkeypatch.setattr(adapters, "LARGE", 1_000)
+    assert (first_block(model, None), first_block(model, 3), first_block(model, None, inner=True)) == (2, 3, 1)
+    job = done(model, small_corpus, steps=1)
+    assert job.block == 2
+
+
+def test_a_loss_below_the_trained_blocks_is_refused(small_corpus: Corpus) -> None:
+    model = tiny_model("llama", num_hidden_layers=3)
+    with pytest.raises(ValueError, match="pushes at layer 1, which no trained block reaches"):
+        run(model, small_corpus, RunConfig(**(FEW | {"objective": "rmu", "train_from": 3})))
