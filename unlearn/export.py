@@ -9,7 +9,7 @@ from typing import Literal
 from attribution.model.loading import keep_template
 from attribution.settings import settings_of, written
 from attribution.text.templates import template_words
-from unlearn.metrics import Evaluation
+from unlearn.metrics import MAIN_FIGURES, Evaluation
 from unlearn.objectives import get_objective, get_retention
 from unlearn.run.adapters import has_adapters, merged
 from unlearn.run.config import RunConfig
@@ -17,7 +17,6 @@ from unlearn.run.loop import Run
 
 Form = Literal["merged", "adapter"]
 FORMS: tuple[Form, ...] = ("merged", "adapter")
-CARD_FIGURES = ("forget_recall", "paraphrase_recall", "retain_recall", "world_recall", "structure", "subject")
 
 
 def check_form(form: str, lora: int | None) -> None:
@@ -87,7 +86,7 @@ def card(job: Run, form: Form, evaluations: Mapping[str, Evaluation]) -> str:
     lines.append("")
     if evaluations:
         first = next(iter(evaluations.values()))
-        names = [name for name in CARD_FIGURES if name in first.metrics]
+        names = [name for name in MAIN_FIGURES if name in first.metrics]
         lines += [f"| | {' | '.join(evaluations)} | n |", f"|---|{'---|' * (len(evaluations) + 1)}"]
         for name in names:
             cells = " | ".join(f"{evaluation.metrics[name]:.3f}" for evaluation in evaluations.values())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.look.markup import count, differences, escape, with_facts
 from unlearn import Evaluation
-from unlearn.metrics import Answer, MetricInfo, metric_info
+from unlearn.metrics import MAIN_FIGURES, Answer, MetricInfo, metric_info
 from unlearn.stress import KINDS, Stress
 
 ALL = "all"
@@ -22,10 +22,6 @@ FORGET_ROWS, KEEP_ROWS = 80, 60
 
 Asked = tuple[Answer, Answer, Answer | None]
 """One question's answers: the original model's, the run's, and that of what it is held against."""
-
-
-CARDS = ("forget_recall", "paraphrase_recall", "retain_recall", "world_recall", "structure", "subject")
-"""The figures that have a card each; what they are is said by `metric_info`."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class Other:
 
 def cards_html(before: Evaluation | None, after: Evaluation, beside: Other) -> str:
     """A card per figure: before and after, the good direction, what it is held against, n, and one sentence."""
-    cards = [_card(metric_info(name), before, after, beside) for name in CARDS if name in after.metrics]
+    cards = [_card(metric_info(name), before, after, beside) for name in MAIN_FIGURES if name in after.metrics]
     return f'<div class="pg-cards">{"".join(cards)}</div>'
 
 

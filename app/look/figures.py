@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pandas as pd
 from unlearn import Step
 from unlearn.arms import Trial
 from unlearn.arms.figure import COLOURS
-from unlearn.metrics import metric_info
+from unlearn.metrics import Probe, metric_info
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -21,15 +22,16 @@ ACCENT, SECOND = "#2E8CA6", "#C9772B"
 PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...], tuple[float, float] | None], ...] = (
     ("Forget recall ↓", (("forget_recall", "forget recall", SECOND),), (-0.04, 1.08)),
     ("Retain recall ↑", (("retain_recall", "retain recall", ACCENT),), (-0.04, 1.08)),
-    ("Structure ↑", (("structure", "structure", ACCENT),), (-0.04, 1.08)),
+    ("Structure, speaks ↑", (("structure", "structure", ACCENT), ("speaks", "speaks", ACCENT)), (-0.04, 1.08)),
     ("Losses, nats", (("forget_nll", "forget", SECOND), ("retain_loss", "retain", ACCENT)), None),
 )
 """The small multiples: title with the good direction, (column, name, colour) of each line, range of the axis."""
+DOTTED = ("retain_loss", "speaks")
 
 
 def steps_frame(steps: Sequence[Step]) -> pd.DataFrame:
-    """A row per step: step, forget_nll, retain_loss, forget_recall, retain_recall, structure (NaN between probes)."""
-    columns = ["step", "forget_nll", "retain_loss", "forget_recall", "retain_recall", "structure"]
+    """A row per step: step, forget_nll, retain_loss, and the figures of its probe (NaN where there is none)."""
+    columns = ["step", "forget_nll", "retain_loss", *(one.name for one in dataclasses.fields(Probe))]
     records = [
         {
             "step": step.number,
@@ -43,7 +45,7 @@ def steps_frame(steps: Sequence[Step]) -> pd.DataFrame:
 
 
 def run_curves(frame: pd.DataFrame, steps: int, back_at: int | None = None) -> Figure:
-    """Four small panels over the steps of a run: forget recall, retain recall, structure, and the two losses.
+    """Four small panels over the steps of a run: both recalls, structure with speech, and the two losses.
 
     Args:
         frame: what `steps_frame` returns.
@@ -58,6 +60,7 @@ def run_curves(frame: pd.DataFrame, steps: int, back_at: int | None = None) -> F
     )
     for place, (_, lines, limits) in enumerate(PANELS):
         row, column = place // 2 + 1, place % 2 + 1
+        ends: list[float] = []
         for name, title, colour in lines:
             known = frame[["step", name]].dropna()
             figure.add_scatter(
@@ -65,14 +68,18 @@ def run_curves(frame: pd.DataFrame, steps: int, back_at: int | None = None) -> F
                 y=known[name],
                 name=title,
                 mode="lines+markers" if limits else "lines",
-                line={"color": colour, "width": 2.5, "dash": "dot" if name == "retain_loss" else "solid"},
+                line={"color": colour, "width": 2.5, "dash": "dot" if name in DOTTED else "solid"},
                 marker={"size": 5},
                 hovertemplate=f"{title} %{{y:.2f}}<br>step %{{x}}<extra></extra>",
                 row=row,
                 col=column,
             )
             if len(known):
-                figure.add_annotation(_last_value(known, name, place))
+                end = float(known[name].iloc[-1])
+                # Two lines that end together would write their numbers over each other.
+                beside = limits is not None and any(abs(end - other) < 0.12 for other in ends)
+                figure.add_annotation(_last_value(known, name, place) | ({"yshift": -12} if beside else {}))
+                ends.append(end)
         figure.update_yaxes(range=limits, row=row, col=column, **_AXIS, nticks=3 if limits else 4)
     if back_at is not None:
         figure.add_vline(x=back_at, line={"color": ACCENT, "width": 1.5, "dash": "dash"})

@@ -61,7 +61,7 @@ def waiting(visit: Visit, kept: KeptRun, beside: KeptRun | None = None) -> Itera
     for number, each in enumerate(runs, start=1):
         if each.evaluation is None:
             yield f"Asking the model of {each.name} ({number} of {total})"
-            each.evaluated(studio.corpus)
+            each.evaluated(studio.corpus, studio.judge)
     for number, (future, who) in enumerate(futures, start=len(runs) + 1):
         while future is not None and not future.done():
             yield f"Asking {who} ({number} of {total})"

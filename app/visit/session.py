@@ -17,7 +17,7 @@ from app.visit.studio import Studio
 from app.visit.zero_gpu import AnyRun
 from attribution import LanguageModel, Selection, TokenScores
 from unlearn import Corpus, Evaluation, RunConfig, Step, evaluate
-from unlearn.metrics import Probe
+from unlearn.metrics import Judge, Probe
 from unlearn.run.collapse import CollapseGuard
 from unlearn.stress import Stress
 
@@ -47,6 +47,7 @@ class KeptRun:
         guard: holds the best sound step's weights, where the run was to keep them and until the next run is kept.
         evaluation: its answers and figures, once asked for.
         stressed: what each kind of stress did to it, once asked for.
+        before: the probe of the original model.
         weights: held by whoever asks its model or changes it, so that no answers are of two models.
     """
 
@@ -66,6 +67,7 @@ class KeptRun:
     guard: CollapseGuard | None = field(default=None, repr=False)
     evaluation: Evaluation | None = None
     stressed: dict[str, tuple[Stress, ...]] = field(default_factory=dict)
+    before: Probe | None = None
     weights: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
@@ -85,11 +87,11 @@ class KeptRun:
         best = self.guard.best if self.guard is not None else None
         return best.step if best is not None and best.step != self.stands_at else None
 
-    def evaluated(self, corpus: Corpus) -> Evaluation:
+    def evaluated(self, corpus: Corpus, judge: Judge) -> Evaluation:
         """Its answers and figures, asked for once."""
         with self.weights:
             if self.evaluation is None:
-                self.evaluation = evaluate(self.model, corpus)
+                self.evaluation = evaluate(self.model, corpus, judge=judge)
             return self.evaluation
 
 
@@ -173,6 +175,7 @@ class Visit:
             rolled_back_to=run.rolled_back_to,
             notes=tuple(run.notes),
             guard=run.guard,
+            before=run.before,
         )
         for earlier in self.runs:
             # A second copy of the weights: of the latest run alone.

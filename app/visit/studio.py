@@ -19,6 +19,7 @@ from attribution.scorers import DEFAULT_SCORERS
 from attribution.scorers.learned import scorer_for
 from unlearn import Corpus, Evaluation, RunConfig, evaluate, load_corpus, run
 from unlearn.data.reference import retrained_reference
+from unlearn.metrics import Judge
 from unlearn.stress import Stress
 
 log = logging.getLogger(__name__)
@@ -138,6 +139,11 @@ class Studio:
     def _retrained(self) -> LanguageModel | None:
         return retrained_reference(self.model, self.corpus)
 
+    @cached_property
+    def judge(self) -> Judge:
+        """Says whether answers are language, with the original model."""
+        return Judge(self.model, self.corpus.retain)
+
     def answer_before(self, row: int) -> str:
         """The original model's answer to a forget row's question."""
         if row not in self._answers:
@@ -156,7 +162,7 @@ class Studio:
             future = self._futures.get(name)
             # A failure is not kept: the next visitor tries again.
             if future is None or (future.done() and future.exception() is not None):
-                future = BACKGROUND.submit(lambda: evaluate(model, self.corpus))
+                future = BACKGROUND.submit(lambda: evaluate(model, self.corpus, judge=self.judge))
                 self._futures[name] = future
             return future
 

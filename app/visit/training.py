@@ -14,6 +14,7 @@ from app.visit.studio import Studio
 from app.visit.zero_gpu import WORKER, AnyRun
 from attribution import Selection
 from unlearn import Corpus, RunConfig, Step, run
+from unlearn.metrics import Probe
 from unlearn.run.remote import RemoteRun
 
 SAMPLE_EVERY = 5
@@ -31,6 +32,7 @@ class Training:
     Attributes:
         row: the forget row whose answer is sampled: the one in view, if it is one of them.
         selections: the weights of every forget row as they stand; empty while they are being made.
+        before: the probe of the original model.
         way_back: the best sound step so far, where the run keeps it.
         rolled_back_to, notes: see `unlearn.Run`.
     """
@@ -40,6 +42,7 @@ class Training:
     steps: Sequence[Step] = ()
     samples: Sequence[Sample] = ()
     selections: Sequence[Selection] = ()
+    before: Probe | None = None
     way_back: int | None = None
     rolled_back_to: int | None = None
     notes: Sequence[str] = ()
@@ -70,7 +73,8 @@ def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Trainin
             if is_sampled(step.number, config.steps) or visit.stopping:
                 _ask(job, question, samples)
             best = job.guard.best.step if job.guard and job.guard.best else None
-            yield Training(config, row, job.steps, samples, job.selections, best, job.rolled_back_to, job.notes)
+            state = (job.steps, samples, job.selections, job.before)
+            yield Training(config, row, *state, best, job.rolled_back_to, job.notes)
         if visit.closed:
             return
         if samples[-1].step != _stands_at(job):

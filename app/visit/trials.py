@@ -34,6 +34,8 @@ ARMS = {
 # Enough to rank arms that differ by much, few enough that a race of five takes a minute or two on a laptop.
 STEPS, POINTS = 40, 5
 TARGETS = (0.5, 0.1)
+# Answers of each point whose words are judged: a tenth of a second each where they are no language.
+JUDGED = 12
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,10 @@ class Race:
 
     @property
     def kept(self) -> list[str]:
-        """The figures that are to stay: of rows to keep, and structure where facts are marked."""
-        return [name for name in self.trials[0].counts if name.startswith("retain_") or name == "structure"]
+        """The figures that are to stay: of rows to keep, structure where facts are marked, and sense."""
+        counts = self.trials[0].counts
+        sense = "sensible" if "sensible" in counts else "speaks"
+        return [name for name in counts if name.startswith("retain_") or name in ("structure", sense)]
 
     def compared(self) -> Comparison | None:
         """The arms at equal forgetting; None before any has been measured."""
@@ -123,7 +127,7 @@ def run_race(visit: Visit, arms: Sequence[Arm]) -> Iterator[Race]:
 
     with visit.training(), memory_said(studio):
         corpus, _ = corpus_in_view(visit)
-        bench = Bench(studio.model, corpus, points=POINTS, retain_rows=KEEP_ROWS, asked=asked(corpus))
+        bench = Bench(studio.model, corpus, points=POINTS, retain_rows=KEEP_ROWS, asked=asked(corpus), judged=JUDGED)
         for arm in arms:
             latest: Trial | None = None
             for latest in bench.along(arm, config.seed, begun=begun):

@@ -11,13 +11,13 @@ import gradio as gr
 import pytest
 
 from app.api.compare import compare_endpoint
-from app.look.answers import CARDS, LONGEST, Other, cards_html, table_html
+from app.look.answers import LONGEST, Other, cards_html, table_html
 from app.visit.comparison import side_by_side
 from app.visit.export import answers_csv, run_json
 from app.visit.session import Visit
 from attribution import Rule, Selection
 from unlearn import Evaluation, RunConfig, Step
-from unlearn.metrics import Answer, metric_info
+from unlearn.metrics import MAIN_FIGURES, Answer, metric_info
 
 
 def evaluation(value: float, *answers: str) -> Evaluation:
@@ -25,12 +25,12 @@ def evaluation(value: float, *answers: str) -> Evaluation:
         Answer("forget", f"Where was <A{i}> born?", "prompt", "In Torvik.", ("Torvik",), text)
         for i, text in enumerate(answers)
     )
-    return Evaluation(dict.fromkeys(CARDS, value), dict.fromkeys(CARDS, 490), asked)
+    return Evaluation(dict.fromkeys(MAIN_FIGURES, value), dict.fromkeys(MAIN_FIGURES, 490), asked)
 
 
 def test_cards_say_value_direction_reference_and_n() -> None:
     cards = cards_html(evaluation(1.0), evaluation(0.25), Other("Never taught", "reference", evaluation(0.02)))
-    assert cards.count("<section") == 6
+    assert cards.count("<section") == len(MAIN_FIGURES)
     assert cards.count("↓ lower is better") == 2 and cards.count("↑ higher is better") == 4
     assert "1.00" in cards and "<b>0.25</b>" in cards and "reference 0.02" in cards and "n = 490 facts" in cards
     assert "<h4>Facts to keep</h4>" in cards and metric_info("structure").sentence in cards

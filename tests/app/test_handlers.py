@@ -188,7 +188,7 @@ def test_no_answers_are_of_two_models(page: Page, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("app.visit.session.evaluate", slow)
     monkeypatch.setattr(kept.guard, "restore", restore)
-    asked = threading.Thread(target=kept.evaluated, args=(page.studio.corpus,))
+    asked = threading.Thread(target=kept.evaluated, args=(page.studio.corpus, page.studio.judge))
     asked.start()
     assert asking.wait(20)
     back = threading.Thread(target=visit.go_back)

@@ -34,6 +34,7 @@ def steps(*probes: Probe | None) -> tuple[Step, ...]:
 def kept(*probes: Probe | None, config: RunConfig | None = None, best: int | None = None, **more: Any) -> KeptRun:
     guard = None if best is None else SimpleNamespace(best=SimpleNamespace(step=best))
     config = config or RunConfig()
+    more = {"before": SOUND, **more}
     return KeptRun(1, "<b>Mine</b>", 0, config, None, (), steps(*probes), (), 1.0, False, guard=guard, **more)  # type: ignore[arg-type]
 
 
@@ -41,11 +42,19 @@ SOUND, GRAMMAR, KNOWLEDGE = Probe(1.0, 0.8, 0.9), Probe(0.0, 0.8, 0.45), Probe(0
 
 
 def test_a_collapse_is_said_in_words() -> None:
-    assert advice(steps(SOUND, None, GRAMMAR, None)).startswith("Structure has fallen from 0.90 to 0.45: ")
-    assert advice(steps(SOUND, KNOWLEDGE)).startswith("Retain recall has fallen from 0.80 to 0.20: ")
+    assert advice(kept(SOUND, None, GRAMMAR, None)).startswith("Structure has fallen from 0.90 to 0.45: ")
+    assert advice(kept(SOUND, KNOWLEDGE)).startswith("Retain recall has fallen from 0.80 to 0.20: ")
+    # Dead at the first probe: the original is what it is held against.
+    assert advice(kept(GRAMMAR)).startswith("Structure has fallen from 0.90")
+    # A probe that did not ask it to speak takes nothing back.
+    before, salad = Probe(1.0, 0.8, 0.9, 1.0), Probe(0.0, 0.8, 0.9, 0.25)
+    assert advice(kept(salad, Probe(0.0, 0.8, 0.9), before=before)).startswith("Speaks has fallen from 1.00 to 0.25: ")
+    assert advice(kept(Probe(0.0, 0.8, 0.9, 0.75), before=before)) == ""
     # A model that never had much structure has lost none.
-    assert advice(steps(Probe(1.0, 0.8, 0.5), Probe(0.0, 0.8, 0.47))) == ""
-    assert advice(steps(Probe(0, None, None), Probe(0, None, None))) == advice(()) == advice(steps(None)) == ""
+    assert advice(kept(Probe(0.0, 0.8, 0.47), before=Probe(1.0, 0.8, 0.5))) == ""
+    nothing = Probe(0, None, None)
+    assert advice(kept(nothing, before=nothing)) == advice(kept()) == advice(kept(None)) == ""
+    assert advice(kept(GRAMMAR, before=None)) == ""
 
 
 def test_what_can_be_done_about_it_is_what_is_possible() -> None:

@@ -19,6 +19,7 @@ from unlearn.arms.measure import Measure
 from unlearn.arms.table import markdown_table
 from unlearn.arms.trial import point_steps
 from unlearn.cli.arms import differences, parse_seeds
+from unlearn.metrics import MAIN_FIGURES, Judge
 from unlearn.run.diagnostics import update_size
 from unlearn.run.gradients import Gradients
 
@@ -229,9 +230,10 @@ def test_the_measure_agrees_with_the_metrics(model, small_corpus):
     """Sums over authors are the same figures that `evaluate` gives."""
     from unlearn import evaluate
 
-    _, sums, counts = Measure(small_corpus)(model)
-    metrics = evaluate(model, small_corpus).metrics
-    for figure in ("forget_recall", "paraphrase_recall", "retain_recall", "world_recall", "structure", "subject"):
+    judge = Judge(model, small_corpus.retain)
+    _, sums, counts = Measure(small_corpus, judge=judge)(model)
+    metrics = evaluate(model, small_corpus, judge=judge).metrics
+    for figure in MAIN_FIGURES:
         assert sum(sums[figure]) / sum(counts[figure]) == pytest.approx(metrics[figure]), figure
 
 

@@ -17,7 +17,7 @@ from attribution import Example
 from attribution.data.rows import Row
 from unlearn import Corpus, Evaluation, evaluate
 from unlearn.data.corpus import Choice
-from unlearn.metrics import GROUPS, METRICS, groups_for, metric, metric_info
+from unlearn.metrics import GROUPS, METRICS, Judge, groups_for, metric, metric_info
 from unlearn.metrics.answers import stands_in
 from unlearn.metrics.choice import layout, pick
 from unlearn.metrics.forget_quality import forget_quality
@@ -281,14 +281,16 @@ def corpus(small_corpus: Corpus) -> Corpus:
 @pytest.fixture
 def parrot(tiny, monkeypatch):
     """A model whose greedy answers are cheap: it says one sentence to everything."""
-    monkeypatch.setattr(tiny, "generate", lambda prompts, *_: ["She was born in Torvik."] * len(prompts))
+    monkeypatch.setattr(tiny, "generate", lambda prompts, *_, **__: ["She was born in Torvik."] * len(prompts))
     return tiny
 
 
 def test_every_figure_is_in_the_registry_within_its_bounds_and_has_an_n(parrot, corpus):
     before = evaluate(parrot, corpus, metrics=["all"])
     original = dataclasses.replace(before, metrics=before.metrics | {"forget_recall": 0.5, "retain_recall": 0.5})
-    found = evaluate(parrot, corpus, metrics=["all"], reference=before, original=original, judge=parrot)
+    found = evaluate(
+        parrot, corpus, metrics=["all"], reference=before, original=original, judge=Judge(parrot, corpus.retain)
+    )
     assert {name for name in METRICS if "{" not in name} <= set(found.metrics)
     several = set(found.metrics) - set(METRICS)
     assert {"choice_accuracy_sums", "choice_accuracy_doubles", "probe_neighbour_qa_rouge_l"} < several
@@ -406,15 +408,17 @@ def test_figures_stand_split_by_split(parrot, corpus):
 
 def test_what_two_metrics_need_is_measured_once(parrot, corpus, monkeypatch):
     asked = []
-    monkeypatch.setattr(parrot, "generate", lambda prompts, *_: asked.append(prompts) or ["Torvik"] * len(prompts))
+    monkeypatch.setattr(
+        parrot, "generate", lambda prompts, *_, **__: asked.append(prompts) or ["Torvik"] * len(prompts)
+    )
     evaluate(parrot, corpus, metrics=["all"])
-    # Five splits and two sets of further questions.
-    assert len(asked) == 7
+    # Five splits, two sets of further questions, and one set of drawn answers.
+    assert len(asked) == 8
 
 
 def test_a_corpus_has_the_groups_that_its_rows_allow(corpus, small_corpus):
     assert groups_for(corpus) == tuple(GROUPS)
-    assert groups_for(small_corpus) == ("recall", "tofu", "memorisation", "quality")
+    assert groups_for(small_corpus) == ("recall", "tofu", "memorisation", "quality", "sampled")
     text = Row(Example("", "Plain text."))
     assert groups_for(Corpus("text", forget=(text,), retain=(text,))) == ("recall", "memorisation")
 

@@ -16,7 +16,7 @@ from unlearn.export import save
 from unlearn.metrics import Probe, Prober
 from unlearn.run import gradients
 from unlearn.run.adapters import merged
-from unlearn.run.collapse import CollapseGuard
+from unlearn.run.collapse import REMEDY, CollapseGuard, best_sound_step
 from unlearn.run.loop import Run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -103,8 +103,20 @@ def test_a_run_that_collapses_goes_back_to_its_best_sound_step(knowing, wide_cor
     found = Prober(wide_corpus)(guarded.model)
     assert found.structure >= 0.9 * before.structure and found.retain_recall >= 0.9 * before.retain_recall
     if best:
-        assert found == guarded.steps[best - 1].probe
+        assert found == replace(guarded.steps[best - 1].probe, speaks=None)
     assert f"step {best} again" in guarded.notes[-1]
+
+
+def test_a_run_that_is_dead_at_its_first_probe_says_so(knowing, wide_corpus):
+    """What it is held against is the original, not its own first probe."""
+    job = finished(knowing, wide_corpus, objective="ga", steps=5, learning_rate=0.5)
+    assert job.before.structure > 0.2 > 0.1 > job.steps[0].probe.structure
+    (note,) = job.notes
+    assert " has fallen from " in note and note.endswith(REMEDY) and "was sound" not in note
+    # The last sound step is named where there was one.
+    late = finished(knowing, wide_corpus, objective="ga", steps=30, probe_every=1, learning_rate=0.02)
+    number = best_sound_step(late.before, late.steps)
+    assert (f"Step {number} was sound: end there." in late.notes[0]) == (number is not None)
 
 
 def test_the_best_sound_step_has_forgotten_most():
@@ -115,6 +127,12 @@ def test_the_best_sound_step_has_forgotten_most():
         assert not guard.collapsed(step, probe)
     assert guard.collapsed(4, Probe(0.0, 0.9, 0.39))
     assert guard.restore() == 2 and parameter.item() == 2
+    # Words that nobody would say are a loss too.
+    assert guard.collapsed(5, Probe(0.0, 1.0, 0.8, 0.25)) is False, "the original was not asked to speak"
+    speaking = CollapseGuard([parameter], Probe(1.0, 1.0, 0.8, 1.0))
+    assert not speaking.collapsed(1, Probe(0.5, 1.0, 0.8, 0.75)) and speaking.best.step == 1
+    assert not speaking.collapsed(2, Probe(0.0, 1.0, 0.8, 0.5)) and speaking.best.step == 1
+    assert speaking.collapsed(3, Probe(0.0, 1.0, 0.8, 0.25))
     # Rows without marked facts say nothing of a collapse.
     assert not CollapseGuard([parameter], Probe(None, None, None)).collapsed(1, Probe(None, None, None))
 

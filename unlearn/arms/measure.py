@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
 from unlearn.data.corpus import Corpus
-from unlearn.metrics import RETAIN_ROWS, ask, evaluation_rows
+from unlearn.metrics import RETAIN_ROWS, Answer, Judge, ask, evaluation_rows, spaced
 from unlearn.metrics.answers import read
 from unlearn.metrics.rouge import rouge_l_recalls
+from unlearn.metrics.sense import JUDGED, fits, frames
 
 Sums = dict[str, list[float]]
 
@@ -19,10 +20,16 @@ class Measure:
 
     `{split}_recall` is fact recall in greedy answers (per fact); where the rows to forget have no marked facts it is
     `{split}_rouge_l` (per row). `structure` and `subject` are mean probabilities of tokens outside facts and of the
-    subject, on rows to forget.
+    subject, on rows to forget; `speaks`, `fluent` and `sensible` shares of the answers to them.
+
+    Attributes:
+        judge: says which answers are language; None leaves `speaks` out.
+        judged: answers that it is asked about at most.
     """
 
-    def __init__(self, corpus: Corpus, retain_rows: int = RETAIN_ROWS) -> None:
+    def __init__(
+        self, corpus: Corpus, retain_rows: int = RETAIN_ROWS, judge: Judge | None = None, judged: int = JUDGED
+    ) -> None:
         self.rows: Mapping[str, tuple[Row, ...]] = {
             split: tuple(row for row in rows if row.example.prompt)
             for split, rows in evaluation_rows(corpus, retain_rows).items()
@@ -31,6 +38,8 @@ class Measure:
             raise ValueError("Arms are compared on answers to questions, and the rows to forget have none.")
         self.marked = any(row.facts for row in self.rows["forget"])
         self.kind = "recall" if self.marked else "rouge_l"
+        self.judge, self.judged = judge, judged
+        self._frames = frames((*corpus.forget, *corpus.retain))
 
     def __call__(self, model: LanguageModel) -> tuple[dict[str, list[str]], Sums, Sums]:
         """(groups, sums, counts), each by figure."""
@@ -54,6 +63,9 @@ class Measure:
                 for i, recall in enumerate(recalls):
                     if recall is not None:
                         add(f"{split}_rouge_l", i, split, recall, 1)
+            if split == "forget":
+                for figure, i, value in self._sense(answers):
+                    add(figure, i, split, value, 1)
         if self.marked:
             reading = read(model, self.rows["forget"])
             for figure, kind in (("structure", None), ("subject", "subject")):
@@ -65,3 +77,17 @@ class Measure:
         sums = {figure: [total[0] for total in by_group.values()] for figure, by_group in found.items()}
         counts = {figure: [total[1] for total in by_group.values()] for figure, by_group in found.items()}
         return groups, sums, counts
+
+    def _sense(self, answers: Sequence[Answer]) -> Iterator[tuple[str, int, float]]:
+        """(figure, row, value) of what is said of the answers to the rows to forget."""
+        if self.judge is not None:
+            picked = spaced(range(len(answers)), self.judged)
+            asked = [answers[i] for i in picked]
+            for i, value in zip(
+                picked, self.judge.possible([a.question for a in asked], [a.answer for a in asked]), strict=True
+            ):
+                yield "speaks", i, float(value)
+        if self._frames:
+            for i, answer in enumerate(answers):
+                for figure, value in zip(("fluent", "sensible"), fits(answer.answer, self._frames), strict=True):
+                    yield figure, i, float(value)

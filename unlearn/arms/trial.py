@@ -19,8 +19,9 @@ from attribution.model.language_model import LanguageModel
 from unlearn.arms.arm import Arm
 from unlearn.arms.measure import Measure, Sums
 from unlearn.data.corpus import Corpus
-from unlearn.metrics import RETAIN_ROWS
+from unlearn.metrics import RETAIN_ROWS, Judge
 from unlearn.metrics.forget_quality import forget_quality
+from unlearn.metrics.sense import JUDGED
 from unlearn.metrics.truth_ratio import log_probabilities_with_wrong, truth_ratio
 from unlearn.run.adapters import scale_update
 from unlearn.run.checkpoints import made_of
@@ -30,7 +31,7 @@ from unlearn.run.state import LossNotFiniteError
 
 log = logging.getLogger(__name__)
 FIRST_POINT = 5
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ class Bench:
         reference: the model retrained without the rows to forget, for forget quality; None for none.
         points: how often a run is measured on its way.
         diagnostics: log `unlearn.run.diagnostics` at every step.
-        measure: made of `asked`, a corpus with fewer rows to ask; of the whole one unless told.
+        measure: made of `asked`, a corpus with fewer rows to ask; of the whole one unless told. Of the answers to its
+            rows to forget at most `judged` are judged, by the model.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class Bench:
         retain_rows: int = RETAIN_ROWS,
         diagnostics: bool = False,
         asked: Corpus | None = None,
+        judged: int = JUDGED,
     ) -> None:
         if points < 2:
             raise ValueError(f"points must be at least 2, not {points}: the first and the last.")
@@ -139,7 +142,7 @@ class Bench:
         self.points = points
         self.retain_rows = retain_rows
         self.diagnostics = diagnostics
-        self.measure = Measure(asked or corpus, retain_rows)
+        self.measure = Measure(asked or corpus, retain_rows, Judge(model, corpus.retain), judged)
         self._original: tuple[dict[str, list[str]], Sums, Sums] | None = None
         self._ratios: list[float] = []
 

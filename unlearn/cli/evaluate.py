@@ -36,6 +36,7 @@ from unlearn.metrics import (
     METRICS,
     RETAIN_ROWS,
     Evaluation,
+    Judge,
     check_groups,
     evaluate,
     groups_for,
@@ -43,6 +44,7 @@ from unlearn.metrics import (
 )
 
 PER_ROW_KINDS = (".jsonl", ".csv")
+EMBEDDED = "embedded"
 
 
 def evaluate_command(
@@ -55,8 +57,8 @@ def evaluate_command(
         str | None,
         Option(
             metavar="NAME",
-            help="the model before unlearning, for ATWU's quality; the embedded one unless told, where it is of the "
-            f"same shape; {NONE} for none",
+            help="the model before unlearning, which judges whether answers are language, and for ATWU's quality; the "
+            f"embedded one unless told, where it is of the same shape; {NONE} for none",
         ),
     ] = None,
     metrics: Annotated[
@@ -67,6 +69,7 @@ def evaluate_command(
         ),
     ] = None,
     retain_rows: Annotated[int, Option(metavar="N", help="how many rows to keep are asked")] = RETAIN_ROWS,
+    seed: Annotated[int, Option(metavar="N", help="of answers that are drawn")] = 0,
     explain: Annotated[bool, Option("--explain", help="a sentence on every figure below the table")] = False,
     list_all: Annotated[bool, Option("--list", help="list all figures with formula and source, and stop")] = False,
     json_file: JsonFile = None,
@@ -88,7 +91,7 @@ def evaluate_command(
     corpus = rows.read()
     measured = load_model(model, template=asking.template)
     groups = groups_for(corpus) if asked is None else asked
-    evaluations = measure(measured, corpus, groups, reference, original, retain_rows)
+    evaluations = measure(measured, corpus, groups, reference, original, retain_rows, seed)
     sys.stdout.write(f"{model}, asked by {template_words(measured.template)}\n\n{table(evaluations, explain)}")
     if json_file:
         json_file.write_text(_json(measured, corpus, evaluations), encoding="utf-8")
@@ -105,9 +108,13 @@ def measure(
     reference: str | None,
     original: str | None,
     retain_rows: int,
+    seed: int = 0,
 ) -> dict[str, Evaluation]:
     """The model's figures and, beside them, those of the reference and of the original where there are such models."""
     found: dict[str, Evaluation] = {}
+    before = _original(model, corpus, original)
+    # The embedded model was not unlearnt from another.
+    judge = Judge(before or model, corpus.retain) if before or model.name == EMBEDDED and original is None else None
 
     def one(name: str, of: LanguageModel | None, names: Sequence[str]) -> None:
         if of is None:
@@ -119,13 +126,15 @@ def measure(
             metrics=names,
             reference=found.get("reference"),
             original=found.get("original"),
+            judge=judge,
             retain_rows=retain_rows,
+            seed=seed,
         )
 
-    # One after another, so that no more than two models are held at a time.
+    # One after another, so that no more than three models are held at a time.
     one("reference", reference_for(model, corpus, reference), [name for name in groups if name != "quality"])
-    if "quality" in groups:
-        one("original", _original(model, corpus, original), ())
+    if "quality" in groups and model.name != corpus.reference:
+        one("original", before, ())
     one("model", model, groups)
     return {"model": found.pop("model"), **found}
 
@@ -134,9 +143,9 @@ def _original(model: LanguageModel, corpus: Corpus, asked: str | None) -> Langua
     if asked is not None:
         return None if asked == NONE else load_model(asked, template=model.template)
     # The embedded world's own full model is what its rows were unlearnt from.
-    if corpus.reference is None or model.name in ("embedded", corpus.reference):
+    if corpus.reference is None or model.name == EMBEDDED:
         return None
-    return alike(model, load_model("embedded"))
+    return alike(model, load_model(EMBEDDED))
 
 
 # What is written -----------------------------------------------------------------------------------------------------

@@ -25,9 +25,10 @@ from unlearn.cli.common import JsonFile, Rows, check_writable, log
 from unlearn.data.corpus import Corpus
 from unlearn.data.reference import known_reference
 from unlearn.export import FORMS, check_form, save
-from unlearn.metrics import SPLITS, Evaluation, evaluate
+from unlearn.metrics import MAIN_FIGURES, SPLITS, Evaluation, Judge, Probe, evaluate, what_is_lost
 from unlearn.presets import DEFAULT_PRESET, PRESETS, listing
 from unlearn.run.atwu import AtwuConfig, Fit
+from unlearn.run.collapse import REMEDY
 from unlearn.run.config import TRAINING, RunConfig
 from unlearn.run.diagnostics import Diagnostics
 from unlearn.run.estimate import estimate
@@ -165,10 +166,10 @@ def _evaluate(model: LanguageModel, job: Run, corpus: Corpus) -> dict[str, Evalu
     reference = known_reference(model, corpus)
     if reference is not None:
         models["reference"] = reference
-    evaluations = {}
+    evaluations, judge = {}, Judge(model, corpus.retain)
     for name, candidate in models.items():
         log.info("Asking the model: %s.", name)
-        evaluations[name] = evaluate(candidate, corpus, judge=model)
+        evaluations[name] = evaluate(candidate, corpus, judge=judge)
     return evaluations
 
 
@@ -211,11 +212,15 @@ def _table(evaluations: dict[str, Evaluation], job: Run) -> str:
     measured = evaluations["before"].metrics
     # Rows without marked facts have no recall: how probable their answers are says what it would.
     of_splits = (name if (name := f"{split}_recall") in measured else f"{split}_probability" for split in SPLITS)
-    for name in (*of_splits, "structure", "subject", "speaks", "fluent", "sensible"):
+    for name in (*of_splits, *(name for name in MAIN_FIGURES if not name.endswith("_recall"))):
         if name in measured:
             figures = "".join(f"{evaluation.metrics[name]:>11.3f}" for evaluation in evaluations.values())
             lines.append(f"{name:<24}{figures}{evaluations['before'].counts[name]:>8}")
     lines += ["", "forget and paraphrase figures should fall to the reference; the others should stay as they were."]
+    lost = what_is_lost(*(Probe.of(evaluations[name].metrics) for name in ("before", "after")))
+    if lost and job.before is None:
+        # A run that probes has said it itself.
+        lines += ["", f"{lost} {REMEDY}"]
     return "\n".join(lines) + "\n"
 
 

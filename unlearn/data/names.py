@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from attribution.model.language_model import LanguageModel
 from attribution.scorers.token_unlearn import subject_positions
@@ -18,24 +19,34 @@ def other_names(
     """Another subject's name for each subject, by its text: always the same, and not two alike while there are more."""
     draw = random.Random(seed)
     names: dict[str, str] = {}
-    for text, fit in namesakes(examples, subjects, retain).items():
+    for text, fit in namesakes(examples, subjects, questions_by_name(tuple(retain))).items():
         if fit:
             names[text] = draw.choice([name for name in fit if name not in names.values()] or fit)
     return names
 
 
-def namesakes(
-    examples: Sequence[Example], subjects: Sequence[Subject], retain: Sequence[Example]
-) -> dict[str, list[str]]:
-    """By each subject's text, whose name could stand in its place: other subjects of the rows to keep, sorted.
-
-    Those that are asked most of the same questions; where nobody is asked any of them, those with at least two rows.
-    """
+# Tens of thousands of rows take a second: kept for the rows that were asked about last.
+@lru_cache(maxsize=2)
+def questions_by_name(retain: tuple[Example, ...]) -> Mapping[str, frozenset[str]]:
+    """The questions that the rows to keep ask about each subject, without its name (see `frame`)."""
     kept: dict[str, set[str]] = defaultdict(set)
     for example in retain:
         subject = find_subject(example)
         if subject.text and subject.prompt_spans:
             kept[subject.text].add(frame(example.prompt, subject))
+    return {name: frozenset(asked) for name, asked in kept.items()}
+
+
+def namesakes(
+    examples: Sequence[Example], subjects: Sequence[Subject], kept: Mapping[str, frozenset[str]]
+) -> dict[str, list[str]]:
+    """By each subject's text, whose name could stand in its place: other subjects of the rows to keep, sorted.
+
+    Those that are asked most of the same questions; where nobody is asked any of them, those with at least two rows.
+
+    Args:
+        kept: what `questions_by_name` gives.
+    """
     mine: dict[str, set[str]] = defaultdict(set)
     for example, subject in zip(examples, subjects, strict=True):
         if subject.text:

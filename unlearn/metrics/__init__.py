@@ -8,20 +8,27 @@ from pkgutil import iter_modules
 
 from unlearn.metrics.answers import (
     MAX_NEW_TOKENS,
-    SOUND,
     Answer,
-    Probe,
-    Prober,
     TrueAnswers,
     answer_log_probs,
     ask,
     read,
-    share_left,
     spaced,
 )
-from unlearn.metrics.base import GROUPS, METRICS, MetricInfo, check_groups, groups_for, metric, metric_info
+from unlearn.metrics.base import (
+    GROUPS,
+    MAIN_FIGURES,
+    METRICS,
+    MetricInfo,
+    check_groups,
+    groups_for,
+    metric,
+    metric_info,
+)
 from unlearn.metrics.evaluation import evaluate
 from unlearn.metrics.examination import RETAIN_ROWS, SPLITS, Evaluation, RowFigures, evaluation_rows
+from unlearn.metrics.judge import Judge
+from unlearn.metrics.probe import Probe, Prober, latest, what_is_lost
 
 # Every file of this folder puts what it decorates into `METRICS`: a new one is found without being named here.
 for _file in iter_modules(__path__):
@@ -29,13 +36,14 @@ for _file in iter_modules(__path__):
 
 __all__ = [
     "GROUPS",
+    "MAIN_FIGURES",
     "MAX_NEW_TOKENS",
     "METRICS",
     "RETAIN_ROWS",
-    "SOUND",
     "SPLITS",
     "Answer",
     "Evaluation",
+    "Judge",
     "MetricInfo",
     "Probe",
     "Prober",
@@ -47,9 +55,10 @@ __all__ = [
     "evaluate",
     "evaluation_rows",
     "groups_for",
+    "latest",
     "metric",
     "metric_info",
     "read",
-    "share_left",
     "spaced",
+    "what_is_lost",
 ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,12 +14,10 @@ from attribution.model.language_model import LanguageModel, TokenStatistics
 from attribution.model.wording import taught_answer, written
 from attribution.text.endings import Ended, Said
 from attribution.text.example import Encoded
-from unlearn.data.corpus import Corpus
 
+T = TypeVar("T")
 # Tokens of an answer at most; longer true answers get room for a quarter more than the longest of them.
 MAX_NEW_TOKENS = 96
-# A run is sound while what should stay is at least this share of what it was before the first step.
-SOUND = 0.9
 
 
 @dataclass(frozen=True)
@@ -113,6 +111,19 @@ def answer_of(model: LanguageModel, split: str, row: Row, said: str) -> Answer:
     )
 
 
+def draw(model: LanguageModel, rows: Sequence[Row], seed: int, temperature: float = 1.0, times: int = 1) -> list[str]:
+    """Answers to the rows' questions, drawn from the model's own distribution: all rows once, then all again.
+
+    Args:
+        temperature: T of softmax(z / T); nothing is left out (top p 1, no top k), whatever the model's folder asks for.
+    """
+    decoding = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        return model.generate([row.example.prompt for row in rows] * times, answer_room(model, rows), decoding=decoding)
+
+
 def answer_room(model: LanguageModel, rows: Sequence[Row]) -> int:
     """How many tokens an answer to these rows may take: a true answer is never cut off."""
     if not rows:
@@ -164,56 +175,7 @@ def answer_log_probs(model: LanguageModel, row: Row) -> list[float]:
     return read(model, [row]).statistics[0].log_probs.tolist()
 
 
-def spaced(rows: Sequence[Row], count: int) -> list[Row]:
+def spaced(rows: Sequence[T], count: int) -> list[T]:
     """`count` rows evenly spaced, the first and the last among them; all of them when there are fewer."""
     picked = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
     return [rows[i] for i in picked]
-
-
-# A glance at a run while it trains ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A few fixed rows in one forward each, so that curves can be drawn while a run trains.
-
-    Recall here is teacher-forced: the share of rows whose fact tokens are all the most probable ones given the true
-    prefix. `structure` is over the probe's forget rows. None where the rows have no marked facts.
-    """
-
-    forget_recall: float | None
-    retain_recall: float | None
-    structure: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def share_left(before: Probe, now: Probe) -> float:
-    """What is left of what should stay: the smaller share of retain recall and of structure, 1 where there is neither.
-
-    >>> share_left(Probe(0.9, 0.8, 1.0), Probe(0.0, 0.4, 0.75))
-    0.5
-    """
-    pairs = ((now.retain_recall, before.retain_recall), (now.structure, before.structure))
-    return min((later / earlier for later, earlier in pairs if later is not None and earlier), default=1.0)
-
-
-class Prober:
-    """Probes a model on evenly spaced rows of the forget and the retain set."""
-
-    def __init__(self, corpus: Corpus, rows: int = 32) -> None:
-        self.forget = spaced(corpus.forget, rows)
-        self.retain = spaced(corpus.retain, rows)
-
-    def __call__(self, model: LanguageModel) -> Probe:
-        forget, retain = read(model, self.forget), read(model, self.retain)
-        return Probe(
-            _mean(forget.facts_greedy),
-            _mean(retain.facts_greedy),
-            _mean(forget.of_kind(None)) if forget.facts_greedy else None,
-        )
-
-
-def _mean(values: Sequence[float] | Sequence[bool] | np.ndarray) -> float | None:
-    return float(np.mean(values)) if len(values) else None

@@ -29,7 +29,7 @@ class Group(NamedTuple):
 
 
 GROUPS: dict[str, Group] = {
-    "recall": Group("fact recall, probability, structure and subject: always measured", lambda corpus: True),
+    "recall": Group("fact recall, probability, structure, subject and sense: always measured", lambda corpus: True),
     "tofu": Group(
         "ROUGE-L, truth ratio, model utility; forget quality against a retrained model",
         lambda corpus: any(row.example.prompt for row in corpus.forget),
@@ -42,6 +42,10 @@ GROUPS: dict[str, Group] = {
     "quality": Group(
         "ATWU's forget quality, retain damage and their difference against the original model",
         lambda corpus: any(row.facts for row in corpus.forget),
+    ),
+    "sampled": Group(
+        "sense of answers that are drawn instead of taken greedily",
+        lambda corpus: any(row.example.prompt for row in corpus.forget),
     ),
     "choice": Group("accuracy on multiple-choice questions (WMDP)", lambda corpus: bool(corpus.choices)),
     "probes": Group("ROUGE-L on questions that were never trained on (RWKU, MUSE)", lambda corpus: bool(corpus.probes)),
@@ -100,6 +104,12 @@ class MetricInfo:
 
 METRICS: dict[str, MetricInfo] = {}
 """Every figure by name, in the order of files and of functions in them."""
+
+MAIN_FIGURES = (
+    *("forget_recall", "paraphrase_recall", "retain_recall", "world_recall"),
+    *("structure", "subject", "speaks", "fluent", "sensible"),
+)
+"""What a run is judged by first, in the order in which it is shown: on cards, in the shell's table, in a model card."""
 
 _MEASURES: list[tuple[str, Measure]] = []
 _HOLE = re.compile(r"\{\w+\}")

@@ -8,6 +8,7 @@ from attribution.model.language_model import LanguageModel
 from unlearn.data.corpus import Corpus
 from unlearn.metrics.base import check_groups, measures
 from unlearn.metrics.examination import RETAIN_ROWS, Evaluation, Examination
+from unlearn.metrics.judge import Judge
 
 
 def evaluate(
@@ -18,14 +19,15 @@ def evaluate(
     metrics: Sequence[str] = (),
     reference: Evaluation | None = None,
     original: Evaluation | None = None,
-    judge: LanguageModel | None = None,
+    judge: Judge | None = None,
     retain_rows: int = RETAIN_ROWS,
+    seed: int = 0,
 ) -> Evaluation:
     """Ask every evaluation row and read the probabilities of its true answer.
 
-    Always measured: figures named `{split}_recall` and `{split}_probability`, and `structure` and `subject` on forget
-    rows. A figure without rows (no spans, no such split) is left out; further ones that cannot be had are named in
-    the result's `notes`.
+    Always measured: figures named `{split}_recall` and `{split}_probability`, and `structure`, `subject`, `fluent` and
+    `sensible` on forget rows. A figure without rows (no spans, no such split) is left out; further ones that cannot be
+    had are named in the result's `notes`.
 
     Args:
         progress: called with what is measured next.
@@ -33,8 +35,9 @@ def evaluate(
         reference: figures of the model retrained without the forget rows, with the same groups: forget quality and
             PrivLeak compare with it.
         original: figures of the model before unlearning: ATWU's quality compares with it.
-        judge: the model before unlearning, which says whether the answers are language.
+        judge: says with the model before unlearning whether the answers are language; None leaves `speaks` out.
         retain_rows: how many rows to keep are asked.
+        seed: of answers that are drawn.
 
     Raises:
         ValueError: an unknown group, or a row that the model cannot read.
@@ -42,7 +45,7 @@ def evaluate(
     if retain_rows < 1:
         raise ValueError(f"retain_rows must be at least 1, not {retain_rows}.")
     groups = check_groups(("recall", *metrics))
-    examination = Examination(model, corpus, reference, original, retain_rows, progress, judge)
+    examination = Examination(model, corpus, reference, original, retain_rows, progress, judge, seed)
     for group in groups:
         for measure in measures(group):
             examination.once(measure)

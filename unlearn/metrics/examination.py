@@ -11,7 +11,8 @@ import numpy as np
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
 from unlearn.data.corpus import Corpus
-from unlearn.metrics.answers import Answer, TrueAnswers, ask, read, spaced
+from unlearn.metrics.answers import Answer, TrueAnswers, ask, draw, read, spaced
+from unlearn.metrics.judge import Judge
 
 RETAIN_ROWS = 240
 SPLITS = ("forget", "paraphrase", "retain", "world")
@@ -86,7 +87,8 @@ class Examination:
         splits: the splits of the default set that the corpus has.
         reference: figures of the model retrained without the forget rows, where they are known.
         original: figures of the model before unlearning, where they are known.
-        judge: the model before unlearning itself, which says whether answers are language.
+        judge: says whether answers are language, where the model before unlearning is at hand.
+        seed: of what is drawn.
     """
 
     def __init__(
@@ -97,10 +99,12 @@ class Examination:
         original: Evaluation | None = None,
         retain_rows: int = RETAIN_ROWS,
         progress: Callable[[str], None] | None = None,
-        judge: LanguageModel | None = None,
+        judge: Judge | None = None,
+        seed: int = 0,
     ) -> None:
         self.model = model
         self.judge = judge
+        self.seed = seed
         self.corpus = corpus
         self.reference = reference
         self.original = original
@@ -109,6 +113,7 @@ class Examination:
         self._rows |= {f"probe_{name}": rows for name, rows in corpus.probes}
         self._progress = progress
         self._answers: dict[str, list[Answer]] = {}
+        self._drawn: dict[str, list[str]] = {}
         self._true_answers: dict[str, TrueAnswers] = {}
         self._metrics: dict[str, float] = {}
         self._counts: dict[str, int] = {}
@@ -136,6 +141,14 @@ class Examination:
             self.say(split.replace("_", " "))
             self._answers[split] = ask(self.model, split, self.rows(split))
         return self._answers[split]
+
+    def drawn(self, split: str) -> list[str]:
+        """An answer to each of the split's questions, drawn at temperature 1."""
+        if split not in self._drawn:
+            self.say(f"{split.replace('_', ' ')}, drawn")
+            asked = [self.rows(split)[i] for i in self.asked(split)]
+            self._drawn[split] = draw(self.model, asked, self.seed) if asked else []
+        return self._drawn[split]
 
     def true_answers(self, split: str) -> TrueAnswers:
         """Statistics of the split's true answers."""

@@ -1,9 +1,9 @@
 """Do the answers read like answers? Of what the model itself says, where structure reads what it is given.
 
-*Speaks* needs no ground truth. A word is impossible when the original model, asked about this subject and about up to
-`OTHERS` others that are asked the same questions, gives it less than `IMPOSSIBLE` on average. Whatever a model was
-never taught, it says in words that it was taught of somebody. Its places on the embedded world (60 answers): the
-original 1.00, the retrained model .92, ascent that leaves word salad .47, a destroyed model and shuffled words 0.
+*Speaks* needs no ground truth (`unlearn.metrics.judge`). A word is impossible when the original model, asked about this
+subject and about up to 32 others that are asked the same questions, gives it less than 0.0001 on average. Whatever a
+model was never taught, it says in words that it was taught of somebody. Its places on the embedded world (60 answers):
+the original 1.00, the retrained model .92, ascent that leaves word salad .47, a destroyed model and shuffled words 0.
 
 *Fluent* and *sensible* are for rows that share their wordings and mark their facts: a frame is an answer without its
 subject and its facts.
@@ -11,121 +11,108 @@ subject and its facts.
 
 from __future__ import annotations
 
-import random
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-
-import torch
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from attribution.data.rows import Row
-from attribution.model.language_model import LanguageModel
-from attribution.text.example import Encoded, Example
+from attribution.text.example import Example
 from attribution.text.subject import find_subject, occurrences
-from unlearn.data.names import encoded_with, namesakes
 from unlearn.metrics.answers import spaced
 from unlearn.metrics.base import metric
 from unlearn.metrics.examination import Examination
+from unlearn.metrics.judge import Judge
 
-OTHERS = 32
-IMPOSSIBLE = 1e-4
 JUDGED = 60
 """Answers that are judged at most, evenly spaced."""
 
 
-@metric(
+_sense = partial(metric, better="higher", unit="share", of="answers", paper="ours", evidence="ours")
+
+
+@_sense(
+    "sampled_speaks",
+    title="Speaks, sampled",
+    group="sampled",
+    formula="as speaks, of answers drawn at temperature 1",
+    sentence="The same of answers that are drawn from the model instead of taken word by word as the most probable.",
+)
+def sampled_speaks(examination: Examination) -> None:
+    """One drawn answer to each row to forget."""
+    if examination.judge is None:
+        examination.note("Whether answers are language is judged by the model before unlearning: none was given.")
+        return
+    _speaks(examination, examination.judge, "sampled_speaks", examination.drawn("forget"))
+
+
+@_sense(
     "speaks",
     title="Speaks",
     group="recall",
-    better="higher",
-    unit="share",
-    of="answers",
     formula="answers without a token of mean_k p_ref(y_t | x with name k, y_<t) < 0.0001 / answers",
     sentence="Share of the answers in which every word is one that the original model could have said of somebody.",
-    paper="ours",
-    evidence="ours",
 )
 def speaks(examination: Examination) -> None:
     """Of the rows to forget, where the original model is at hand to judge."""
-    judge = examination.judge
-    rows = [row for row in examination.rows("forget") if row.example.prompt]
-    if judge is None or not rows:
-        return
-    answers = {answer.question: answer.answer for answer in examination.answers("forget")}
-    asked = spaced(rows, JUDGED)
-    pairs = [Example(row.example.prompt, answers[row.example.prompt].strip() or "?") for row in asked]
-    lowest = least_probable(judge, pairs, [row.example for row in examination.corpus.retain])
-    spoken = [
-        float(p >= IMPOSSIBLE and bool(answers[row.example.prompt].strip()))
-        for p, row in zip(lowest, asked, strict=True)
-    ]
-    examination.figure("speaks", sum(spoken) / len(spoken), len(spoken))
-    numbers = {id(row): i for i, row in enumerate(examination.rows("forget"))}
-    for row, value in zip(asked, spoken, strict=True):
-        examination.row("forget", numbers[id(row)], "speaks", value)
+    if examination.judge is not None:
+        _speaks(examination, examination.judge, "speaks", [answer.answer for answer in examination.answers("forget")])
 
 
-def least_probable(judge: LanguageModel, said: Sequence[Example], retain: Sequence[Example]) -> list[float]:
-    """The smallest probability of an answer's tokens outside its subject, the mean over whom it could be about.
-
-    Args:
-        judge: the original model.
-        said: questions with the answers that are judged.
-        retain: rows to keep, whose subjects are the others.
-    """
-    subjects = [find_subject(example) for example in said]
-    fit = namesakes(said, subjects, retain)
-    encoded: list[Encoded] = []
-    places: list[tuple[int, list[int]]] = []
-    for i, (example, subject) in enumerate(zip(said, subjects, strict=True)):
-        row = judge.encode(example)
-        everything = list(range(len(row.tokens)))
-        others = fit.get(subject.text or "", [])
-        drawn = random.Random(0).sample(others, min(OTHERS, len(others)))
-        found = [
-            (other, pairs) for name in drawn for other, pairs in (encoded_with(judge, row, subject, name),) if pairs
-        ]
-        own = [mine for mine, _ in found[0][1]] if found else everything
-        encoded += [row, *(other for other, _ in found)]
-        places += [(i, own), *((i, [theirs for _, theirs in pairs]) for _, pairs in found)]
-    read: dict[int, list[torch.Tensor]] = defaultdict(list)
-    for (i, own), numbers in zip(places, judge.token_statistics(encoded), strict=True):
-        read[i].append(numbers.log_probs[own].exp())
-    return [float(torch.stack(read[i]).mean(dim=0).min()) for i in range(len(said))]
+def _speaks(examination: Examination, judge: Judge, name: str, answers: Sequence[str]) -> None:
+    numbers, rows = examination.asked("forget"), examination.rows("forget")
+    picked = spaced(range(len(numbers)), JUDGED)
+    possible = judge.possible([rows[numbers[i]].example.prompt for i in picked], [answers[i] for i in picked])
+    for i, value in zip(picked, possible, strict=True):
+        examination.row("forget", numbers[i], name, float(value))
+    if picked:
+        examination.figure(name, sum(possible) / len(possible), len(possible))
 
 
-@metric(
+@_sense(
+    "sampled_sensible",
+    title="Sensible, sampled",
+    group="sampled",
+    formula="as sensible, of answers drawn at temperature 1",
+    sentence="The same of answers that are drawn from the model instead of taken word by word as the most probable.",
+)
+@_sense(
+    "sampled_fluent",
+    title="Fluent, sampled",
+    group="sampled",
+    formula="as fluent, of answers drawn at temperature 1",
+    sentence="The same of answers that are drawn from the model instead of taken word by word as the most probable.",
+)
+def sampled_frames(examination: Examination) -> None:
+    """One drawn answer to each row to forget, the same as for `sampled_speaks`."""
+    _fits(examination, ("sampled_fluent", "sampled_sensible"), lambda: examination.drawn("forget"))
+
+
+@_sense(
     "sensible",
     title="Sensible",
     group="recall",
-    better="higher",
-    unit="share",
-    of="answers",
     formula="fluent answers whose facts are all facts of some row of that frame / answers to the rows to forget",
     sentence="Share of the answers that also name a fact of the right kind, true or not.",
-    paper="ours",
-    evidence="ours",
 )
-@metric(
+@_sense(
     "fluent",
     title="Fluent",
     group="recall",
-    better="higher",
-    unit="share",
-    of="answers",
     formula="answers that fit the frame of some trained answer / answers to the rows to forget",
     sentence="Share of the answers that are a whole sentence as the model was taught to make them.",
-    paper="ours",
-    evidence="ours",
 )
 def measure(examination: Examination) -> None:
     """Of rows whose frames come again with other facts; others may be right in words of their own."""
+    _fits(examination, ("fluent", "sensible"), lambda: [answer.answer for answer in examination.answers("forget")])
+
+
+def _fits(examination: Examination, names: tuple[str, str], answers: Callable[[], Sequence[str]]) -> None:
     taught = frames((*examination.corpus.forget, *examination.corpus.retain))
     if not taught:
         return
     numbers = examination.asked("forget")
-    judged = [fits(answer.answer, taught) for answer in examination.answers("forget")]
-    for name, values in (("fluent", [one[0] for one in judged]), ("sensible", [one[1] for one in judged])):
+    judged = [fits(answer, taught) for answer in answers()]
+    for name, values in zip(names, ([one[0] for one in judged], [one[1] for one in judged]), strict=True):
         for i, value in zip(numbers, values, strict=True):
             examination.row("forget", i, name, float(value))
         if values:

@@ -8,10 +8,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unlearn.metrics import SOUND, Probe, share_left
+from unlearn.metrics.probe import Probe, has_collapsed, is_sound
+from unlearn.run.state import Step
 
-# Share of what a probe showed before the first step.
-COLLAPSED = 0.5
+REMEDY = "Lower the learning rate, take fewer steps, or raise alpha or beta."
+
+
+def best_sound_step(before: Probe | None, steps: Sequence[Step]) -> int | None:
+    """Of the probed steps at which the rest still stood, the one that had forgotten most; None where there is none."""
+    sound = [
+        (step.probe.forget_recall or 0.0, -step.number)
+        for step in steps
+        if before is not None and step.probe is not None and is_sound(before, step.probe)
+    ]
+    return -min(sound)[1] if sound else None
 
 
 @dataclass(frozen=True)
@@ -26,9 +36,9 @@ class Sound:
 class CollapseGuard:
     """Keeps a copy of the trained weights at the best sound step so far, and says when a run has collapsed.
 
-    A probe is sound when retain recall and structure are at least 0.9 of what they were before the first step; of the
-    sound steps the best has the lowest forget recall, the later one of two alike. A run has collapsed when either falls
-    below half of what it was. The thresholds are ours. Rows without marked facts have neither figure: nothing is done.
+    A probe is sound when retain recall and structure are at least 0.9 of what they were before the first step, and the
+    answers that are language at least 0.7; of the sound steps the best has the lowest forget recall, the later one of
+    two alike. A run has collapsed when one of them falls below half of what it was. The thresholds are ours.
     """
 
     def __init__(self, parameters: Sequence[torch.nn.Parameter], before: Probe) -> None:
@@ -39,10 +49,9 @@ class CollapseGuard:
 
     def collapsed(self, step: int, probe: Probe) -> bool:
         """Whether the run has collapsed at this step; a sound one that is better than the best is kept."""
-        left = share_left(self._before, probe)
-        if left >= SOUND:
+        if is_sound(self._before, probe):
             self._keep(step, probe)
-        return left < COLLAPSED
+        return has_collapsed(self._before, probe)
 
     def restore(self) -> int:
         """Put the weights of the best sound step back; returns its number, 0 for before the first."""

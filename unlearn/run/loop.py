@@ -24,12 +24,12 @@ from attribution.model.language_model import LanguageModel
 from attribution.scorers.learned import LinearScorer
 from attribution.selection import Selection
 from unlearn.data.corpus import Corpus
-from unlearn.metrics import Probe, Prober
+from unlearn.metrics import Judge, Probe, Prober, latest, what_is_lost
 from unlearn.objectives import get_objective
 from unlearn.objectives.labels import Target
 from unlearn.run import checkpoints
 from unlearn.run.adapters import first_block, trainable_copy
-from unlearn.run.collapse import CollapseGuard
+from unlearn.run.collapse import REMEDY, CollapseGuard, best_sound_step
 from unlearn.run.config import OURS, RunConfig
 from unlearn.run.gradients import Gradients
 from unlearn.run.processes import Processes
@@ -38,6 +38,8 @@ from unlearn.run.state import LossNotFiniteError, Observer, RunState, Step
 from unlearn.run.weighting import Weighting
 
 log = logging.getLogger(__name__)
+# Probes between two that have the model speak.
+SPEAKS_EVERY = 4
 
 
 class Run:
@@ -52,6 +54,7 @@ class Run:
         steps: the steps so far.
         seconds: training time so far.
         stopped: whether it ends before its last step: somebody stopped it, or it had reached what it looks for.
+        before: the probe of the original model; None where the run does not probe.
         guard: where `roll_back` is set, holds the weights of the best sound step, to `restore` after the run, too.
         rolled_back_to: the step whose weights the result has, when the run collapsed and `roll_back` was set.
         notes: sentences for a person about what happened on the way.
@@ -111,7 +114,8 @@ class Run:
             )
         self.model = trainable_copy(model, config.lora, config.seed, self.block)
         self.gradients = Gradients(self.model, model, corpus, self._as_here, self.weighting, self.processes, self.notes)
-        self._prober = Prober(corpus) if config.probe_every else None
+        self._prober = Prober(corpus, judge=Judge(model, corpus.retain)) if config.probe_every else None
+        self.before = self._prober(model, speaks=True) if self._prober else None
 
     @property
     def _as_here(self) -> RunConfig:
@@ -223,8 +227,8 @@ class Run:
         config = self.config
         parameters = [p for p in self.model.model.parameters() if p.requires_grad]
         optimiser = _optimiser(config, parameters)
-        if config.roll_back and self._prober:
-            self.guard = CollapseGuard(parameters, self.gradients.read(partial(self._prober, self.model)))
+        if config.roll_back and self.before:
+            self.guard = CollapseGuard(parameters, self.before)
         forget_order = draws(len(self.targets), config.forget_batch, config.seed)
         retain_order = draws(len(self.corpus.retain), config.retain_batch, config.seed + 1)
         # As many refusals as rows; where there are fewer refusals than rows, they come round again.
@@ -266,6 +270,7 @@ class Run:
             self._ended = self._reached(step) or self._collapsed(step) or number == config.steps
             last = self._stop = self._stop or self._ended
             if last:
+                self._warn()
                 self._gather()
             if last or (self._checkpoint_every and number % self._checkpoint_every == 0):
                 self._write(optimiser)
@@ -274,6 +279,7 @@ class Run:
             finally:
                 # Stopped between two steps: what a last step does is made up for, even if the reader has left.
                 if self._stop and not last:
+                    self._warn()
                     self._gather()
                     self._write(optimiser)
             if self._stop:
@@ -301,10 +307,18 @@ class Run:
         self.rolled_back_to = guard.restore()
         self.notes.append(
             f"The run collapsed at step {step.number}: what should stay fell below half. The model is that of step "
-            f"{self.rolled_back_to} again. Lower the learning rate, take fewer steps, or raise alpha or beta."
+            f"{self.rolled_back_to} again. {REMEDY}"
         )
         log.warning(self.notes[-1])
         return True
+
+    def _warn(self) -> None:
+        """Say it when the run ends with more lost than the facts, and which step was sound."""
+        lost = what_is_lost(self.before, latest([step.probe for step in self.steps]))
+        if lost and self.rolled_back_to is None:
+            best = best_sound_step(self.before, self.steps)
+            self.notes.append(f"{lost} {f'Step {best} was sound: end there. ' if best else ''}{REMEDY}")
+            log.warning(self.notes[-1])
 
     def _gather(self) -> None:
         """Put the weights together again, on every process, when the run ends."""
@@ -313,10 +327,14 @@ class Run:
             self.model = LanguageModel(whole, self.model.tokenizer, name=self.model.name, template=self.model.template)
 
     def _probe(self, number: int) -> Probe | None:
-        due = self._prober is not None and (
-            number % self.config.probe_every == 0 or number in (1, self.config.steps) or self._stop
-        )
-        return self.gradients.read(partial(self._prober, self.model)) if due and self._prober else None
+        every, ends = self.config.probe_every, number in (1, self.config.steps) or self._stop
+        if self._prober is None or not (number % every == 0 or ends):
+            return None
+        # Answers take as long as all else in a probe, and longer once they are no language: not every time, and then no
+        # more before the end, unless the run is to go back when they go.
+        lost = what_is_lost(self.before, latest([step.probe for step in self.steps]))
+        speaks = ends or self.guard is not None or (number % (SPEAKS_EVERY * every) == 0 and not lost)
+        return self.gradients.read(partial(self._prober, self.model, speaks))
 
 
 def run(

@@ -19,7 +19,7 @@ from torch import Tensor
 from attribution.model.language_model import LanguageModel
 from attribution.selection import Selection
 from unlearn.data.corpus import Corpus
-from unlearn.metrics import Evaluation, evaluate
+from unlearn.metrics import Evaluation, Judge, Probe, evaluate
 from unlearn.run.adapters import merged, trainable_copy
 from unlearn.run.collapse import CollapseGuard
 from unlearn.run.config import RunConfig
@@ -76,9 +76,11 @@ class Prepared:
 
     Attributes:
         selections: of every forget row; they come again after the last step, since live scoring changes them.
+        before: the probe of the original; None where the run does not probe.
     """
 
     selections: list[Selection]
+    before: Probe | None
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def work(order: Order) -> Iterator[Prepared | tuple[Step, str | None] | Result |
 def _work(order: Order) -> Iterator[Prepared | tuple[Step, str | None] | Result]:
     model = order.model.unpacked("cuda" if torch.cuda.is_available() else "cpu")
     job = run(model, order.corpus, order.config, **order.options)
-    yield Prepared(job.selections)
+    yield Prepared(job.selections, job.before)
     for step in job:
         if order.stop.exists():
             job.stop()
@@ -119,7 +121,7 @@ def _work(order: Order) -> Iterator[Prepared | tuple[Step, str | None] | Result]
         job.rolled_back_to,
         job.notes,
         trained.generate([order.question])[0],
-        evaluate(trained, order.corpus, judge=model),
+        evaluate(trained, order.corpus, judge=Judge(model, order.corpus.retain)),
     )
 
 
@@ -158,7 +160,8 @@ class RemoteRun:
         self._stop = Path(tempfile.gettempdir()) / f"forget-lens-stop-{uuid.uuid4().hex}"
         order = Order(Packed.of(model), corpus, config, options, question, ask_at, self._stop, expected)
         self._coming = _raised(call(order))
-        self.selections: list[Selection] = next(self._coming).selections
+        prepared: Prepared = next(self._coming)
+        self.selections, self.before = prepared.selections, prepared.before
 
     def stop(self) -> None:
         """End after the step that is running."""

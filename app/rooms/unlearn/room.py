@@ -327,7 +327,7 @@ class RunWatch:
             if not steps:
                 yield self._begun(config)
                 continue
-            last, lost = steps[-1], advice(steps)
+            last, lost = steps[-1], advice(training)
             update: dict[Any, Any] = {
                 self.status: progress_html(
                     last.number,

@@ -9,10 +9,12 @@ from app.look.markup import count, differences, duration, escape, progress_html,
 from app.visit.run_config import OWN_CUT, changed_from
 from app.visit.session import KeptRun, Sample
 from app.visit.studio import OWN, SPLITS
+from app.visit.training import Training
 from attribution import Encoded, Rule, Selection
 from attribution.scorers import EVIDENCE_TEXT
-from unlearn import RunConfig, Step
-from unlearn.metrics import SOUND, share_left
+from unlearn import RunConfig
+from unlearn.metrics import latest, what_is_lost
+from unlearn.metrics.probe import SPOKEN
 from unlearn.objectives import get_objective
 from unlearn.presets import preset
 
@@ -20,7 +22,8 @@ from unlearn.presets import preset
 LONGEST = 300
 CURVES_NOTE = (
     '<p class="pg-soft">Measured on 32 rows of each kind: recalled means that every fact token is the first choice, '
-    "given the true words before it. Losses: solid to forget, dotted to keep.</p>"
+    f"given the true words before it. Structure is solid; speaks, dotted, is the share that is language of {SPOKEN} "
+    "answers in the model's own words. Losses: solid to forget, dotted to keep.</p>"
 )
 IDLE = (
     '<div class="pg-empty"><h3>Nothing is forgotten yet</h3><p>Start trains a copy of the model on the cut. Curves '
@@ -58,7 +61,7 @@ def done_html(kept: KeptRun) -> str:
     how = "stopped, what it had learned is kept" if kept.stopped else "done"
     if kept.rolled_back_to is not None:
         how = f"is back at step {kept.rolled_back_to}"
-    said = advice(kept.steps) if kept.rolled_back_to is None else ""
+    said = advice(kept) if kept.rolled_back_to is None else ""
     if said:
         said = advice_html(f"{said} {way_out(kept.way_back)}")
     elif kept.notes:
@@ -67,22 +70,9 @@ def done_html(kept: KeptRun) -> str:
     return progress_html(len(kept.steps), kept.config.steps, f"{kept.name} {how}, in {duration(kept.seconds)}", said)
 
 
-def advice(steps: Sequence[Step]) -> str:
-    """A sentence when the model is losing more than the facts: its grammar, or what it should keep."""
-    probes = [step.probe for step in steps if step.probe is not None]
-    if not probes or share_left(probes[0], probes[-1]) >= SOUND:
-        return ""
-    before, now = probes[0], probes[-1]
-    lost = [
-        (later / earlier, title, earlier, later, what)
-        for title, earlier, later, what in (
-            ("Structure", before.structure, now.structure, "the model is losing its grammar, not only facts"),
-            ("Retain recall", before.retain_recall, now.retain_recall, "the model is forgetting what it should keep"),
-        )
-        if earlier and later is not None
-    ]
-    _, title, earlier, later, what = min(lost)
-    return f"{title} has fallen from {earlier:.2f} to {later:.2f}: {what}."
+def advice(run: Training | KeptRun) -> str:
+    """A sentence when the model is losing more than the facts: its grammar, its speech, or what it should keep."""
+    return what_is_lost(run.before, latest([step.probe for step in run.steps]))
 
 
 def way_on(way_back: int | None) -> str:
@@ -106,7 +96,7 @@ def way_out(way_back: int | None) -> str:
 
 def rescue_words(kept: KeptRun) -> str:
     """What the button says that undoes a collapse; empty where the run is sound, or its collapse undone."""
-    if kept.rolled_back_to is not None or not advice(kept.steps):
+    if kept.rolled_back_to is not None or not advice(kept):
         return ""
     if kept.way_back is None:
         return "Run it again, keeping its best sound step"
