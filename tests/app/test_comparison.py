@@ -31,7 +31,7 @@ def evaluation(value: float, *answers: str) -> Evaluation:
 def test_cards_say_value_direction_reference_and_n() -> None:
     cards = cards_html(evaluation(1.0), evaluation(0.25), Other("Never taught", "reference", evaluation(0.02)))
     assert cards.count("<section") == len(MAIN_FIGURES)
-    assert cards.count("↓ lower is better") == 2 and cards.count("↑ higher is better") == 4
+    assert cards.count("↓ lower is better") == 2 and cards.count("↑ higher is better") == 7
     assert "1.00" in cards and "<b>0.25</b>" in cards and "reference 0.02" in cards and "n = 490 facts" in cards
     assert "<h4>Facts to keep</h4>" in cards and metric_info("structure").sentence in cards
 

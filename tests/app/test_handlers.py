@@ -176,7 +176,7 @@ def test_no_answers_are_of_two_models(page: Page, monkeypatch: pytest.MonkeyPatc
     assert kept is not None and kept.guard is not None
     asking, go_on, order = threading.Event(), threading.Event(), []
 
-    def slow(model: Any, corpus: Any) -> Any:
+    def slow(model: Any, corpus: Any, judge: Any) -> Any:
         asking.set()
         assert go_on.wait(20)
         order.append("asked")

@@ -31,7 +31,7 @@ class FakeRun(SimpleNamespace):
             stops=0,
         )
         self.notes: list[str] = []
-        self.rolled_back_to = self.guard = None
+        self.rolled_back_to = self.guard = self.before = None
 
     def stop(self) -> None:
         self.stops += 1

@@ -109,7 +109,7 @@ def test_a_run_that_collapses_goes_back_to_its_best_sound_step(knowing, wide_cor
 
 def test_a_run_that_is_dead_at_its_first_probe_says_so(knowing, wide_corpus):
     """What it is held against is the original, not its own first probe."""
-    job = finished(knowing, wide_corpus, objective="ga", steps=5, learning_rate=0.5)
+    job = finished(knowing, wide_corpus, objective="ga", steps=5, probe_every=5, learning_rate=0.5)
     assert job.before.structure > 0.2 > 0.1 > job.steps[0].probe.structure
     (note,) = job.notes
     assert " has fallen from " in note and note.endswith(REMEDY) and "was sound" not in note
