@@ -117,5 +117,5 @@ def test_drawn_answers_are_judged_too_and_the_seed_draws_them(model: LanguageMod
 
 def test_it_is_said_that_nobody_judges(tiny: LanguageModel, small_corpus: Corpus) -> None:
     few = replace(small_corpus, forget=small_corpus.forget[:1], paraphrase=(), world=())
-    (note,) = evaluate(tiny, few, metrics=["sampled"], retain_rows=1).notes
-    assert "judged by the model before unlearning" in note
+    notes = evaluate(tiny, few, metrics=["sampled"], retain_rows=1).notes
+    assert any("judged by the model before unlearning" in note for note in notes)
