@@ -138,11 +138,19 @@ def _csv(path: Path) -> Reader:
         with path.open(encoding="utf-8-sig", newline="") as file:
             head = file.readline()
             file.seek(0)
+            read: list[str] = []
+
+            def lines() -> Iterator[str]:
+                for one in file:
+                    read.append(one)
+                    yield one
+
             # Spreadsheets write semicolons where the comma is the decimal point.
-            reader = csv.reader(file, delimiter=max(CSV_DELIMITERS, key=head.count), strict=True)
+            reader = csv.reader(lines(), delimiter=max(CSV_DELIMITERS, key=head.count), strict=True)
             line = 1
             try:
                 names = next(reader, [])
+                read.clear()
                 # A spreadsheet's empty columns have no name, and nothing in them.
                 twice = _twice(name for name in names if name.strip())
                 if twice:
@@ -152,6 +160,8 @@ def _csv(path: Path) -> Reader:
                 for cells in reader:
                     # A quoted cell may hold line breaks: a record starts after the line on which the one before ended.
                     where, line = f"Line {line}", reader.line_num + 1
+                    marks = sum(one.count('"') for one in read)
+                    read.clear()
                     if not cells:
                         continue
                     if len(cells) > len(names):
@@ -163,6 +173,11 @@ def _csv(path: Path) -> Reader:
                         raise ValueError(
                             f"{where} of {str(path)!r} has fewer cells than the first line has names: put quotation "
                             "marks around cells that hold a line break, and a comma for each empty cell."
+                        )
+                    if marks % 2:
+                        raise ValueError(
+                            f"{where} of {str(path)!r} has an odd number of quotation marks: put the whole cell in "
+                            'them and write each one inside it twice, "".'
                         )
                     yield where, _record(names, cells, f"{where} of {str(path)!r}")
             except csv.Error as error:

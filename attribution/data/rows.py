@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -165,6 +165,11 @@ def row_of(record: Mapping[str, Any], where: str, default_id: str) -> Row:
         )
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+def has_text(names: Collection[str]) -> bool:
+    """Whether records with fields of these names can be rows: a question with an answer, or plain text."""
+    return any(wanted <= set(names) for wanted in ({"question", "answer"}, {"prompt", "answer"}, {"text"}))
 
 
 def blank_wrong_answers(record: Mapping[str, Any]) -> int:

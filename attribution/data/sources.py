@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from attribution.data.records import FILE_KINDS, Records, file_records, hub_records
-from attribution.data.rows import SPLITS, Row, embedded_rows, row_of
+from attribution.data.rows import SPLITS, Row, embedded_rows, has_text, row_of
 from attribution.files import fingerprint
 from attribution.suggestions import did_you_mean
 
@@ -90,17 +90,13 @@ def _from_records(name: str, records: Records, fields: Mapping[str, str], stem: 
 
     _, first = next(records.read())
     absent = [theirs for theirs in fields.values() if theirs not in first]
-    if absent or not _has_text({*first, *fields}):
+    if absent or not has_text({*first, *fields}):
         what = f"no field {absent[0]!r}" if absent else "neither question (or prompt) and answer, nor text"
         raise ValueError(
             f"The data {name!r} has {what}: its fields are {', '.join(map(str, first))}. Name the right ones with "
             "--question-field and --answer-field, or --text-field."
         )
     return Source(name, records.identity | {"fields": dict(fields)}, records.count, rows)
-
-
-def _has_text(names: set[str]) -> bool:
-    return {"question", "answer"} <= names or {"prompt", "answer"} <= names or "text" in names
 
 
 def _only_on_the_hub(name: str, subset: str | None, split: str | None) -> None:

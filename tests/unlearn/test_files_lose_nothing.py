@@ -48,6 +48,7 @@ def lines(*records: dict[str, Any]) -> str:
         ("late.csv", 'question,answer\nWho?,Mara\nWhere?,"In\nWho?,"Bo, Al"\n', "Line 3 .*quotation mark that closes"),
         ("two.csv", "question,answer,answer\nWhere?,In Kestrel,In Vale\n", "Two columns of .* are named 'answer'"),
         ("bare.csv", "question,answer,,\nWhere?,In Kestrel,1,2\n", "Line 2 .* two columns without a name"),
+        ("stray.csv", 'question,answer\n,","\n,."\n', "Line 3 .* odd number of quotation marks"),
         ("short.csv", 'question,answer\nWhere?,In\nKestrel"\n', "Line 3 .* fewer cells .* a line break"),
         ("two.jsonl", '{"question": "a", "answer": "b", "answer": "c"}', "Line 1 .* two fields named 'answer'"),
         ("two.json", '[{"question": "a", "answer": "b", "answer": "c"}]', "two fields named 'answer'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 import sys
@@ -32,11 +33,14 @@ from unlearn.cli.common import (
 from unlearn.data.corpus import Corpus
 from unlearn.data.reference import alike
 from unlearn.metrics import (
+    ALL_GROUPS,
+    BY_NAME,
     GROUPS,
     METRICS,
     RETAIN_ROWS,
     Evaluation,
     Judge,
+    Protocol,
     check_groups,
     evaluate,
     groups_for,
@@ -65,11 +69,13 @@ def evaluate_command(
         str | None,
         Option(
             metavar="NAMES",
-            help=f"separated by commas, or all; what the rows allow unless told: {', '.join(GROUPS)}",
+            help=f"separated by commas, or all; what the rows allow unless told: {', '.join(GROUPS)}; by name alone: "
+            f"{', '.join(BY_NAME)}",
         ),
     ] = None,
     retain_rows: Annotated[int, Option(metavar="N", help="how many rows to keep are asked")] = RETAIN_ROWS,
     seed: Annotated[int, Option(metavar="N", help="of answers that are drawn")] = 0,
+    protocol: Protocol,
     explain: Annotated[bool, Option("--explain", help="a sentence on every figure below the table")] = False,
     list_all: Annotated[bool, Option("--list", help="list all figures with formula and source, and stop")] = False,
     json_file: JsonFile = None,
@@ -91,10 +97,10 @@ def evaluate_command(
     corpus = rows.read()
     measured = load_model(model, template=asking.template)
     groups = groups_for(corpus) if asked is None else asked
-    evaluations = measure(measured, corpus, groups, reference, original, retain_rows, seed)
+    evaluations = measure(measured, corpus, groups, reference, original, retain_rows, seed, protocol)
     sys.stdout.write(f"{model}, asked by {template_words(measured.template)}\n\n{table(evaluations, explain)}")
     if json_file:
-        json_file.write_text(_json(measured, corpus, evaluations), encoding="utf-8")
+        json_file.write_text(_json(measured, corpus, evaluations, protocol), encoding="utf-8")
         log.info("Wrote %s.", json_file)
     if per_row:
         write_rows(per_row, evaluations)
@@ -109,6 +115,7 @@ def measure(
     original: str | None,
     retain_rows: int,
     seed: int = 0,
+    protocol: Protocol | None = None,
 ) -> dict[str, Evaluation]:
     """The model's figures and, beside them, those of the reference and of the original where there are such models."""
     found: dict[str, Evaluation] = {}
@@ -129,6 +136,7 @@ def measure(
             judge=judge,
             retain_rows=retain_rows,
             seed=seed,
+            protocol=protocol,
         )
 
     # One after another, so that no more than three models are held at a time.
@@ -158,7 +166,7 @@ def table(evaluations: dict[str, Evaluation], explain: bool = False) -> str:
     infos = [metric_info(name) for name in dict.fromkeys(names)]
     width = max(len(info.name) for info in infos) + 2
     lines = [f"{'':<{width}}" + "".join(f"{name:>11}" for name in evaluations) + f"  {'better':<12}{'range':<14}n"]
-    for group, facts in GROUPS.items():
+    for group, facts in ALL_GROUPS.items():
         members = [info for info in infos if info.group == group]
         if members:
             lines.append(f"- {group}: {facts.title}")
@@ -188,7 +196,7 @@ def figure(evaluation: Evaluation, name: str) -> str:
 def listing() -> str:
     """Every figure with what it is, group by group."""
     lines = []
-    for group, facts in GROUPS.items():
+    for group, facts in ALL_GROUPS.items():
         lines.append(f"{group}: {facts.title}")
         for info in METRICS.values():
             if info.group == group:
@@ -200,11 +208,12 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-def _json(model: LanguageModel, corpus: Corpus, evaluations: dict[str, Evaluation]) -> str:
+def _json(model: LanguageModel, corpus: Corpus, evaluations: dict[str, Evaluation], protocol: Protocol) -> str:
     names = dict.fromkeys(name for evaluation in evaluations.values() for name in evaluation.metrics)
     report = {
         "model": model.name,
         "template": template_name(model.template),
+        "protocol": dataclasses.asdict(protocol),
         "corpus": {"name": corpus.name, "forget": len(corpus.forget), "notes": list(corpus.notes)},
         "metrics": {name: evaluation.to_dict() for name, evaluation in evaluations.items()},
         "about": {name: metric_info(name).to_dict() for name in names},

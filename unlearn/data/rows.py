@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from attribution.data.records import Record
-from attribution.data.rows import Row, blank_wrong_answers, row_of
+from attribution.data.rows import Row, blank_wrong_answers, has_text, row_of
 from attribution.text.example import Example, Span
 from unlearn.data.tables import Place, Table, file_table
 
@@ -73,8 +73,7 @@ def read_file(files: Sequence[Path], notes: list[str], first: int | None = None)
 
 def with_columns(table: Table) -> Table:
     """The table. ValueError when its first record has neither a question and an answer nor a text."""
-    have = set(table.records[0][1])
-    if not ({"question", "answer"} <= have or {"prompt", "answer"} <= have or "text" in have):
+    if not has_text(table.records[0][1]):
         raise ValueError(
             f"The file {table.name!r} has the fields {', '.join(map(str, table.records[0][1])) or 'none'}: name the "
             "question 'question' and the answer 'answer', or plain text 'text'."

@@ -16,6 +16,8 @@ from unlearn.metrics.answers import (
     spaced,
 )
 from unlearn.metrics.base import (
+    ALL_GROUPS,
+    BY_NAME,
     GROUPS,
     MAIN_FIGURES,
     METRICS,
@@ -29,12 +31,15 @@ from unlearn.metrics.evaluation import evaluate
 from unlearn.metrics.examination import RETAIN_ROWS, SPLITS, Evaluation, RowFigures, evaluation_rows
 from unlearn.metrics.judge import Judge
 from unlearn.metrics.probe import Probe, Prober, latest, what_is_lost
+from unlearn.metrics.protocol import Protocol
 
 # Every file of this folder puts what it decorates into `METRICS`: a new one is found without being named here.
 for _file in iter_modules(__path__):
     import_module(f"{__name__}.{_file.name}")
 
 __all__ = [
+    "ALL_GROUPS",
+    "BY_NAME",
     "GROUPS",
     "MAIN_FIGURES",
     "MAX_NEW_TOKENS",
@@ -47,6 +52,7 @@ __all__ = [
     "MetricInfo",
     "Probe",
     "Prober",
+    "Protocol",
     "RowFigures",
     "TrueAnswers",
     "answer_log_probs",

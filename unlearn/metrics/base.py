@@ -52,6 +52,15 @@ GROUPS: dict[str, Group] = {
 }
 """Groups of figures, in the order in which they are measured."""
 
+BY_NAME: dict[str, Group] = {
+    "attacks": Group(
+        "further membership attacks: zlib, reference model, gradient norm", lambda corpus: bool(corpus.holdout)
+    ),
+}
+"""Groups that are measured where they are named, and neither by default nor under `all`."""
+
+ALL_GROUPS = GROUPS | BY_NAME
+
 
 @dataclass(frozen=True)
 class MetricInfo:
@@ -60,7 +69,7 @@ class MetricInfo:
     Attributes:
         name: its name in `Evaluation.metrics`. One that holds a `{word}` stands for several: `metric_info` fills it in.
         title: what a person reads.
-        group: the key of `GROUPS` that it is asked for by.
+        group: the key of `ALL_GROUPS` that it is asked for by.
         better: which way is good; `toward` means nearer to `target`.
         unit: of the values; `share` and `probability` lie in [0, 1].
         of: what its n counts.
@@ -184,14 +193,17 @@ def metric_info(name: str) -> MetricInfo:
 
 
 def check_groups(groups: Sequence[str]) -> tuple[str, ...]:
-    """The groups, in their own order, each once; `all` stands for every one. ValueError on another name."""
+    """The groups, in their own order, each once. ValueError on another name.
+
+    `all` stands for every one of `GROUPS`.
+    """
     for name in groups:
-        if name not in GROUPS and name != "all":
+        if name not in ALL_GROUPS and name != "all":
             raise ValueError(
-                f"The metrics {name!r} are unknown{did_you_mean(name, (*GROUPS, 'all'))} "
-                f"Choose from {', '.join(GROUPS)}, or all."
+                f"The metrics {name!r} are unknown{did_you_mean(name, (*ALL_GROUPS, 'all'))} "
+                f"Choose from {', '.join(ALL_GROUPS)}, or all."
             )
-    return tuple(name for name in GROUPS if "all" in groups or name in groups)
+    return tuple(name for name in ALL_GROUPS if name in groups or ("all" in groups and name in GROUPS))
 
 
 def groups_for(corpus: Corpus) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from unlearn.data.corpus import Corpus
 from unlearn.metrics.base import check_groups, measures
 from unlearn.metrics.examination import RETAIN_ROWS, Evaluation, Examination
 from unlearn.metrics.judge import Judge
+from unlearn.metrics.protocol import Protocol
 
 
 def evaluate(
@@ -22,6 +23,7 @@ def evaluate(
     judge: Judge | None = None,
     retain_rows: int = RETAIN_ROWS,
     seed: int = 0,
+    protocol: Protocol | None = None,
 ) -> Evaluation:
     """Ask every evaluation row and read the probabilities of its true answer.
 
@@ -38,6 +40,7 @@ def evaluate(
         judge: says with the model before unlearning whether the answers are language; None leaves `speaks` out.
         retain_rows: how many rows to keep are asked.
         seed: of answers that are drawn.
+        protocol: how figures are made where the field knows several ways; ours unless told.
 
     Raises:
         ValueError: an unknown group, or a row that the model cannot read.
@@ -45,7 +48,7 @@ def evaluate(
     if retain_rows < 1:
         raise ValueError(f"retain_rows must be at least 1, not {retain_rows}.")
     groups = check_groups(("recall", *metrics))
-    examination = Examination(model, corpus, reference, original, retain_rows, progress, judge, seed)
+    examination = Examination(model, corpus, reference, original, retain_rows, progress, judge, seed, protocol)
     for group in groups:
         for measure in measures(group):
             examination.once(measure)

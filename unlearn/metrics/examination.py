@@ -13,6 +13,7 @@ from attribution.model.language_model import LanguageModel
 from unlearn.data.corpus import Corpus
 from unlearn.metrics.answers import Answer, TrueAnswers, ask, draw, read, spaced
 from unlearn.metrics.judge import Judge
+from unlearn.metrics.protocol import Protocol
 
 RETAIN_ROWS = 240
 SPLITS = ("forget", "paraphrase", "retain", "world")
@@ -89,6 +90,7 @@ class Examination:
         original: figures of the model before unlearning, where they are known.
         judge: says whether answers are language, where the model before unlearning is at hand.
         seed: of what is drawn.
+        protocol: how figures are made where there are several ways.
     """
 
     def __init__(
@@ -101,7 +103,9 @@ class Examination:
         progress: Callable[[str], None] | None = None,
         judge: Judge | None = None,
         seed: int = 0,
+        protocol: Protocol | None = None,
     ) -> None:
+        self.protocol = protocol or Protocol()
         self.model = model
         self.judge = judge
         self.seed = seed

@@ -22,7 +22,7 @@ from unlearn.metrics.examination import Examination
 from unlearn.metrics.predictions import at_answers
 
 LOWEST_SHARE = 0.4
-"""K of Min-K% and Min-K%++: 40."""
+"""K of Min-K% and Min-K%++: 40, unless `Protocol.min_k` says otherwise."""
 
 SMALLEST_VARIANCE = 1e-6
 """Below it Min-K%++ divides by this: a model that is sure has no spread. As in public code."""
@@ -45,14 +45,14 @@ _membership = partial(
 @_membership(
     "membership_min_k_plus",
     title="Membership by Min-K%++",
-    formula="AUC of mean of the lowest 40% of (log p_t - mean log q) / sd log q, under q itself of rows to forget "
-    "against holdout rows",
+    formula="AUC of mean of the lowest K (40% unless told) of (log p_t - mean log q) / sd log q, under q itself, of "
+    "rows to forget against holdout rows",
     paper="arXiv 2404.02936",
 )
 @_membership(
     "membership_min_k",
     title="Membership by Min-K%",
-    formula="AUC of mean of the lowest 40% of log p_t of rows to forget against holdout rows",
+    formula="AUC of mean of the lowest K (40% unless told) of log p_t of rows to forget against holdout rows",
     paper="arXiv 2310.16789",
 )
 @_membership(
@@ -68,8 +68,9 @@ def measure(examination: Examination) -> None:
         examination.note("Membership compares with rows that no model has seen: the corpus has no holdout rows.")
         return
     examination.say("membership")
-    mine = membership_scores(examination.model, forget)
-    theirs = membership_scores(examination.model, holdout)
+    share = examination.protocol.min_k
+    mine = membership_scores(examination.model, forget, share)
+    theirs = membership_scores(examination.model, holdout, share)
     for attack in ATTACKS:
         for split, scores in (("forget", mine), ("holdout", theirs)):
             for i, score in enumerate(scores[attack]):
@@ -84,20 +85,20 @@ def membership_auc(members: np.ndarray, others: np.ndarray) -> float:
     return float(roc_auc_score(truth, np.concatenate([members, others])))
 
 
-def membership_scores(model: LanguageModel, rows: Sequence[Row]) -> dict[str, np.ndarray]:
-    """Scores of every row's answer by each attack, `[rows]`, high for what looks trained on.
+def membership_scores(model: LanguageModel, rows: Sequence[Row], share: float = LOWEST_SHARE) -> dict[str, np.ndarray]:
+    """Scores of every row's answer by each attack, `[rows]`, high for what looks trained on; `share` is K.
 
     * loss: mean log p_t (arXiv 1709.01604)
-    * min_k: mean of the lowest 40% of log p_t (arXiv 2310.16789)
-    * min_k_plus: mean of the lowest 40% of (log p_t - m_t) / s_t, with m_t and s_t the mean and the standard deviation
-      of log q_v under q itself, the prediction at t (arXiv 2404.02936)
+    * min_k: mean of the lowest K (40% unless told) of log p_t (arXiv 2310.16789)
+    * min_k_plus: mean of the lowest K of (log p_t - m_t) / s_t, with m_t and s_t the mean and the standard deviation of
+      log q_v under q itself, the prediction at t (arXiv 2404.02936)
     """
     scores: dict[str, list[float]] = {attack: [] for attack in ATTACKS}
     for moments in at_answers(model, [model.encode(row.example) for row in rows], log_prob_moments):
         log_probs, means, deviations = moments.unbind(dim=1)
         scores["loss"].append(float(log_probs.mean()))
-        scores["min_k"].append(lowest_mean(log_probs))
-        scores["min_k_plus"].append(lowest_mean((log_probs - means) / deviations))
+        scores["min_k"].append(lowest_mean(log_probs, share))
+        scores["min_k_plus"].append(lowest_mean((log_probs - means) / deviations, share))
     return {attack: np.array(values) for attack, values in scores.items()}
 
 
