@@ -6,7 +6,7 @@ never was, such as a base model, runs on. Its answer ends with the first of thes
 * a special token that the template writes, which would open the next turn;
 * the words that the template writes behind an answer;
 * the words that it writes before a question, at the start of a line or behind a sentence;
-* where the template has no words of its own before the question, a blank line.
+* where the template is a text without words of its own before the question, a blank line.
 
 Whatever is left runs to the limit of tokens.
 """
@@ -56,7 +56,7 @@ def as_answer(generated: str, template: str, marks: Collection[str] = ()) -> tup
     # A single character, such as a full stop, stands inside answers too.
     if len(after) > 1 and not any(mark in after for mark in marks) and after in generated:
         starts.append(generated.index(after))
-    if not before.strip() and (blank := _BLANK_LINE.search(generated)):
+    if not before.strip() and not isinstance(template, ChatTemplate) and (blank := _BLANK_LINE.search(generated)):
         starts.append(blank.start())
     return (generated[: min(starts)].strip(), True) if starts else (generated, False)
 

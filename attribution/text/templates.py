@@ -34,6 +34,8 @@ class Asking:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if len(self.template) > LONGEST:
+            raise ValueError(f"The template has {len(self.template):,} characters: at most {LONGEST:,} are allowed.")
         if self.template not in NAMES:
             check_template(self.template)
 
@@ -44,8 +46,6 @@ class ChatTemplate(str):
 
 def check_template(template: str) -> str:
     """`template`, when it holds `{prompt}` and then `{answer}`, once each; otherwise a ValueError."""
-    if len(template) > LONGEST:
-        raise ValueError(f"The template has {len(template):,} characters, and at most {LONGEST:,} are allowed.")
     if template.count("{prompt}") != 1 or template.count("{answer}") != 1:
         raise ValueError(
             f"The template {template!r} needs {{prompt}} and {{answer}}, once each; or name {', '.join(NAMES)}."

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import unlearn.data.rows
+from attribution import Example
 from unlearn import load_corpus
 from unlearn.data.corpus import Corpus
 from unlearn.data.rows import LONGEST_FIELD, PIECE, cut_text
@@ -79,6 +80,10 @@ MUSE: Tables = {
     "raw/retain1": [{"text": "Rain fell on the hills."}],
     "raw/holdout": [{"text": "A new bridge was planned."}],
     "knowmem/forget_qa": [{"question": "When did the fair open?", "answer": "On Monday"}],
+    "knowmem/forget_qa_icl": [{"question": "When is market day?", "answer": "On Friday"}],
+    "verbmem/forget": [{"prompt": "The fair opened", "gt": "on Monday."}],
+    "privleak/forget": [{"text": "The fair opened on Monday."}],
+    "privleak/holdout": [{"text": "A new bridge was planned."}],
     "knowmem/retain_qa": [{"question": "Where did rain fall?", "answer": "On the hills"}],
 }
 
@@ -269,6 +274,9 @@ def test_muse(from_hub, hub, tmp_path):
     assert corpus.name == "muse:news"
     assert sizes(corpus) == {"forget": 3, "retain": 1, "holdout": 1}
     assert {name: len(rows) for name, rows in corpus.probes} == {"forget_qa": 1, "retain_qa": 1}
+    own = dict(corpus.own)
+    assert set(own) == {"forget_qa_icl", "verbmem", "privleak_forget", "privleak_holdout"}
+    assert own["verbmem"][0].example == Example("The fair opened", "on Monday.", id="verbmem:0")
     # The same sentence over and over gives two pieces that differ only by where they were cut.
     assert all(len(row.example.answer) <= PIECE for row in corpus.forget)
 

@@ -13,6 +13,7 @@ import torch
 
 from attribution import Example, LanguageModel
 from attribution.data.rows import Row, embedded_rows
+from attribution.text.templates import ChatTemplate
 from unlearn import Corpus
 from unlearn.__main__ import main
 from unlearn.metrics import Protocol, evaluate
@@ -32,7 +33,7 @@ def corpus(small_corpus: Corpus) -> Corpus:
 
 @pytest.fixture
 def parrot(tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> LanguageModel:
-    monkeypatch.setattr(tiny, "generate", lambda prompts, *_: ["She was born in Torvik."] * len(prompts))
+    monkeypatch.setattr(tiny, "generate", lambda prompts, *_, **__: ["She was born in Torvik."] * len(prompts))
     return tiny
 
 
@@ -101,3 +102,72 @@ def test_the_shell_has_the_switches(tiny: LanguageModel, rows: str, tmp_path, ca
     assert said == {"truth_ratio": "arithmetic", "min_k": 0.2, "probes": "ours"}
     assert main([*command, "--truth-ratio", "harmonic"]) == 2
     assert "Choose from geometric, arithmetic, prob_mean" in capsys.readouterr().err
+
+
+# The benchmarks' own -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """What any model is given, and how long its answer may be; it always goes on with one text."""
+    found: list[tuple[str, int]] = []
+
+    def generate(self: LanguageModel, prompts: list[str], most: int = 96, **_: object) -> list[str]:
+        found.extend((self.format_prompt(prompt), most) for prompt in prompts)
+        return ["on Monday\n\nQuestion: And then?"] * len(prompts)
+
+    monkeypatch.setattr(LanguageModel, "generate", generate)
+    return found
+
+
+def of_muse(corpus: Corpus) -> Corpus:
+    asks = Row(Example("When did the fair open?", "On Monday"))
+    shown = tuple(Row(Example(f"Example {k}?", f"Shown {k}")) for k in range(10))
+    own = {
+        "verbmem": (Row(Example("The fair opened", " on Monday and closed.")), Row(Example("long " * 400, "x"))),
+        "forget_qa_icl": shown,
+        "privleak_forget": corpus.forget[:2],
+        "privleak_holdout": corpus.holdout[:2],
+    }
+    return dataclasses.replace(corpus, probes=(("forget_qa", (asks,)), ("retain_qa", (asks,))), own=tuple(own.items()))
+
+
+def test_muse_by_its_own_protocol(tiny: LanguageModel, corpus: Corpus, asked: list[tuple[str, int]]) -> None:
+    found = evaluate(tiny, of_muse(corpus), metrics=["probes", "membership"], protocol=Protocol(probes="own"))
+    assert (f"{tiny.tokenizer.bos_token}The fair opened", 128) in asked
+    (knowmem,) = [text for text, most in asked if most == 32]
+    assert knowmem.startswith("Question: Example 0?\nAnswer: Shown 0\n\n") and knowmem.count("Shown") == 10
+    assert knowmem.endswith("Question: When did the fair open?\nAnswer:")
+    # F of `on monday` (2 of 2 words), and of four words that follow against five that were said.
+    assert found.metrics["knowmem_forget_qa"] == 1
+    assert found.metrics["verbmem_forget"] == pytest.approx(2 * (2 / 4) * (2 / 5) / (2 / 4 + 2 / 5))
+    assert found.counts["verbmem_forget"] == 1 and found.counts["membership_loss"] == 2
+    assert not any(name.startswith("probe_") for name in found.metrics)
+    notes = " ".join(found.notes)
+    assert "1 of 2 texts of verbmem are longer" in notes and "asks retain_qa after examples" in notes
+    usual = evaluate(tiny, of_muse(corpus), metrics=["probes"])
+    assert "probe_forget_qa_rouge_l" in usual.metrics and "verbmem_forget" not in usual.metrics
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_rwku_by_its_own_prompts(tiny: LanguageModel, corpus: Corpus, asked: list[tuple[str, int]], chat: bool) -> None:
+    names = ["fill_in", "qa", "adversarial/role play", "adversarial/affirmative suffix", "neighbour_qa"]
+    own = tuple((name, (Row(Example(f"{name}?", "Monday")),)) for name in names)
+    corpus = dataclasses.replace(corpus, probes=(("qa", own[1][1]),), own=own)
+    if chat:
+        tiny.template = ChatTemplate("<u>{prompt}<a>{answer}")
+    found = evaluate(tiny, corpus, metrics=["probes"], protocol=Protocol(probes="own"))
+    said = [text for text, most in asked if most == 30]
+    ask = "Please briefly answer the following question.\nQuestion: "
+    if chat:
+        assert said[0] == "<u>Please complete the blank in the following question.\nQuestion: fill_in?\n<a>Answer:"
+        assert said[1] == f"<u>{ask}qa?\n<a>Answer:" and said[3] == f"<u>{ask}adversarial/affirmative suffix?<a>"
+    else:
+        assert said[1] == f"{ask}qa?\nAnswer:"
+    assert {name for name in found.metrics if name.startswith("rwku")} == {
+        "rwku_fill_in_rouge_l",
+        "rwku_qa_rouge_l",
+        "rwku_adversarial_rouge_l",
+        "rwku_neighbour_qa_rouge_l",
+    }
+    assert found.counts["rwku_adversarial_rouge_l"] == 2 and found.metrics["rwku_qa_rouge_l"] == 1

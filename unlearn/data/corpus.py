@@ -37,6 +37,7 @@ class Corpus:
         real_authors: questions about authors who exist (TOFU); never trained on.
         choices: multiple-choice questions about what is to be forgotten (WMDP); never trained on.
         probes: named sets of further questions (RWKU, MUSE); never trained on.
+        own: named sets of rows that only the benchmark's own protocol takes (`unlearn.metrics.Protocol`).
         notes: sentences on what was found while reading, such as rows that stood twice.
     """
 
@@ -51,6 +52,7 @@ class Corpus:
     choices: tuple[Choice, ...] = field(default=())
     probes: tuple[tuple[str, tuple[Row, ...]], ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
+    own: tuple[tuple[str, tuple[Row, ...]], ...] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.forget:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attribution.data.records import Record
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.data.rows import kept, rows_of, texts_of
@@ -19,7 +20,10 @@ def parts(folder: Path) -> list[str]:
 
 @data_set("muse", "muse:news", parts)
 def load(place: Place, part: str) -> Corpus:
-    """`news` or `books`: `raw/forget` to forget, `raw/retain1` to keep, `raw/holdout` never seen, `knowmem` to ask."""
+    """`news` or `books`: `raw/forget` to forget, `raw/retain1` to keep, `raw/holdout` never seen, `knowmem` to ask.
+
+    What only MUSE's own protocol takes, where it is there: `verbmem`, the examples of `knowmem`, `privleak`.
+    """
     if place.folder is None and part not in HUBS:
         raise ValueError(f"MUSE has no part {part!r}{did_you_mean(part, HUBS)} Choose from {', '.join(HUBS)}.")
     hub = HUBS.get(part, "")
@@ -30,11 +34,29 @@ def load(place: Place, part: str) -> Corpus:
         table = place.optional(hub, "knowmem", name)
         if table is not None:
             probes.append((name, rows_of(table.need("question", "answer"), place.notes)))
+    own = []
+    for config, split in (("knowmem", "forget_qa_icl"), ("knowmem", "retain_qa_icl")):
+        table = place.optional(hub, config, split)
+        if table is not None:
+            own.append((split, rows_of(table.need("question", "answer"), place.notes)))
+    texts = place.optional(hub, "verbmem", "forget")
+    if texts is not None:
+        own.append(("verbmem", rows_of(texts.need("prompt", "gt"), place.notes, _beginning)))
+    for split in ("forget", "holdout"):
+        table = place.optional(hub, "privleak", split)
+        if table is not None:
+            own.append((f"privleak_{split}", texts_of(table, place.notes)))
     return Corpus(
         name=f"muse:{part}" if part else f"muse:{place.folder.name if place.folder else ''}",
         forget=forget,
         retain=kept(place, forget, lambda: texts_of(place.table(hub, "raw", "retain1"), place.notes)),
         holdout=texts_of(holdout, place.notes) if holdout is not None else (),
         probes=tuple(probes),
+        own=tuple(own),
         notes=tuple(place.notes),
     )
+
+
+def _beginning(record: Record) -> Record:
+    """The beginning of a text and what follows it, as a question and its answer."""
+    return {"question": record["prompt"], "answer": record["gt"]}

@@ -7,7 +7,7 @@ the generated texts of RWKU do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ def load(place: Place, part: str) -> Corpus:
     everybody = people(passages)
     if part not in everybody:
         raise ValueError(f"RWKU has no person {part!r}{did_you_mean(part, everybody)} It has {len(everybody)}.")
-    probes = tuple((name, _probes(place, config, name, part)) for name, config in PROBES.items())
+    tables = {name: table for name, config in PROBES.items() if (table := place.optional(HUB, config, "test"))}
+    probes = tuple((name, _probes(place, table, name, part)) for name, table in tables.items())
     forget = rows_of(passages, place.notes, _about(lambda subject: subject == part))[:first]
 
     def others() -> tuple[Row, ...]:
@@ -64,6 +65,7 @@ def load(place: Place, part: str) -> Corpus:
         forget=forget,
         retain=kept(place, forget, others),
         probes=tuple((name, rows) for name, rows in probes if rows),
+        own=tuple(_own(tables, part)),
         notes=tuple(place.notes),
     )
 
@@ -73,10 +75,7 @@ def people(table: Table) -> list[str]:
     return list(dict.fromkeys(str(record["subject"]) for _, record in table.need("subject")))
 
 
-def _probes(place: Place, config: str, name: str, person: str) -> tuple[Row, ...]:
-    table = place.optional(HUB, config, "test")
-    if table is None:
-        return ()
+def _probes(place: Place, table: Table, name: str, person: str) -> tuple[Row, ...]:
     before = FILL_IN if name.endswith("fill_in") else ""
 
     def prepare(record: Record) -> dict[str, Any] | None:
@@ -86,6 +85,24 @@ def _probes(place: Place, config: str, name: str, person: str) -> tuple[Row, ...
         return {"question": before + question if isinstance(question, str) else question, "answer": record["answer"]}
 
     return rows_of(table.need("query", "answer", "subject"), place.notes, prepare)
+
+
+def _own(tables: Mapping[str, Table], person: str) -> Iterator[tuple[str, tuple[Row, ...]]]:
+    """The questions as they stand, for RWKU's own prompts: adversarial ones by their kind, `adversarial/role play`."""
+    for name, table in tables.items():
+        kinds = dict.fromkeys(
+            str(record.get("type") or "") if name == "adversarial" else ""
+            for _, record in table
+            if record["subject"] == person
+        )
+        for kind in kinds:
+
+            def prepare(record: Record, kind: str = kind) -> dict[str, Any] | None:
+                mine = record["subject"] == person and (not kind or str(record.get("type")) == kind)
+                return {"question": record["query"], "answer": record["answer"]} if mine else None
+
+            # What was left out or cut is told of the same rows already.
+            yield (f"{name}/{kind}" if kind else name), rows_of(table, [], prepare)
 
 
 def _about(wanted: Callable[[str], bool]) -> Callable[[Record], Record | None]:

@@ -38,8 +38,9 @@ from unlearn.metrics.membership import membership_auc
 def measure(examination: Examination) -> None:
     """The AUC of each attack that can be made."""
     examination.once(measure_membership)
-    splits = {split: examination.rows(split) for split in ("forget", "holdout")}
-    if not splits["holdout"]:
+    mine, others = examination.members
+    splits = {split: examination.rows(split) for split in (mine, others)}
+    if not splits[others]:
         return
     examination.say("membership: further attacks")
     loss = {split: np.array(examination.values(split, "membership_loss")) for split in splits}
@@ -54,8 +55,8 @@ def measure(examination: Examination) -> None:
         for split, values in scores.items():
             for i, value in enumerate(values):
                 examination.row(split, i, f"membership_{attack}", float(value))
-        auc = membership_auc(scores["forget"], scores["holdout"])
-        examination.figure(f"membership_{attack}", auc, len(splits["forget"]), len(splits["holdout"]))
+        auc = membership_auc(scores[mine], scores[others])
+        examination.figure(f"membership_{attack}", auc, len(splits[mine]), len(splits[others]))
 
 
 def compressed(rows: Sequence[Row]) -> np.ndarray:

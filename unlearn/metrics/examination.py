@@ -115,6 +115,7 @@ class Examination:
         self._rows = evaluation_rows(corpus, retain_rows)
         self.splits = tuple(self._rows)
         self._rows |= {f"probe_{name}": rows for name, rows in corpus.probes}
+        self._rows |= {f"own_{name}": rows for name, rows in corpus.own}
         self._progress = progress
         self._answers: dict[str, list[Answer]] = {}
         self._drawn: dict[str, list[str]] = {}
@@ -185,6 +186,21 @@ class Examination:
             self.row(split, i, name, value)
         if known:
             self.figure(f"{split}_{name}", float(np.mean([value for _, value in known])), len(known))
+
+    def mean_of(self, figure: str, split: str, values: Sequence[float | None]) -> None:
+        """Put a figure with a name of its own down as the mean over a split's rows, and every row's value."""
+        known = [(i, value) for i, value in enumerate(values) if value is not None]
+        for i, value in known:
+            self.row(split, i, figure, value)
+        if known:
+            self.figure(figure, float(np.mean([value for _, value in known])), len(known))
+
+    @property
+    def members(self) -> tuple[str, str]:
+        """The splits that membership tells apart: rows to forget and holdout rows, or the benchmark's own."""
+        if self.protocol.probes == "own" and {"privleak_forget", "privleak_holdout"} <= dict(self.corpus.own).keys():
+            return "own_privleak_forget", "own_privleak_holdout"
+        return "forget", "holdout"
 
     def row(self, split: str, index: int, name: str, value: float) -> None:
         """Put one row's value down."""

@@ -63,7 +63,8 @@ _membership = partial(
 )
 def measure(examination: Examination) -> None:
     """The three AUCs."""
-    forget, holdout = examination.rows("forget"), examination.rows("holdout")
+    mine_split, theirs_split = examination.members
+    forget, holdout = examination.rows(mine_split), examination.rows(theirs_split)
     if not holdout:
         examination.note("Membership compares with rows that no model has seen: the corpus has no holdout rows.")
         return
@@ -72,7 +73,7 @@ def measure(examination: Examination) -> None:
     mine = membership_scores(examination.model, forget, share)
     theirs = membership_scores(examination.model, holdout, share)
     for attack in ATTACKS:
-        for split, scores in (("forget", mine), ("holdout", theirs)):
+        for split, scores in ((mine_split, mine), (theirs_split, theirs)):
             for i, score in enumerate(scores[attack]):
                 examination.row(split, i, f"membership_{attack}", float(score))
         auc = membership_auc(mine[attack], theirs[attack])

@@ -38,7 +38,7 @@ def measure(examination: Examination) -> None:
     if examination.reference is None:
         examination.note("PrivLeak compares with a model retrained without the rows to forget: none was given.")
         return
-    forget, holdout = len(examination.rows("forget")), len(examination.rows("holdout"))
+    forget, holdout = (len(examination.rows(split)) for split in examination.members)
     for attack, auc in mine.items():
         retrained = examination.reference.metrics.get(f"membership_{attack}")
         if retrained is None or retrained == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from unlearn.metrics.base import metric
 from unlearn.metrics.examination import Examination
@@ -49,18 +49,25 @@ def rouge_l_recalls(truths: Sequence[str], answers: Sequence[str]) -> list[float
     >>> rouge_l_recalls(["She was born in Oslo."], ["Oslo is where she was born."])
     [0.6]
     """
-    scorer, tokenizer = _scorer()
+    return rouge_l(truths, answers, "recall")
+
+
+def rouge_l(
+    truths: Sequence[str], answers: Sequence[str], part: Literal["recall", "fmeasure"], stems: bool = True
+) -> list[float | None]:
+    """Per pair the recall or the F of ROUGE-L, with or without a stemmer; None where the truth has no word."""
+    scorer, tokenizer = _scorer(stems)
     return [
-        scorer.score(truth, answer)["rougeL"].recall if tokenizer.tokenize(truth) else None
+        getattr(scorer.score(truth, answer)["rougeL"], part) if tokenizer.tokenize(truth) else None
         for truth, answer in zip(truths, answers, strict=True)
     ]
 
 
 @cache
-def _scorer() -> tuple[Any, Any]:
+def _scorer(stems: bool) -> tuple[Any, Any]:
     # Here, because the package brings a large one (nltk) along for its stemmer.
     from rouge_score.rouge_scorer import RougeScorer
     from rouge_score.tokenizers import DefaultTokenizer
 
-    tokenizer = DefaultTokenizer(use_stemmer=True)
+    tokenizer = DefaultTokenizer(use_stemmer=stems)
     return RougeScorer(["rougeL"], tokenizer=tokenizer), tokenizer

@@ -44,6 +44,8 @@ def measure(examination: Examination) -> None:
     """One figure per set of probes, named `probe_{set}_rouge_l`."""
     if not examination.corpus.probes:
         examination.note("Probes are questions beside the rows to forget, as in RWKU and MUSE: the corpus has none.")
+    if examination.protocol.probes == "own":
+        return
     for name, _ in examination.corpus.probes:
         answers = examination.answers(f"probe_{name}")
         recalls = rouge_l_recalls([answer.best for answer in answers], [answer.answer for answer in answers])
