@@ -138,9 +138,9 @@ def test_muse_by_its_own_protocol(tiny: LanguageModel, corpus: Corpus, asked: li
     (knowmem,) = [text for text, most in asked if most == 32]
     assert knowmem.startswith("Question: Example 0?\nAnswer: Shown 0\n\n") and knowmem.count("Shown") == 10
     assert knowmem.endswith("Question: When did the fair open?\nAnswer:")
-    # F of `on monday` (2 of 2 words), and of four words that follow against five that were said.
+    # F of `on monday` (2 of 2 words), and three (on, Monday, and) of the four words that follow and of the five said.
     assert found.metrics["knowmem_forget_qa"] == 1
-    assert found.metrics["verbmem_forget"] == pytest.approx(2 * (2 / 4) * (2 / 5) / (2 / 4 + 2 / 5))
+    assert found.metrics["verbmem_forget"] == pytest.approx(2 * (3 / 4) * (3 / 5) / (3 / 4 + 3 / 5))
     assert found.counts["verbmem_forget"] == 1 and found.counts["membership_loss"] == 2
     assert not any(name.startswith("probe_") for name in found.metrics)
     notes = " ".join(found.notes)
