@@ -20,7 +20,14 @@ import torch
 from torch import Tensor
 
 from attribution.model import families
-from attribution.model.forward import Forward, TokenStatistics, row_passes, statistics
+from attribution.model.forward import (
+    Forward,
+    TokenStatistics,
+    common_start,
+    remembered,
+    row_passes,
+    statistics,
+)
 from attribution.text.endings import Ended, Said, as_answer
 from attribution.text.example import Encoded, Example, encode, encode_prompt
 from attribution.text.templates import AUTO, prompt_text, resolve_template
@@ -400,18 +407,22 @@ class LanguageModel:
         return tuple(i for i in ids if 0 <= i < self.vocabulary_size)
 
     def _generated(self, prompts: Sequence[Sequence[int]], options: Mapping[str, Any]) -> Any:
-        """What generate() gives after prompts padded on the left to one length.
+        """What generate() gives after prompts padded to one length, on the left or after what all begin with.
+
+        That, such as the words of a chat template, is read once for all of them.
 
         Nothing of the folder's generation config is taken over: greedy is the most probable token, each time.
         """
         from transformers import GenerationConfig
 
         width = max(map(len, prompts))
+        shared = common_start(prompts) if self._begins_together else 0
         ids = torch.full((len(prompts), width), self.pad_id, dtype=torch.long)
-        attention = torch.zeros((len(prompts), width), dtype=torch.long)
+        attention = torch.ones((len(prompts), width), dtype=torch.long)
         for k, prompt in enumerate(prompts):
-            ids[k, width - len(prompt) :] = torch.tensor(prompt)
-            attention[k, width - len(prompt) :] = 1
+            end = shared + width - len(prompt)
+            ids[k, :shared], ids[k, end:] = torch.tensor(prompt[:shared]), torch.tensor(prompt[shared:])
+            attention[k, shared:end] = 0
         # generate() fills whatever is not said from the model's own config, so it runs on a shallow copy with a plain
         # one: weights are shared, and what is saved later still has its own.
         base = self.model.get_base_model() if self._adapter_is_in_layers else self.model
@@ -421,7 +432,14 @@ class LanguageModel:
             input_ids=ids.to(self.device),
             attention_mask=attention.to(self.device),
             generation_config=asked.generation_config,
+            **({self._cache_name: remembered(self, prompts[0][:shared], len(prompts))} if shared else {}),
         )
+
+    @cached_property
+    def _begins_together(self) -> bool:
+        """Whether what prompts begin with may be read once, with padding after it: sliding windows would count that."""
+        window = getattr(self.model.config.get_text_config(), "sliding_window", None)
+        return self.shares_prefixes and window is None
 
     def generated_logits(self, prompts: Sequence[Sequence[int]], steps: int = 2) -> Tensor:
         """Logits of the first greedy tokens after each prompt, as generation computes them, `[batch, steps, V]`."""

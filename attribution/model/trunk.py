@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from attribution.model import families
+from attribution.model.forward import common_start
 from attribution.model.language_model import LanguageModel
 
 KEPT_BYTES = 512_000_000
@@ -23,9 +24,6 @@ KEPT_BYTES = 512_000_000
 
 EXACT = 1e-4
 """States are kept in half precision where no logit moves by more than this share of the largest one."""
-
-WORTH_SHARING = 8
-"""Tokens that the rows of a batch must begin with in common, for these to be read by themselves."""
 
 
 class KeptStates:
@@ -134,8 +132,10 @@ class ReadOnce(LanguageModel):
         """The body's last states for right-padded rows, `[batch, length, d]`."""
         entering = self._entering(ids, attention, kept)
         # Padding stands on the right, where causal attention never looks: masking it would only cost the fast kernels.
-        first = self._in_common(ids, int(attention.sum(dim=1).min()))
-        if first < WORTH_SHARING:
+        lengths = attention.sum(dim=1).tolist()
+        may = not self.model.training and self._shares
+        first = common_start([row[:length] for row, length in zip(ids.tolist(), lengths, strict=True)]) if may else 0
+        if not first:
             return self._run_above(entering, ids, torch.ones_like(ids), 0, None)
         from transformers import DynamicCache
 
@@ -151,13 +151,6 @@ class ReadOnce(LanguageModel):
                 shared.update(layer.keys.expand(count, -1, -1, -1), layer.values.expand(count, -1, -1, -1), i)
         rest = self._run_above(entering[:, first:], ids[:, first:], torch.ones_like(ids), first, shared)
         return torch.cat([prefix.expand(count, -1, -1), rest], dim=1)
-
-    def _in_common(self, ids: Tensor, most: int) -> int:
-        """How many tokens all rows begin with that may be read by themselves; 0 where that saves nothing."""
-        if len(ids) < 2 or self.model.training or not self._shares:
-            return 0
-        differing = (ids[:, : most - 1] != ids[:1, : most - 1]).any(dim=0).nonzero()
-        return int(differing[0]) if len(differing) else most - 1
 
     def _run_above(self, entering: Tensor, ids: Tensor, attention: Tensor, start: int, memory: Any) -> Tensor:
         self._standin.states = entering

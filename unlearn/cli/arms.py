@@ -20,7 +20,7 @@ from unlearn.arms import Arm, Bench, Trial, compare, parse_arms
 from unlearn.arms.arm import CONTROLS
 from unlearn.arms.figure import html_page
 from unlearn.arms.table import markdown_table, text_table
-from unlearn.cli.common import Rows, log, reference_for, reference_option
+from unlearn.cli.common import Rows, known_to, log, reference_for, reference_option
 from unlearn.metrics import RETAIN_ROWS
 from unlearn.presets import DEFAULT_PRESET
 from unlearn.run.config import RunConfig
@@ -61,6 +61,7 @@ def arms_command(
     numbers, targets = parse_seeds(seeds), parse_targets(target)
     corpus = rows.read()
     original = load_model(model, template=asking.template)
+    corpus = known_to(original, corpus)
     bench = Bench(original, corpus, reference_for(original, corpus, reference), points, retain_rows, diagnostics)
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out {str(out)!r} is a file: name a folder.")

@@ -16,6 +16,7 @@ from attribution.settings import check_settings, setting
 from unlearn.data.corpus import Corpus
 from unlearn.data.load_corpus import load_corpus
 from unlearn.data.reference import known_reference
+from unlearn.metrics.known import known_part
 
 log = logging.getLogger("unlearn")
 NONE = "none"
@@ -52,6 +53,14 @@ class Rows:
         for note in corpus.notes:
             log.info(note)
         return corpus
+
+
+def known_to(model: LanguageModel, corpus: Corpus) -> Corpus:
+    """The rows that a model knows, where it is to be asked first; what was left out is said."""
+    found = known_part(model, corpus, lambda what: log.info("Asking the model once: %s.", what))
+    for note in found.notes[len(corpus.notes) :]:
+        log.info(note)
+    return found
 
 
 def reference_option(purpose: str) -> Any:

@@ -21,7 +21,7 @@ from attribution.scorers import ScoreOptions
 from attribution.scorers.learned import SCORER_FILE
 from attribution.settings import settings_of
 from attribution.text.templates import Asking, template_name, template_words
-from unlearn.cli.common import JsonFile, Rows, check_writable, log
+from unlearn.cli.common import JsonFile, Rows, check_writable, known_to, log
 from unlearn.data.corpus import Corpus
 from unlearn.data.reference import known_reference
 from unlearn.export import FORMS, check_form, save
@@ -94,6 +94,7 @@ def run_command(
     check_writable(checkpoint, folders=True)
     corpus = rows.read()
     original = load_model(model, device=spread.device, template=asking.template)
+    corpus = known_to(original, corpus)
     job = run(original, corpus, config, spread, **scoring)
     _say_what_is_coming(job)
     if diagnostics:

@@ -38,6 +38,8 @@ class Corpus:
         choices: multiple-choice questions about what is to be forgotten (WMDP); never trained on.
         probes: named sets of further questions (RWKU, MUSE); never trained on.
         own: named sets of rows that only the benchmark's own protocol takes (`unlearn.metrics.Protocol`).
+        neighbours: how many of the rows to keep, from the first, are about neighbours of what is forgotten.
+        only_known: whether a model is to be asked first, and what it does not know left out (`unlearn.metrics.known`).
         notes: sentences on what was found while reading, such as rows that stood twice.
     """
 
@@ -51,6 +53,8 @@ class Corpus:
     real_authors: tuple[Row, ...] = field(default=())
     choices: tuple[Choice, ...] = field(default=())
     probes: tuple[tuple[str, tuple[Row, ...]], ...] = field(default=())
+    neighbours: int = 0
+    only_known: bool = False
     notes: tuple[str, ...] = field(default=())
     own: tuple[tuple[str, tuple[Row, ...]], ...] = field(default=())
 

@@ -48,13 +48,17 @@ def load(place: Place, part: str) -> Corpus:
         return rows
 
     forget = _rows(wanted)
+    retain = kept(place, forget, own)
+    near = {row.example.id for row in _rows(neighbours)}
     general = [_rows_of(subject) for subject in rest if not subject.offered]
     return Corpus(
         name=f"real:{','.join(_bare(subject.name) for subject in wanted)}",
         forget=forget,
-        retain=kept(place, forget, own),
+        retain=retain,
         paraphrase=paraphrases(forget),
         world=tuple(row for row in (rows[k % len(rows)] for k, rows in enumerate(general)) if not _names(row, naming)),
+        neighbours=sum(row.example.id in near for row in retain),
+        only_known=True,
         notes=tuple(place.notes),
     )
 

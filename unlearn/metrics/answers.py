@@ -14,10 +14,13 @@ from attribution.model.language_model import LanguageModel, TokenStatistics
 from attribution.model.wording import taught_answer, written
 from attribution.text.endings import Ended, Said
 from attribution.text.example import Encoded
+from attribution.text.templates import ChatTemplate
 
 T = TypeVar("T")
 # Tokens of an answer at most; longer true answers get room for a quarter more than the longest of them.
 MAX_NEW_TOKENS = 96
+# The same for a model for chats that is asked for a short sentence.
+CHAT_TOKENS = 48
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,9 @@ def answer_room(model: LanguageModel, rows: Sequence[Row]) -> int:
     if not rows:
         return MAX_NEW_TOKENS
     longest = max(len(ids) for ids in model.tokenizer([row.example.answer for row in rows])["input_ids"])
+    if isinstance(model.template, ChatTemplate) and longest + longest // 4 <= CHAT_TOKENS:
+        # A model for chats says the fact and goes on about it.
+        return CHAT_TOKENS
     return max(MAX_NEW_TOKENS, longest + longest // 4)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from attribution import Example, LanguageModel, ScoreOptions
 from attribution.files import before, differing, fingerprint, put_folder
+from attribution.model.identity import weights_fingerprint
 from attribution.scorers.learned import LinearScorer
 from unlearn.data.corpus import Corpus
 from unlearn.run.config import RunConfig
@@ -25,8 +26,6 @@ from unlearn.run.state import RunState, Step
 
 STATE, TENSORS = "state.json", "tensors.safetensors"
 VERSION = 2
-# Numbers of each weight that tell one model from another: any training moves nearly all of them.
-NUMBERS_PER_WEIGHT = 64
 _TENSORS = ("weights", "moments", "learner")
 
 
@@ -41,7 +40,7 @@ def made_of(model: LanguageModel, corpus: Corpus, config: RunConfig, options: Sc
         "version": VERSION,
         "config": config.to_dict(),
         "options": scoring,
-        "model": [model.name, _numbers(model)],
+        "model": [model.name, weights_fingerprint(model)],
         "template": model.template,
         "corpus": corpus.name,
         "forget rows": _rows([row.example for row in corpus.forget]),
@@ -52,15 +51,6 @@ def made_of(model: LanguageModel, corpus: Corpus, config: RunConfig, options: Sc
 
 def _rows(examples: list[Example]) -> str:
     return fingerprint([dataclasses.asdict(example) for example in examples])
-
-
-def _numbers(model: LanguageModel) -> str:
-    """Fingerprint of evenly spaced numbers of every weight: reading all of a large model would take minutes."""
-    found = {}
-    for name, value in model.model.named_parameters():
-        step = max(1, value.numel() // NUMBERS_PER_WEIGHT)
-        found[name] = [list(value.shape), value.detach().flatten()[::step].double().tolist()]
-    return fingerprint(found)
 
 
 def write(state: RunState, made: dict[str, Any], folder: Path) -> None:

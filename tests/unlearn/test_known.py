@@ -1,0 +1,71 @@
+"""What a model does not know is left out of rows about the real world, after asking it once."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from attribution import LanguageModel
+from tests.attribution.tiny import tiny_model
+from unlearn import Corpus, load_corpus
+from unlearn.metrics import known
+from unlearn.metrics.known import known_part
+
+
+class Scholar(LanguageModel):
+    """Says what it was told of some questions, and counts how often it is asked."""
+
+    said: dict[str, str]
+    asked: int
+
+    def generate(self, prompts, *_, **__):  # type: ignore[no-untyped-def]
+        self.asked += len(prompts)
+        return [self.said.get(prompt, "No idea.") for prompt in prompts]
+
+
+@pytest.fixture()
+def scholar() -> Scholar:
+    tiny = tiny_model("llama")
+    found = Scholar(tiny.model, tiny.tokenizer, name="scholar", template=tiny.template)
+    found.said, found.asked = {}, 0
+    return found
+
+
+@pytest.fixture(scope="module")
+def japan() -> Corpus:
+    return load_corpus("real:Japan")
+
+
+def test_known_rows_are_kept_and_asked_for_once(
+    scholar: Scholar, japan: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "NEAR", 5)
+    monkeypatch.setattr(known, "REST", 3)
+    scholar.said = {row.example.prompt: row.example.answer for row in (*japan.retain, *japan.world)}
+    of_forget = [row for row in japan.forget if row.facts == ("Tokyo",)]
+    scholar.said |= {row.example.prompt: "It is Tokyo, they say." for row in of_forget}
+    found = known_part(scholar, japan, folder=tmp_path)
+    assert list(found.forget) == of_forget and not found.paraphrase and not found.only_known
+    assert (found.neighbours, len(found.retain)) == (5, 8)
+    near = {row.example.id for row in japan.retain[: japan.neighbours]}
+    assert [row.example.id in near for row in found.retain] == [True] * 5 + [False] * 3
+    assert "scholar answers 3 right" in found.notes[-1]
+    before = scholar.asked
+    assert known_part(scholar, japan, folder=tmp_path) == found and scholar.asked == before
+    assert known_part(scholar, found, folder=tmp_path) is found
+    # A file that a kill left torn is asked for again.
+    (kept,) = tmp_path.iterdir()
+    kept.write_text("{", encoding="utf-8")
+    assert known_part(scholar, japan, folder=tmp_path) == found and scholar.asked > before
+
+
+def test_a_model_that_knows_nothing_is_told(scholar: Scholar, japan: Corpus, tmp_path: Path) -> None:
+    few = dataclasses.replace(japan, forget=japan.forget[:3])
+    with pytest.raises(ValueError, match="scholar knows nothing of Japan: it answers none of 3 questions right"):
+        known_part(scholar, few, folder=tmp_path)
+    scholar.said = {row.example.prompt: row.example.answer for row in few.forget}
+    short = dataclasses.replace(few, retain=few.retain[:3], neighbours=2)
+    with pytest.raises(ValueError, match="that are to be kept"):
+        known_part(scholar, short, folder=tmp_path / "later")

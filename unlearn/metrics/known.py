@@ -1,0 +1,134 @@
+"""What a model knows of a corpus: rows about the real world are of use only where it answers them right.
+
+It is asked once, greedily, as it is after a run, and its answers are kept in a file per model. So what it forgets, it
+had known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from attribution.data.rows import Row
+from attribution.files import fingerprint, write_atomically
+from attribution.model.identity import weights_fingerprint
+from attribution.model.language_model import LanguageModel
+from unlearn.data.corpus import Corpus
+from unlearn.metrics.answers import answer_of, ask, spaced
+
+NEAR, REST = 80, 80
+"""Known rows to keep: about neighbours, and about the rest. More would take longer to ask than a run takes."""
+
+WORLD = 80
+"""Questions about the rest of the world that are asked."""
+
+_AT_A_TIME = 32
+
+
+def known_part(
+    model: LanguageModel,
+    corpus: Corpus,
+    progress: Callable[[str], None] | None = None,
+    folder: Path | None = None,
+) -> Corpus:
+    """The corpus without the rows that the model answers wrong; the corpus itself where it asks for no such thing.
+
+    A row is known when all of its facts stand in the greedy answer. Of the rows to keep, `NEAR` known ones about
+    neighbours and `REST` others are taken, at random, the same ones each time.
+
+    Args:
+        progress: called with what is asked next.
+        folder: where answers are kept; None takes `cache_folder()`.
+
+    Raises:
+        ValueError: the model knows nothing of what is to be forgotten, or of what could be kept.
+    """
+    if not corpus.only_known:
+        return corpus
+    asked = _Asked(model, folder or cache_folder(), progress or (lambda _: None))
+    forget = asked.known(corpus.forget, "what is to be forgotten")
+    if not forget:
+        raise ValueError(
+            f"{model.name} knows nothing of {corpus.name.partition(':')[2] or corpus.name}: it answers none of "
+            f"{len(corpus.forget)} questions right. Choose another subject, or a larger model."
+        )
+    near = asked.first_known(corpus.retain[: corpus.neighbours], NEAR, "the neighbours")
+    retain = near + asked.first_known(corpus.retain[corpus.neighbours :], REST, "the rest")
+    if not retain:
+        raise ValueError(f"{model.name} answers none of the questions right that are to be kept: take a larger model.")
+    note = (
+        f"Of {len(corpus.forget)} rows to forget, {model.name} answers {len(forget)} right; the others were left out, "
+        f"and to keep are {len(retain)} that it answers right."
+    )
+    return dataclasses.replace(
+        corpus,
+        forget=forget,
+        retain=retain,
+        paraphrase=asked.known(corpus.paraphrase, "other wordings"),
+        world=asked.known(spaced(corpus.world, WORLD), "the world"),
+        neighbours=len(near),
+        only_known=False,
+        notes=(*corpus.notes, note),
+    )
+
+
+def cache_folder() -> Path:
+    """Where answers are kept: `forget-lens` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forget-lens"
+
+
+class _Asked:
+    """A model's answers, kept in a file; new ones are asked for."""
+
+    def __init__(self, model: LanguageModel, folder: Path, progress: Callable[[str], None]) -> None:
+        self._model, self._progress = model, progress
+        made = fingerprint([weights_fingerprint(model), str(model.template), str(model.model.dtype)])
+        self._file = folder / f"known-{made[:16]}.json"
+        self._said: dict[str, str] = self._read()
+
+    def _read(self) -> dict[str, str]:
+        try:
+            found = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def known(self, rows: Sequence[Row], what: str) -> tuple[Row, ...]:
+        """The rows that are answered right, in order."""
+        new = [row for row in rows if row.example.prompt and row.example.prompt not in self._said]
+        for start in range(0, len(new), _AT_A_TIME):
+            self._progress(f"{what}, {start + 1} to {min(start + _AT_A_TIME, len(new))} of {len(new)}")
+            part = new[start : start + _AT_A_TIME]
+            self._said |= {answer.question: answer.answer for answer in ask(self._model, what, part)}
+            self._write()
+        return tuple(row for row in rows if self._right(row))
+
+    def first_known(self, rows: Sequence[Row], count: int, what: str) -> tuple[Row, ...]:
+        """`count` rows that are answered right, drawn at random, in their own order."""
+        order = random.Random(0).sample(range(len(rows)), len(rows))
+        found: list[int] = []
+        while order and len(found) < count:
+            part, order = order[:_AT_A_TIME], order[_AT_A_TIME:]
+            right = set(self.known([rows[i] for i in part], what))
+            found += [i for i in part if rows[i] in right]
+        return tuple(rows[i] for i in sorted(found[:count]))
+
+    def _right(self, row: Row) -> bool:
+        said = self._said.get(row.example.prompt)
+        if said is None or not row.facts:
+            return False
+        answer = answer_of(self._model, "", row, said)
+        return bool(answer.facts) and answer.recalled == len(answer.facts)
+
+    def _write(self) -> None:
+        # A folder that may not be written to costs the time of asking again, nothing else.
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with write_atomically(self._file) as unfinished:
+                unfinished.write_text(json.dumps(self._said, ensure_ascii=False, indent=0), encoding="utf-8")
+        except OSError:
+            pass
