@@ -101,7 +101,7 @@ def test_a_preset_says_whose_each_setting_is(name: str) -> None:
 
 
 def test_every_objective_shows_its_formula_and_its_mark() -> None:
-    assert len(OBJECTIVES) == 12
+    assert len(OBJECTIVES) == 14
     assert "p_t / p_t^ref" in objective_html("npo") and escape(EVIDENCE_TEXT["code"]) in objective_html("tnpo")
 
 

@@ -66,6 +66,7 @@ class Losses:
             reference="reference" in entry.needs,
             head=head,
             layer=self.layer if "layer" in entry.needs else None,
+            raw="logits" in entry.needs,
         )
         rows = self.rows(term)[part]
         batch: LabelBatch = label_batch(self.model, rows, extras, over)
@@ -122,8 +123,10 @@ def test_prompt_and_padding_contribute_exactly_zero(losses: Losses, term: str, m
     inner = term in ("forget:rmu", "retain:states")
     shift = 0 if inner else 1
     gradients = seen[-1].grad if inner else seen[0].grad
+    # TPO holds by their likelihood the labels that have no weight; PALU leaves the later tokens of a span.
+    holds = term == "forget:tpo"
     for k, target in enumerate(losses.rows(term)):
-        pushed = {p - shift for p, w in zip(target.positions, target.weights.tolist(), strict=True) if w > 0}
+        pushed = {p - shift for p, w in zip(target.positions, target.weights.tolist(), strict=True) if w > 0 or holds}
         for position in range(gradients.shape[1]):
             assert (gradients[k, position].count_nonzero() > 0) == (position in pushed), (k, position)
 

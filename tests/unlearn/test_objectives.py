@@ -139,6 +139,7 @@ def test_the_lists_hold_what_was_decorated_in_one_order_with_its_evidence():
         *("undial", "counterfactual"),
         *("npo", "tnpo", "simnpo", "dpo"),
         "rmu",
+        *("palu", "tpo"),
     ]
     assert list(RETENTIONS) == ["nll", "kl", "states"]
     for entry in (*OBJECTIVES.values(), *RETENTIONS.values()):

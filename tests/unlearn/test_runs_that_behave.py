@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from attribution import Rule
-from unlearn import RunConfig, evaluate, run
+from unlearn import RunConfig, Step, evaluate, run
 from unlearn.__main__ import main
 from unlearn.export import save
 from unlearn.metrics import Probe, Prober
@@ -113,10 +113,15 @@ def test_a_run_that_is_dead_at_its_first_probe_says_so(knowing, wide_corpus):
     assert job.before.structure > 0.2 > 0.1 > job.steps[0].probe.structure
     (note,) = job.notes
     assert " has fallen from " in note and note.endswith(REMEDY) and "was sound" not in note
-    # The last sound step is named where there was one.
-    late = finished(knowing, wide_corpus, objective="ga", steps=30, probe_every=1, learning_rate=0.02)
-    number = best_sound_step(late.before, late.steps)
-    assert (f"Step {number} was sound: end there." in late.notes[0]) == (number is not None)
+
+
+def test_the_best_sound_step_is_one_that_was_asked_to_speak():
+    before, standing = Probe(1.0, 1.0, 1.0, 1.0), Probe(0.5, 1.0, 1.0, 1.0)
+    probes = [Probe(0.9, 1.0, 1.0, 1.0), standing, None, Probe(0.1, 1.0, 1.0), Probe(0.0, 1.0, 1.0, 0.0)]
+    steps = [Step(k, 5, 0, 0, 0, 0, 0, probe) for k, probe in enumerate(probes, start=1)]
+    assert best_sound_step(before, steps) == 2
+    assert best_sound_step(replace(before, speaks=None), steps) == 5, "nobody asks there"
+    assert best_sound_step(None, steps) is best_sound_step(before, steps[4:]) is None
 
 
 def test_the_best_sound_step_has_forgotten_most():

@@ -17,7 +17,7 @@ from unlearn.objectives.labels import HeadTerm, LabelBatch
 
 Normaliser = Literal["weight", "label"]
 NORMALISERS: tuple[str, ...] = ("weight", "label")
-Need = Literal["reference", "refusals", "layer", "teacher"]
+Need = Literal["reference", "refusals", "layer", "teacher", "logits", "rest"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class Objective:
         retain: default retain term.
         anchor: default weight of the anchors: KL(ref || current) of what is not selected in the rows to forget.
         needs: what the bundle must hold beside log p: `reference`, `refusals`, `layer`; `teacher` for a `head` whose
-            frozen logits are those of a counterfactual teacher.
+            frozen logits are those of a counterfactual teacher, `logits` for one that is given z instead of log q;
+            `rest` for the end token among the labels, with weight 0, where the loss holds what is not selected itself.
         uses: which of the constants the forget term reads: `beta`, `beta2`, `delta`.
         divides_by_beta: whether beta must be above 0.
         head: a number per label from whole distributions (log q `[n, V]`, frozen logits `[n, V]`, labels `[n]`,

@@ -96,6 +96,7 @@ class Extras:
         reference: read log p_t under the frozen model.
         head: a number per label from both models' whole distributions.
         layer: read inner states, the frozen model's too where it is given.
+        raw: `head` is given the trained model's logits z as they are instead of log q.
         taught: the frozen side of `head` is what the targets' `teacher` states predict, not the row itself.
         anchor: a second such number, whose frozen side is what the targets' `frozen` states predict.
     """
@@ -104,6 +105,7 @@ class Extras:
     reference: bool = False
     head: HeadTerm | None = None
     layer: Layer | None = None
+    raw: bool = False
     taught: bool = False
     anchor: HeadTerm | None = None
 
@@ -278,7 +280,8 @@ def _head(
     def part(
         states: Tensor, labels: Tensor, frozen_states: Tensor | None, unsaid: Tensor | None, held: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        log_q = torch.log_softmax(model.logits(states).float(), dim=-1)
+        z = model.logits(states).float()
+        log_q = torch.log_softmax(z, dim=-1)
         log_probs = log_q.gather(1, labels[:, None]).squeeze(1)
         head_values = anchor_values = None
         if extras.head is not None and frozen is not None and frozen_states is not None:
@@ -288,7 +291,7 @@ def _head(
                     # Not minus infinity: 0 times infinity is no number.
                     gone = torch.where(unsaid, -UNSAID_LOGIT, 0.0)[:, None].to(logits.dtype)
                     logits = logits.scatter_add(1, labels[:, None], gone)
-            head_values = extras.head(log_q, logits, labels)
+            head_values = extras.head(z if extras.raw else log_q, logits, labels)
         if extras.anchor is not None and frozen is not None and held is not None:
             with torch.no_grad():
                 logits = frozen.logits(held).float()

@@ -15,11 +15,17 @@ REMEDY = "Lower the learning rate, take fewer steps, or raise alpha or beta."
 
 
 def best_sound_step(before: Probe | None, steps: Sequence[Step]) -> int | None:
-    """Of the probed steps at which the rest still stood, the one that had forgotten most; None where there is none."""
+    """Of the probed steps at which the rest still stood, the one that had forgotten most; None where there is none.
+
+    A probe that did not have the model speak does not know whether the rest stood.
+    """
     sound = [
         (step.probe.forget_recall or 0.0, -step.number)
         for step in steps
-        if before is not None and step.probe is not None and is_sound(before, step.probe)
+        if before is not None
+        and step.probe is not None
+        and (before.speaks is None or step.probe.speaks is not None)
+        and is_sound(before, step.probe)
     ]
     return -min(sound)[1] if sound else None
 

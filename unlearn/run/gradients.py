@@ -209,7 +209,8 @@ class Gradients:
     def _extras(self, needs: Sequence[str], head: Any, anchor: Any = None) -> Extras:
         layer = self._layer if "layer" in needs else None
         frozen = self._frozen if head or layer or anchor else None
-        return Extras(frozen=frozen, head=head, layer=layer, taught="teacher" in needs, anchor=anchor)
+        raw, taught = "logits" in needs, "teacher" in needs
+        return Extras(frozen=frozen, head=head, layer=layer, raw=raw, taught=taught, anchor=anchor)
 
     def _parts(self, rows: int) -> list[slice]:
         size = self.micro_batch or rows

@@ -105,7 +105,7 @@ class Run:
             config.rule,
             config.score_every,
             learner,
-            config.resolved["anchor"] > 0 or "teacher" in needs,
+            config.resolved["anchor"] > 0 or bool({"teacher", "rest"} & set(needs)),
             **{"seed": config.seed, **score_options},
         )
         if not any(float(target.weights.sum()) > 0 for target in self.targets):
@@ -226,7 +226,7 @@ class Run:
         """Train, and yield a `Step` after every optimiser step."""
         config = self.config
         parameters = [p for p in self.model.model.parameters() if p.requires_grad]
-        optimiser = _optimiser(config, parameters)
+        optimiser = optimiser_of(config, parameters)
         if config.roll_back and self.before:
             self.guard = CollapseGuard(parameters, self.before)
         forget_order = draws(len(self.targets), config.forget_batch, config.seed)
@@ -368,7 +368,8 @@ def draws(rows: int, batch: int, seed: int) -> Iterator[list[int]]:
         waiting = waiting[batch:]
 
 
-def _optimiser(config: RunConfig, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def optimiser_of(config: RunConfig, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimiser of a run, with nothing behind it."""
     if config.optimiser == "sgd":
         return torch.optim.SGD(parameters, lr=config.learning_rate)
     return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0)
