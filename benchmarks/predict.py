@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> None:
     """Make the runs and print the table."""
     parse = argparse.ArgumentParser(prog="python -m benchmarks predict", description=(__doc__ or "").split("\n")[0])
     parse.add_argument("--cuts", type=int, default=60, help="how many [%(default)s]")
+    parse.add_argument("--first", type=int, default=0, help="leave out the first so many [%(default)s]")
     parse.add_argument("--trial", type=int, default=TRIAL_STEPS, help="steps of a trial [%(default)s]")
     parse.add_argument("--json", type=Path, metavar="FILE", help="write every cut here")
     given = parse.parse_args(arguments)
@@ -48,7 +49,9 @@ def main(arguments: list[str]) -> None:
     for number in range(given.cuts):
         rule = Rule(draw.choice(SCORERS), "top", round(draw.uniform(0.08, 0.95), 2), draw.random() < 0.5)
         name = list(OBJECTIVES)[number % len(OBJECTIVES)]
-        config = replace(OBJECTIVES[name], rule=rule, seed=number, **SETTINGS)  # type: ignore[arg-type]
+        if number < given.first:
+            continue
+        config = replace(OBJECTIVES[name], rule=rule, **SETTINGS)  # type: ignore[arg-type]
         rows.append({"objective": name, **one(model, corpus, config, given.trial)})
         print(f"{number + 1} of {given.cuts}: {json.dumps(rows[-1])}", file=sys.stderr, flush=True)
         if given.json:

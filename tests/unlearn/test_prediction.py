@@ -55,7 +55,9 @@ def test_rows_without_marks_have_what_they_can(tiny: LanguageModel) -> None:
 def test_words_that_nobody_would_say_by_hand(tiny: LanguageModel) -> None:
     """Without another name it is the model's own distribution, token by token."""
     example = Example("Where was Ada Quell born?", "Ada Quell was born in Torvik.")
-    ((row, tokens, gone),) = Judge(tiny, ()).impossible([example])
+    (found,) = Judge(tiny, ()).impossible([example])
+    assert found is not None
+    row, tokens, gone = found
     (numbers,) = tiny.token_statistics([row], states=True)
     assert numbers.predicting is not None
     q = torch.softmax(tiny.logits(numbers.predicting[tokens]).float(), dim=-1)

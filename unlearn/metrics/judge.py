@@ -61,19 +61,22 @@ class Judge:
 
     def impossible(
         self, examples: Sequence[Example], others: int = ROUNDS[1]
-    ) -> list[tuple[Encoded, list[int], Tensor]]:
+    ) -> list[tuple[Encoded, list[int], Tensor] | None]:
         """Per row, its answer tokens outside the subject, and which words nobody would say there, bool `[n, V]`.
+
+        None for a row that is too long for the model to read.
 
         Args:
             others: how many other subjects are asked about: fewer than for an answer that is judged.
         """
         subjects = [find_subject(example) for example in examples]
         fit = namesakes(examples, subjects, questions_by_name(self._retain))
-        found = []
+        found: list[tuple[Encoded, list[int], Tensor] | None] = []
         for example, subject in zip(examples, subjects, strict=True):
             names = fit.get(subject.text or "", [])
             case = _case(self.model, example, subject, random.Random(0).sample(names, min(others, len(names))))
             if case is None:
+                found.append(None)
                 continue
             rows = [(case.row, case.own), *case.next_rows(self.model, others)]
             total: Tensor | None = None

@@ -1,7 +1,7 @@
 """What a run will cost, before it starts: a few steps of it are tried on the weights, read, and undone.
 
     job = run(model, corpus, config)
-    predict(job).figures        # {"retain": -0.02, "structure": -0.01, "subject": -0.4, "sense": -0.03}
+    predict(job).figures        # {"retain": -0.02, "structure": -0.01, "subject": -0.4, "sense": 0.9}
 
 How well these rank the costs of whole runs is measured by `python -m benchmarks predict`: see docs/results.md.
 """
@@ -20,25 +20,24 @@ from torch import Tensor
 
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
-from attribution.text.example import Encoded
 from unlearn.metrics.answers import TrueAnswers, read, spaced
 from unlearn.metrics.judge import Judge
 from unlearn.run.loop import Run, draws, optimiser_of
 
-TRIAL_STEPS = 4
+TRIAL_STEPS = 8
 # Rows of each kind that are read before and after, and those whose words are weighed.
 READ, WEIGHED = 32, 8
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a trial changed. Below 0: something is lost, and the more so, the more the whole run will cost.
+    """What a trial changed: the lower a figure, the more the whole run will cost of it.
 
     Attributes:
         figures: by name, where the rows have it: `retain`, `structure` and `subject`, the change of mean log p in nats
             of the facts to keep (of whole answers where none are marked), of the words around the facts to forget, and
-            of the subject's name; `sense`, the change of the probability that the next word is one that the original
-            could have said of somebody.
+            of the subject's name; `sense`, 1 less the share of words that nobody would say among all that could stand
+            in a selected word's place.
         steps: of the trial.
         seconds: that it took, beside preparing the run.
     """
@@ -67,8 +66,8 @@ def predict(job: Run, steps: int = TRIAL_STEPS) -> Prediction:
     before = reading(job.base)
     with _undone(job.model):
         _train(job, steps)
-        after = reading(job.model)
-    figures = {name: after[name] - value for name, value in before.items()}
+        after, sense = reading(job.model), reading.sense(job.model)
+    figures = {name: after[name] - value for name, value in before.items()} | sense
     return Prediction(figures, steps, time.perf_counter() - started)
 
 
@@ -106,28 +105,38 @@ class _Reading:
     def __init__(self, job: Run) -> None:
         corpus = job.corpus
         self.forget, self.retain = spaced(corpus.forget, READ), spaced(corpus.retain, READ)
-        asked = spaced([row for row in corpus.forget if row.example.prompt], WEIGHED)
-        self.weighed = Judge(job.base, corpus.retain).impossible([row.example for row in asked]) if asked else []
+        asked = spaced([i for i, row in enumerate(corpus.forget) if row.example.prompt], WEIGHED)
+        examples = [corpus.forget[i].example for i in asked]
+        found = Judge(job.base, corpus.retain).impossible(examples) if asked else []
+        selected = {id(corpus.forget[i].example): job.targets[i].weights > 0 for i in asked}
+        self.weighed = []
+        for example, one in zip(examples, found, strict=True):
+            if one is not None:
+                row, tokens, gone = one
+                chosen = [k for k, token in enumerate(tokens) if selected[id(example)][token]]
+                self.weighed.append((row, [tokens[k] for k in chosen], gone[chosen]))
 
     def __call__(self, model: LanguageModel) -> dict[str, float]:
+        """Mean log p of what should stay."""
         forget, retain = read(model, self.forget), read(model, self.retain)
         found = {
             "retain": _of_kind(retain, self.retain, "fact") or _whole(retain),
             "structure": _of_kind(forget, self.forget, None),
             "subject": _of_kind(forget, self.forget, "subject"),
-            "sense": self._sense(model),
         }
         return {name: float(np.mean(values)) for name, values in found.items() if len(values)}
 
-    def _sense(self, model: LanguageModel) -> list[float]:
-        """1 less the probability of words that nobody would say, at every word of the weighed answers."""
-        rows: list[Encoded] = [row for row, _, _ in self.weighed]
+    def sense(self, model: LanguageModel) -> dict[str, float]:
+        """1 less the share of impossible words among those that are not the true one, where a token is selected."""
         values: list[float] = []
-        for one, (_, tokens, gone) in zip(model.token_statistics(rows, states=True), self.weighed, strict=True):
+        read = model.token_statistics([row for row, _, _ in self.weighed], states=True)
+        for one, (row, tokens, gone) in zip(read, self.weighed, strict=True):
             assert one.predicting is not None
             q = torch.softmax(model.logits(one.predicting[tokens]).float(), dim=-1)
-            values += (q * ~gone).sum(dim=-1).tolist()
-        return values
+            ids = torch.tensor([row.tokens[k].id for k in tokens], device=q.device)
+            q = q.scatter(1, ids[:, None], 0.0)
+            values += ((q * ~gone).sum(dim=-1) / q.sum(dim=-1).clamp_min(1e-12)).tolist()
+        return {"sense": float(np.mean(values))} if values else {}
 
 
 def _of_kind(read: TrueAnswers, rows: Sequence[Row], kind: str | None) -> list[float]:
