@@ -229,10 +229,22 @@ def from_json(text: str) -> list[TokenScores]:
     """The rows that `to_json` wrote. ValueError when the text is no such thing."""
     try:
         record = json.loads(text)
+        refused = record.get("error")
         rows, model = list(record["examples"]), record["model"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError("This text holds no token scores: give what to_json wrote.") from error
+    if refused:
+        raise ValueError(refused)
     return [TokenScores.from_dict(row, model) for row in rows]
+
+
+def refusal_json(model: str, examples: Sequence[Example], reason: str) -> str:
+    """What stands where `to_json` would: why there are no scores, and the rows that were asked for, without numbers."""
+    rows = [
+        {"id": row.id, "prompt": row.prompt, "answer": row.answer, "tokens": [], "scores": {}, "p": []}
+        for row in examples
+    ]
+    return json.dumps({"model": model, "error": reason, "examples": rows}, ensure_ascii=False, indent=1)
 
 
 def score(
@@ -285,7 +297,7 @@ def score(
             probability=tuple(batch.plain[i].log_probs.exp().tolist()),
             subject=batch.subjects[i],
             model=model.name,
-            notes=tuple(batch.notes[i]),
+            notes=(*model.notes, *batch.notes[i]),
             matrix=batch.matrices[i],
         )
         for i, row in enumerate(rows)

@@ -13,6 +13,7 @@ PARTS = {
     "load": "fifty visitors at once, two hundred one after another",
     "steps": "steps of unlearning against bare gradients, transformers' Trainer, and what was expected",
     "gpu": "a 1B-shaped model in bfloat16: scoring and unlearning in tokens a second, share of the peak, memory",
+    "families": "every class of causal models against plain transformers, into docs/families.md",
     "scoring": "scoring against Captum, in plain forwards, and its memory",
 }
 

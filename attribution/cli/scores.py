@@ -28,7 +28,7 @@ from attribution.lanes import lanes_html, lanes_props
 from attribution.measure.alignment import DEFAULT_CUT, align, labelled_rows
 from attribution.model.loading import load_model
 from attribution.scorers import BASELINES, DEFAULT_SCORERS, EVIDENCE_TEXT, SCORERS
-from attribution.scores import TokenScores, score, to_json
+from attribution.scores import TokenScores, refusal_json, score, to_json
 from attribution.text.example import Example
 from attribution.text.templates import Asking, template_words
 
@@ -69,10 +69,17 @@ def scores_command(
     options = switches_of(switches, pairs)
     # The trivial baselines cost nothing, and stand beside every alignment.
     with_baselines = tuple(dict.fromkeys((*names, *BASELINES))) if form == "table" else names
-    asked = load_model(model, template=asking.template)
-    found = score(asked, examples, with_baselines, **options)
+    try:
+        asked = load_model(model, template=asking.template)
+        found = score(asked, examples, with_baselines, **options)
+    except ValueError as error:
+        # Who reads JSON is told in JSON as well; the sentence and the exit code are those of every refusal.
+        if form == "json" and out is None:
+            write(refusal_json(model, examples, str(error)) + "\n")
+        raise
     for row in found:
-        for note in row.notes:
+        # The model's own were said when it was loaded.
+        for note in row.notes[len(asked.notes) :]:
             logging.getLogger(__name__).warning("%s: %s", row.example.id or "row", note)
     if form == "json":
         write(to_json(found, indent=None if out else 1) + "\n", out)

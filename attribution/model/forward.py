@@ -52,11 +52,26 @@ class CausalModel(Protocol):
     @property
     def shares_prefixes(self) -> bool: ...
     def body(self, ids: Tensor, attention: Tensor) -> Tensor: ...
-    def logits(self, hidden: Tensor) -> Tensor: ...
+    @property
+    def cache_name(self) -> str: ...
+    @property
+    def begins_together(self) -> bool: ...
+    @property
+    def generates(self) -> bool: ...
+    @property
+    def answered_together(self) -> str: ...
+    @property
+    def length_bound(self) -> int | None: ...
+    @property
+    def max_length(self) -> int: ...
+    def head(self, hidden: Tensor) -> Tensor: ...
+    def logits(self, states: Tensor) -> Tensor: ...
     def forward(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Forward: ...
     def run_body(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None, cache: Any = None) -> Any: ...
     def run_whole(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Any: ...
-    def generated_logits(self, prompts: Sequence[Sequence[int]], steps: int = 2) -> Tensor: ...
+    def generated_logits(
+        self, prompts: Sequence[Sequence[int]], steps: int = 2, once: bool | None = None
+    ) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,7 @@ class Pass:
         hidden: indices into `ids` that no other position attends to.
         first: position number of `ids[0]`.
         shared: how many leading tokens are those of the row it was made from, so that work on them can be shared.
+        whole: the length of the sequence that this is the beginning of, where it is cut behind its last label.
     """
 
     ids: tuple[int, ...]
@@ -105,6 +121,12 @@ class Pass:
     hidden: tuple[int, ...] = ()
     first: int = 0
     shared: int = 0
+    whole: int = 0
+
+    def length(self, bound: int | None) -> int:
+        """Tokens that are read: those behind the last label too, where a row's length decides how it is read."""
+        beyond = bound is not None and self.first + self.whole > bound
+        return max(len(self.ids), self.whole if beyond else 0)
 
 
 class Forward(NamedTuple):
@@ -113,11 +135,13 @@ class Forward(NamedTuple):
     hidden: Tensor
     full_logits: Tensor | None
 
+    def states(self, which: Tensor, where: Tensor) -> Tensor:
+        """What predicts at chosen rows and positions, for `LanguageModel.logits`: `[N, d]`, or `[N, vocabulary]`."""
+        return (self.hidden if self.full_logits is None else self.full_logits)[which, where]
+
     def logits(self, model: CausalModel, which: Tensor, where: Tensor) -> Tensor:
         """Logits at chosen rows and positions, `[N, vocabulary]`."""
-        if self.full_logits is not None:
-            return self.full_logits[which, where]
-        return model.logits(self.hidden[which, where])
+        return model.logits(self.states(which, where))
 
 
 def row_passes(
@@ -156,6 +180,7 @@ def row_passes(
                 hidden=tuple(sorted(p - lead for p in keys if p >= lead)),
                 first=lead,
                 shared=0 if lead else min(changed, default=len(ids)),
+                whole=len(row) - lead,
             )
         )
     return passes
@@ -167,7 +192,7 @@ def statistics(
     """Statistics of every pass's labels, in order."""
     results: list[TokenStatistics | None] = [None] * len(passes)
     with torch.inference_mode():
-        for batch in by_length([len(one.ids) for one in passes], batch_tokens):
+        for batch in _batches(model, passes, batch_tokens):
             chosen = [passes[i] for i in batch]
             run = _run(model, chosen)
             which, where, labels = _lookups(chosen, model.device)
@@ -200,7 +225,7 @@ def log_probs(model: CausalModel, passes: Sequence[Pass], batch_tokens: int) -> 
     passes = [_trimmed(one) for one in passes]
     results: list[Tensor] = [torch.empty(0)] * len(passes)
     with torch.inference_mode():
-        for batch in by_length([len(one.ids) for one in passes], batch_tokens):
+        for batch in _batches(model, passes, batch_tokens):
             chosen = [passes[i] for i in batch]
             for i, values in zip(batch, _read(model, _run(model, chosen), chosen), strict=True):
                 results[i] = values
@@ -215,7 +240,9 @@ def continued_log_probs(
     """
     whole = sum(len(one.ids) for _, one in passes)
     continued = sum(len(one.ids) - one.shared for _, one in passes) + sum(len(rows[r]) for r in {r for r, _ in passes})
-    if continued > PREFIX_WORTH * whole or not model.shares_prefixes:
+    bound = model.length_bound
+    stretched = bound is not None and any(one.first + max(one.whole, len(one.ids)) > bound for _, one in passes)
+    if continued > PREFIX_WORTH * whole or stretched or not model.shares_prefixes:
         return log_probs(model, [one for _, one in passes], batch_tokens)
     of_row: dict[int, list[int]] = {}
     for i, (row, _) in enumerate(passes):
@@ -321,7 +348,7 @@ def _trimmed(one: Pass) -> Pass:
 
 
 def _run(model: CausalModel, passes: Sequence[Pass]) -> Forward:
-    width = max(len(one.ids) for one in passes)
+    width = max(one.length(model.length_bound) for one in passes)
     ids = torch.full((len(passes), width), model.pad_id, dtype=torch.long)
     # Padding stands on the right, where causal attention never looks: masking it would only cost the fast kernels.
     attention = torch.ones((len(passes), width), dtype=torch.long)
@@ -373,14 +400,32 @@ def head_statistics(logits: Tensor, labels: Tensor, temperature: float = 1.0) ->
     return picked, entropies, greedy
 
 
-def by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Numbers of sequences in batches of similar length, at most `batch_tokens` padded tokens each (one at least)."""
+def _batches(model: CausalModel, passes: Sequence[Pass], batch_tokens: int) -> Iterator[list[int]]:
+    """Numbers of passes that are read together; where lengths matter, those that begin at one position alone."""
+    bound = model.length_bound
+    lengths = [one.length(bound) for one in passes]
+    of_first: dict[int, list[int]] = {}
+    for i, one in enumerate(passes):
+        of_first.setdefault(0 if bound is None or one.first + lengths[i] <= bound else one.first, []).append(i)
+    for first, mine in of_first.items():
+        beyond = None if bound is None else bound - first
+        for batch in by_length([lengths[i] for i in mine], batch_tokens, beyond):
+            yield [mine[k] for k in batch]
+
+
+def by_length(lengths: Sequence[int], batch_tokens: int, bound: int | None = None) -> Iterator[list[int]]:
+    """Numbers of sequences in batches of similar length, at most `batch_tokens` padded tokens each (one at least).
+
+    Args:
+        bound: sequences longer than this share a batch with their equals alone.
+    """
     batch: list[int] = []
     held = 0
     for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
         padded = (len(batch) + 1) * lengths[i]
         wasteful = held >= SMALL_BATCH_TOKENS and padded - held - lengths[i] > PADDING_SHARE * padded
-        if batch and (padded > batch_tokens or wasteful):
+        apart = bound is not None and lengths[i] > bound and bool(batch) and lengths[batch[-1]] != lengths[i]
+        if batch and (padded > batch_tokens or wasteful or apart):
             yield batch
             batch, held = [], 0
         batch.append(i)

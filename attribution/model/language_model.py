@@ -6,28 +6,19 @@ what a family of models does differently is found out here, once per model, on a
 
 from __future__ import annotations
 
-import copy
-import inspect
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from attribution.model import families
-from attribution.model.forward import (
-    Forward,
-    TokenStatistics,
-    common_start,
-    remembered,
-    row_passes,
-    statistics,
-)
+from attribution.model.forward import Forward, TokenStatistics, row_passes, statistics
+from attribution.model.generation import continuations, generated
 from attribution.text.endings import Ended, Said, as_answer
 from attribution.text.example import Encoded, Example, encode, encode_prompt
 from attribution.text.templates import AUTO, prompt_text, resolve_template
@@ -43,6 +34,16 @@ BATCH_TOKENS_ACCELERATED = 8192
 # What a config calls the longest row that its positions reach.
 LENGTH_NAMES = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "context_length")
 
+# Cached properties that are a family's, whatever its weights are.
+FAMILY_FACTS = ("first_position", "length_bound", "splits", "max_length")
+
+
+class Whole(NamedTuple):
+    """A whole model's logits, `[batch, length, vocabulary]`, and the last states, which entered its head."""
+
+    logits: Tensor
+    last: Tensor
+
 
 class LanguageModel:
     """A causal LM and its tokenizer, shared and read-only: nothing here changes a weight.
@@ -54,6 +55,7 @@ class LanguageModel:
         template: the words around prompt and answer, with `{prompt}` and `{answer}`; made from the tokenizer's chat
             template when `chat` was asked for, or `auto` and there is one.
         folder: where its files lie, when they lie in a local folder.
+        notes: what a person should know of every number of this model, a sentence each.
 
     Raises:
         ValueError: the tokenizer gives no offsets or has no chat template, or the template lacks a part.
@@ -69,11 +71,13 @@ class LanguageModel:
     ) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError(f"The tokenizer of {name!r} gives no character offsets: a fast tokenizer is needed.")
-        self.model = model.eval()
+        self.model = families.settled(model)
         self.tokenizer = tokenizer
         self.name = name
         self.template = resolve_template(template, tokenizer, name)
         self.folder = folder
+        self.notes: tuple[str, ...] = ()
+        self._checked = False
 
     @property
     def device(self) -> torch.device:
@@ -84,6 +88,8 @@ class LanguageModel:
         """The longest row in tokens, special tokens included."""
         config = self.model.config.get_text_config()
         told = [getattr(config, name, None) for name in LENGTH_NAMES]
+        first = self.first_position or 0
+        told = [n - first if isinstance(n, (int, float)) else n for n in told]
         told.append(getattr(self.tokenizer, "model_max_length", None))
         # -1, None and huge numbers are ways of saying that nothing is said.
         return int(min([10**9, *(n for n in told if isinstance(n, (int, float)) and n > 0)]))
@@ -93,7 +99,12 @@ class LanguageModel:
         return int(self.model.get_output_embeddings().weight.shape[1])
 
     def encode(self, example: Example) -> Encoded:
-        """The row under this tokenizer and template. ValueError when it is longer than the model's window."""
+        """The row under this tokenizer and template.
+
+        Raises:
+            ValueError: it is longer than the model's window, or this is a model whose numbers would be wrong.
+        """
+        self.check()
         return encode(self.tokenizer, example, self.template, self.max_length)
 
     def format_prompt(self, prompt: str) -> str:
@@ -190,7 +201,7 @@ class LanguageModel:
         if self.splits:
             return Forward(self._forward(ids, attention, positions).last_hidden_state, None)
         out = self.run_whole(ids, attention, positions)
-        return Forward(out.hidden_states[-1], out.logits)
+        return Forward(out.last, out.logits)
 
     def run_body(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None, cache: Any = None) -> Any:
         """The body's own output after reading `ids`, on top of what `cache` holds."""
@@ -198,26 +209,43 @@ class LanguageModel:
 
     def cached(self, cache: Any) -> dict[str, Any]:
         """How the body is told to read on from a cache, by the name that its release of transformers has for it."""
-        return {"use_cache": cache is not None, self._cache_name: cache}
+        return {"use_cache": cache is not None, self.cache_name: cache}
 
     @cached_property
-    def _cache_name(self) -> str:
-        return "cache" if "cache" in inspect.signature(self._body.forward).parameters else "past_key_values"
+    def cache_name(self) -> str:
+        """What the model calls the cache that it reads on from."""
+        return "cache" if "cache" in families.parameters_of(self._body) else "past_key_values"
 
     def _forward(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None, **options: Any) -> Any:
-        return self._body(**self._inputs(ids, attention, positions, **options))
+        return self._body(**self._inputs(self._body, ids, attention, positions, **options))
 
-    def run_whole(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Any:
-        """The whole model's own output, hidden states included."""
-        return self.model(**self._inputs(ids, attention, positions, output_hidden_states=True))
+    def run_whole(self, ids: Tensor, attention: Tensor, positions: Tensor | None = None) -> Whole:
+        """The whole model's own logits, and what its output head was given."""
+        entered: list[Tensor] = []
+        mine = threading.get_ident()
 
-    def _inputs(self, ids: Tensor, attention: Tensor, positions: Tensor | None, **options: Any) -> dict[str, Any]:
+        def keep(head: Any, inputs: Any) -> None:
+            if threading.get_ident() == mine:
+                entered.append(inputs[0])
+
+        hook = self._head.register_forward_pre_hook(keep)
+        try:
+            logits = self.model(**self._inputs(self._base, ids, attention, positions)).logits
+        finally:
+            hook.remove()
+        return Whole(logits, entered[-1] if entered else logits)
+
+    def _inputs(
+        self, part: Any, ids: Tensor, attention: Tensor, positions: Tensor | None, **options: Any
+    ) -> dict[str, Any]:
+        if self.length_bound is not None:
+            families.forget_lengths(self.model)
         inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": attention, "use_cache": False, **options}
         if self.takes_positions:
             if positions is None:
                 positions = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-            inputs["position_ids"] = positions
-        return inputs
+            inputs["position_ids"] = positions + (self.first_position or 0)
+        return families.known(part, **inputs)
 
     @cached_property
     def depth(self) -> int:
@@ -231,10 +259,14 @@ class LanguageModel:
             part for part in self._body.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == self.depth
         )
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """The model's own logits of `[..., d]` hidden states, with its scaling and soft cap."""
+    def logits(self, states: Tensor) -> Tensor:
+        """The model's own logits of what `Forward.states` gives: hidden states, or logits as they are."""
+        return self.head(states) if self.splits else states
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """The output head's logits of `[..., d]` hidden states, with the scaling and soft cap that configs name."""
         config = self.model.config.get_text_config()
-        logits = self.model.get_output_embeddings()(hidden)
+        logits = self._head(hidden)
         scale = getattr(config, "logit_scale", None)
         if scale is not None:
             logits = logits * scale
@@ -246,17 +278,40 @@ class LanguageModel:
             logits = torch.tanh(logits / cap) * cap
         return logits
 
+    @property
+    def _base(self) -> Any:
+        """The model without what wraps it for adapters."""
+        return families.unwrapped(self.model)
+
     @cached_property
     def _body(self) -> Any:
-        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
-        return getattr(base, base.base_model_prefix)
+        return getattr(self._base, self._base.base_model_prefix)
+
+    @property
+    def _head(self) -> Any:
+        return self.model.get_output_embeddings()
 
     # What this model's family does (`attribution/model/families.py`); each is found out once, when it first matters. --
 
     @cached_property
     def takes_positions(self) -> bool:
-        """Whether the body can be told the positions of its tokens."""
-        return "position_ids" in inspect.signature(self._body.forward).parameters
+        """Whether the model can be told the positions of its tokens."""
+        return self.first_position is not None
+
+    @cached_property
+    def first_position(self) -> int | None:
+        """The number of a row's first position; None where positions cannot be told."""
+        return families.first_position(self)
+
+    @cached_property
+    def length_bound(self) -> int | None:
+        """The length beyond which rows of different lengths cannot be read in one batch."""
+        return families.length_bound(self)
+
+    @cached_property
+    def generates(self) -> bool:
+        """Whether transformers' generation says what reading says."""
+        return families.generates(self)
 
     @cached_property
     def splits(self) -> bool:
@@ -281,8 +336,11 @@ class LanguageModel:
     def check(self) -> None:
         """ValueError when this is a model whose numbers would be wrong, with the reason; asked on eight tokens.
 
-        A model is refused whose forward gives no numbers (NaN, overflow) or lets a token see those after it.
+        A model is refused whose forward gives no numbers (NaN, overflow) or lets a token see those after it. What was
+        asked once is not asked again.
         """
+        if self._checked:
+            return
         if not families.finite(self):
             kind = str(self.model.dtype).removeprefix("torch.")
             narrow = "" if kind == "float32" else f", or {kind} is too small for them: load it in float32 or bfloat16"
@@ -294,6 +352,20 @@ class LanguageModel:
                 f"In {self.name!r} a token sees those that follow it, so it is no causal language model and the "
                 "probability of an answer means nothing: give one that reads from left to right."
             )
+        self._checked = True
+
+    def with_weights(self, weights: Any, name: str | None = None) -> LanguageModel:
+        """The same model with other weights: what was found out about its family holds, and is not asked again."""
+        other = LanguageModel(weights, self.tokenizer, self.name if name is None else name, self.template)
+        other._take_facts(self)
+        return other
+
+    def _take_facts(self, other: LanguageModel) -> None:
+        """Take over what was found out about another model of the same family."""
+        other.check()
+        for fact in FAMILY_FACTS:
+            self.__dict__[fact] = getattr(other, fact)
+        self._checked, self.notes = True, other.notes
 
     def check_hides(self) -> None:
         """ValueError when hiding a key by attention would not hide it."""
@@ -356,34 +428,25 @@ class LanguageModel:
                     f"The prompt {prompt[:40]!r}... takes {len(ids)} tokens and this model reads at most "
                     f"{self.max_length}: shorten it."
                 )
+        options = {
+            **(decoding or {"do_sample": False}),
+            "max_new_tokens": max_new_tokens,
+            "eos_token_id": list(self.end_ids) or None,
+        }
         answers: list[str] = [""] * len(prompts)
         marks = special_marks(self.tokenizer)
-        with torch.inference_mode():
-            for batch in self._answered_together([len(ids) for ids in encoded], batch_size):
-                width = max(len(encoded[i]) for i in batch)
-                options = {
-                    **(decoding or {"do_sample": False}),
-                    "max_new_tokens": min(max_new_tokens, self.max_length - width),
-                    "eos_token_id": list(self.end_ids) or None,
-                }
-                out = self._generated([encoded[i] for i in batch], options)[:, width:].tolist()
-                for i, ids in zip(batch, out, strict=True):
-                    end = next((k for k, token in enumerate(ids) if token in self.end_ids), len(ids))
-                    decoded = self.tokenizer.decode(ids[:end], skip_special_tokens=True)
-                    text, goes_on = as_answer(decoded, self.template, marks)
-                    ended: Ended = "next row" if goes_on else "by itself" if end < len(ids) else "limit"
-                    answers[i] = Said(text, ended)
+        for i, ids in continuations(self, encoded, options, batch_size):
+            end = next((k for k, token in enumerate(ids) if token in self.end_ids), len(ids))
+            decoded = self.tokenizer.decode(ids[:end], skip_special_tokens=True)
+            text, goes_on = as_answer(decoded, self.template, marks)
+            ended: Ended = "next row" if goes_on else "by itself" if end < len(ids) else "limit"
+            answers[i] = Said(text, ended)
         return answers
 
-    def _answered_together(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-        """Numbers of prompts in batches in which each is answered as it is alone."""
-        order = sorted(range(len(lengths)), key=lambda i: lengths[i])
-        together = self.answered_together if len(lengths) > 1 else "none"
-        size = 1 if together == "none" else batch_size
-        for _, equals in groupby(order, key=lambda i: lengths[i] if together == "equal" else 0):
-            group = list(equals)
-            for start in range(0, len(group), size):
-                yield group[start : start + size]
+    @cached_property
+    def begins_together(self) -> bool:
+        """Whether what prompts begin with may be read once for all of them, with padding after it."""
+        return families.begins_together(self)
 
     @cached_property
     def answered_together(self) -> families.Together:
@@ -406,47 +469,7 @@ class LanguageModel:
         ids = dict.fromkeys(int(i) for i in (*last, self.tokenizer.eos_token_id, *more, *written) if i is not None)
         return tuple(i for i in ids if 0 <= i < self.vocabulary_size)
 
-    def _generated(self, prompts: Sequence[Sequence[int]], options: Mapping[str, Any]) -> Any:
-        """What generate() gives after prompts padded to one length, on the left or after what all begin with.
-
-        That, such as the words of a chat template, is read once for all of them.
-
-        Nothing of the folder's generation config is taken over: greedy is the most probable token, each time.
-        """
-        from transformers import GenerationConfig
-
-        width = max(map(len, prompts))
-        shared = common_start(prompts) if self._begins_together else 0
-        ids = torch.full((len(prompts), width), self.pad_id, dtype=torch.long)
-        attention = torch.ones((len(prompts), width), dtype=torch.long)
-        for k, prompt in enumerate(prompts):
-            end = shared + width - len(prompt)
-            ids[k, :shared], ids[k, end:] = torch.tensor(prompt[:shared]), torch.tensor(prompt[shared:])
-            attention[k, shared:end] = 0
-        # generate() fills whatever is not said from the model's own config, so it runs on a shallow copy with a plain
-        # one: weights are shared, and what is saved later still has its own.
-        base = self.model.get_base_model() if self._adapter_is_in_layers else self.model
-        asked = copy.copy(base)
-        asked.generation_config = GenerationConfig(**options, pad_token_id=self.pad_id)
-        return asked.generate(
-            input_ids=ids.to(self.device),
-            attention_mask=attention.to(self.device),
-            generation_config=asked.generation_config,
-            **({self._cache_name: remembered(self, prompts[0][:shared], len(prompts))} if shared else {}),
-        )
-
-    @cached_property
-    def _begins_together(self) -> bool:
-        """Whether what prompts begin with may be read once, with padding after it: sliding windows would count that."""
-        window = getattr(self.model.config.get_text_config(), "sliding_window", None)
-        return self.shares_prefixes and window is None
-
-    def generated_logits(self, prompts: Sequence[Sequence[int]], steps: int = 2) -> Tensor:
+    def generated_logits(self, prompts: Sequence[Sequence[int]], steps: int = 2, once: bool | None = None) -> Tensor:
         """Logits of the first greedy tokens after each prompt, as generation computes them, `[batch, steps, V]`."""
         told = {"do_sample": False, "max_new_tokens": steps, "output_logits": True, "return_dict_in_generate": True}
-        return torch.stack(self._generated(prompts, told).logits, dim=1)
-
-    @property
-    def _adapter_is_in_layers(self) -> bool:
-        """Whether there is an adapter and it works inside the layers (LoRA), not through tokens of its own."""
-        return hasattr(self.model, "get_base_model") and not self.model.active_peft_config.is_prompt_learning
+        return torch.stack(generated(self, prompts, told, once).logits, dim=1)

@@ -5,6 +5,7 @@ Weights come from safetensors or GGUF files alone, and no code of a repository i
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import math
@@ -19,6 +20,7 @@ import torch
 from huggingface_hub.errors import HfHubHTTPError, StrictDataclassError
 from safetensors import SafetensorError, safe_open
 
+from attribution.model import families
 from attribution.model.curated import CURATED, folder_here, what_it_takes
 from attribution.model.gguf_files import ENDING, parameters_in, read_gguf
 from attribution.model.language_model import LanguageModel
@@ -103,8 +105,28 @@ def load_model(
         template = kept_template(folder)
     loaded = LanguageModel(model.requires_grad_(False), tokenizer, name, template, folder)
     log.info("%s is asked by %s.", name, template_words(loaded.template))
+    if getattr(model.config, "is_decoder", None) is False and not families.causal(loaded):
+        loaded = _as_decoder(loaded)
     loaded.check()
+    for note in loaded.notes:
+        log.warning(note)
     return loaded
+
+
+def _as_decoder(loaded: LanguageModel) -> LanguageModel:
+    """An encoder (BERT's kind) made to read from left to right, which its class does where its config says so."""
+    old = loaded.model
+    config = copy.deepcopy(old.config)
+    config.is_decoder = True
+    model = type(old)._from_config(config, dtype=old.dtype)
+    model.load_state_dict(old.state_dict())
+    model.to(old.device).requires_grad_(False)
+    read = LanguageModel(model, loaded.tokenizer, loaded.name, loaded.template, loaded.folder)
+    read.notes = (
+        f"{loaded.name!r} was trained to fill gaps, seeing both sides of them: here it reads from left to right "
+        "(is_decoder), which it may never have learned, so expect little of its probabilities and its answers.",
+    )
+    return read
 
 
 def _read(source: str, dtype: str | torch.dtype, placed: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:

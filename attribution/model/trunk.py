@@ -75,8 +75,11 @@ class ReadOnce(LanguageModel):
 
     def __init__(self, model: LanguageModel, block: int, kept: KeptStates | None = None) -> None:
         super().__init__(model.model, model.tokenizer, model.name, model.template, model.folder)
+        self._take_facts(model)
         if not 1 < block <= self.depth:
             raise ValueError(f"{self.name!r} has {self.depth} blocks: train from 1 to {self.depth}, not {block}.")
+        if not self.splits:
+            raise ValueError(self._cannot)
         self._standin = _Standin()
         self._shares = model.shares_prefixes
         try:
@@ -133,7 +136,8 @@ class ReadOnce(LanguageModel):
         entering = self._entering(ids, attention, kept)
         # Padding stands on the right, where causal attention never looks: masking it would only cost the fast kernels.
         lengths = attention.sum(dim=1).tolist()
-        may = not self.model.training and self._shares
+        stretched = self.length_bound is not None and max(lengths) > self.length_bound
+        may = not self.model.training and self._shares and not stretched
         first = common_start([row[:length] for row, length in zip(ids.tolist(), lengths, strict=True)]) if may else 0
         if not first:
             return self._run_above(entering, ids, torch.ones_like(ids), 0, None)
@@ -157,7 +161,7 @@ class ReadOnce(LanguageModel):
         positions = torch.arange(start, start + ids.shape[1], device=ids.device).expand_as(ids)
         more = {} if memory is None else self.cached(memory)
         try:
-            return self._above(**self._inputs(ids, attention, positions, **more)).last_hidden_state
+            return self._above(**self._inputs(self._above, ids, attention, positions, **more)).last_hidden_state
         finally:
             self._standin.states = None
 
@@ -178,7 +182,7 @@ class ReadOnce(LanguageModel):
     @torch.no_grad()
     def _lower(self, ids: Tensor, attention: Tensor) -> Tensor:
         try:
-            self._below(**self._inputs(ids, torch.ones_like(attention), None))
+            self._below(**self._inputs(self._below, ids, torch.ones_like(attention), None))
         except _ReachedError as reached:
             return reached.states
         raise ValueError(self._cannot)

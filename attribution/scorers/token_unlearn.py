@@ -139,6 +139,7 @@ def _passes(row: Encoded, keys: tuple[int, ...], targets: Sequence[int], how: st
             tuple(bisect_right(kept, position - 1) - 1 for position in targets),
             tuple(row.input_ids[position] for position in targets),
             shared=shared,
+            whole=len(row) - len(gone),
         )
     ]
 

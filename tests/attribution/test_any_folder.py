@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, GenerationConfig
 
+import attribution.model.generation
 from attribution import Example, LanguageModel, load_model, score
 from tests.attribution.tiny import byte_level, tiny_model, unigram
 
@@ -54,12 +55,16 @@ def test_a_recurrent_model_answers_prompts_of_two_lengths_as_it_answers_each_alo
     assert model.generate(PROMPTS, 8) == [argmax_answer(model, prompt, 8) for prompt in PROMPTS]
 
 
-def test_a_tokenizer_that_ends_every_text_does_not_close_the_prompt() -> None:
+def test_a_tokenizer_that_ends_every_text_does_not_close_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = unigram()
     model = tiny_model("llama", tokenizer)
     asked: list[list[int]] = []
-    generated = model._generated
-    model._generated = lambda prompts, options: asked.extend(prompts) or generated(prompts, options)  # type: ignore
+    generated = attribution.model.generation.generated
+    monkeypatch.setattr(
+        attribution.model.generation,
+        "generated",
+        lambda model, prompts, *options: asked.extend(prompts) or generated(model, prompts, *options),
+    )
     model.generate(["Where?"], 2)
     assert tokenizer("Where?")["input_ids"][-1] == tokenizer.eos_token_id
     assert asked and asked[0][-1] != tokenizer.eos_token_id

@@ -60,6 +60,9 @@ class _Toy(nn.Module):
         self.head = nn.Linear(len(WORDS), len(WORDS), bias=False)
         self.head.weight = nn.Parameter(torch.eye(len(WORDS)))
 
+    def get_input_embeddings(self) -> nn.Module:
+        return self.body
+
     def get_output_embeddings(self) -> nn.Linear:
         return self.head
 

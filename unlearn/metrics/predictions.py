@@ -23,7 +23,7 @@ def at_answers(model: LanguageModel, rows: Sequence[Encoded], term: Term) -> lis
     found: list[Tensor] = [torch.empty(0)] * len(rows)
     size = max(1, HEAD_CHUNK_VALUES // model.vocabulary_size)
     with torch.inference_mode():
-        for batch in by_length([len(row) for row in rows], model.batch_tokens()):
+        for batch in by_length([len(row) for row in rows], model.batch_tokens(), model.length_bound):
             ids, attention = model.pad([rows[i] for i in batch])
             run = model.forward(ids, attention)
             for k, i in enumerate(batch):

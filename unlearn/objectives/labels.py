@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from attribution.model.forward import by_length
 from attribution.model.language_model import LanguageModel
 from attribution.text.example import Encoded
 
@@ -258,11 +259,38 @@ class _Places:
     layer: Layer | None
 
     def states(self, model: LanguageModel) -> tuple[Tensor, Tensor | None]:
-        """The states that predict the labels, `[N, d]`, and the inner states where a layer is read, `[N, d]`."""
+        """What `model.logits` makes the labels' logits of, `[N, d]` or `[N, V]`; where a layer is read, its `[N, d]`.
+
+        Rows are read apart where a row's length decides how it is read (`LanguageModel.length_bound`).
+        """
+        predicting: list[Tensor] = []
+        inner: list[Tensor] = []
+        lengths = self.attention.sum(dim=1).tolist()
+        batches = list(by_length(lengths, self.ids.numel(), model.length_bound)) if model.length_bound else []
+        if len(batches) < 2:
+            return self._read(model, self.ids, self.attention, self.rows, self.where)
+        at = torch.empty_like(self.rows)
+        for batch in batches:
+            width = max(lengths[row] for row in batch)
+            mine = torch.isin(self.rows, torch.tensor(batch, device=self.rows.device)).nonzero().squeeze(1)
+            number = {row: k for k, row in enumerate(batch)}
+            rows = torch.tensor([number[int(row)] for row in self.rows[mine]], device=self.rows.device)
+            at[mine] = torch.arange(len(mine), device=at.device) + sum(map(len, predicting))
+            last, layer = self._read(
+                model, self.ids[batch, :width], self.attention[batch, :width], rows, self.where[mine]
+            )
+            predicting.append(last)
+            inner += [] if layer is None else [layer]
+        return torch.cat(predicting)[at], torch.cat(inner)[at] if inner else None
+
+    def _read(
+        self, model: LanguageModel, ids: Tensor, attention: Tensor, rows: Tensor, where: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         if self.layer is None:
-            return model.body(self.ids, self.attention)[self.rows, self.where - 1], None
-        last, inner = model.body_and_layer(self.ids, self.attention, self.layer.index)
-        return last[self.rows, self.where - 1], inner[self.rows, self.where - int(self.layer.predicting)]
+            return model.forward(ids, attention).states(rows, where - 1), None
+        last, inner = model.body_and_layer(ids, attention, self.layer.index)
+        states = last[rows, where - 1] if model.splits else model.forward(ids, attention).states(rows, where - 1)
+        return states, inner[rows, where - int(self.layer.predicting)]
 
 
 def _head(

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from attribution.model.families import reads_alike
 from attribution.model.language_model import LanguageModel
 from attribution.model.trunk import freeze_below
 
@@ -27,7 +28,7 @@ def first_block(model: LanguageModel, asked: int | None, inner: bool = False) ->
     if asked is not None or inner:
         return asked or 1
     large = sum(weight.numel() for weight in model.model.parameters()) >= LARGE
-    return model.depth // 2 + 1 if large and model.device.type == "cpu" else 1
+    return model.depth // 2 + 1 if large and model.device.type == "cpu" and model.splits else 1
 
 
 def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0, block: int = 1) -> LanguageModel:
@@ -46,8 +47,13 @@ def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0,
     weights = copy.deepcopy(model.model).float().requires_grad_(lora is None)
     if lora is not None:
         weights = _with_adapters(weights, lora, seed)
+        if not reads_alike(model.with_weights(weights), model):
+            raise ValueError(
+                f"{type(model.model).__name__} computes with its layers in a way that adapters do not fit: leave lora "
+                "out, and train all weights."
+            )
     # No dropout: the forward that is trained is the forward that was scored.
-    trained = LanguageModel(weights, model.tokenizer, name=f"{model.name}, unlearned", template=model.template)
+    trained = model.with_weights(weights, f"{model.name}, unlearned")
     if block > 1:
         freeze_below(trained, block)
     return trained
@@ -160,7 +166,7 @@ def merged(model: LanguageModel) -> LanguageModel:
     if not has_adapters(model):
         return model
     weights = copy.deepcopy(model.model).merge_and_unload()
-    return LanguageModel(weights, model.tokenizer, name=model.name, template=model.template)
+    return model.with_weights(weights)
 
 
 def scale_update(original: LanguageModel, trained: LanguageModel, factor: float) -> None:

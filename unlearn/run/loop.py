@@ -243,7 +243,8 @@ class Run:
             rows = next(forget_order)
             self.gradients.read(partial(self.weighting.refresh, self.model, rows, number))
             losses = self.gradients.add(rows, next(refusal_order), next(retain_order), self.observer)
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            # A gradient without a number would leave weights without one behind a loss that still had one.
+            sound = bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, 1.0)))
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
             self.seconds += time.perf_counter() - started
@@ -261,9 +262,9 @@ class Run:
                 scorer_loss=learner.loss if learner else None,
                 diagnostics=self.observer.stepped() if self.observer else None,
             )
-            if not math.isfinite(step.forget_loss + step.retain_loss):
+            if not (sound and math.isfinite(step.forget_loss + step.retain_loss)):
                 raise LossNotFiniteError(
-                    f"The loss is no longer a number at step {number}: lower the learning rate "
+                    f"The loss or its gradient is no longer a number at step {number}: lower the learning rate "
                     f"({config.learning_rate:g}) or choose a bounded objective such as wga."
                 )
             self.steps.append(step)
@@ -324,7 +325,7 @@ class Run:
         """Put the weights together again, on every process, when the run ends."""
         whole = self.processes.whole(self.model.model)
         if whole is not self.model.model:
-            self.model = LanguageModel(whole, self.model.tokenizer, name=self.model.name, template=self.model.template)
+            self.model = self.model.with_weights(whole)
 
     def _probe(self, number: int) -> Probe | None:
         every, ends = self.config.probe_every, number in (1, self.config.steps) or self._stop

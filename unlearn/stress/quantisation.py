@@ -71,7 +71,7 @@ def rounded(model: LanguageModel, bits: int, group: int | None = None) -> tuple[
         module.weight.data = (new.T if turned else new).contiguous()
         changed += weight.numel()
     share = changed / sum(parameter.numel() for parameter in copied.parameters())
-    return LanguageModel(copied, model.tokenizer, f"{model.name}, {bits} bit", model.template), share
+    return model.with_weights(copied, f"{model.name}, {bits} bit"), share
 
 
 def _is_linear(module: torch.nn.Module) -> bool:
