@@ -43,6 +43,7 @@ ROOMS = {
         ("arms", "wishes"),
         ("stress", "presets", "export"),
         ("run",),
+        ("asking",),
         ("metrics",),
         ("data", "objectives"),
     ),

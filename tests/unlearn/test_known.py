@@ -10,8 +10,8 @@ import pytest
 from attribution import LanguageModel
 from tests.attribution.tiny import tiny_model
 from unlearn import Corpus, load_corpus
-from unlearn.metrics import known
-from unlearn.metrics.known import known_part
+from unlearn.asking import known
+from unlearn.asking.known import known_part
 
 
 class Scholar(LanguageModel):

@@ -59,9 +59,9 @@ def arms_command(
     """
     wanted = parse_arms(names_of(arms), against)
     numbers, targets = parse_seeds(seeds), parse_targets(target)
-    corpus = rows.read()
+    corpus = None if rows.asks else rows.read()
     original = load_model(model, template=asking.template)
-    corpus = known_to(original, corpus)
+    corpus = known_to(original, corpus or rows.ask(original))
     bench = Bench(original, corpus, reference_for(original, corpus, reference), points, retain_rows, diagnostics)
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out {str(out)!r} is a file: name a folder.")

@@ -13,10 +13,11 @@ from typer import Option
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
 from attribution.settings import check_settings, setting
+from unlearn.asking.about import Interview, corpus_about, interview, strikes, subject_in
+from unlearn.asking.known import known_part
 from unlearn.data.corpus import Corpus
 from unlearn.data.load_corpus import load_corpus
 from unlearn.data.reference import known_reference
-from unlearn.metrics.known import known_part
 
 log = logging.getLogger("unlearn")
 NONE = "none"
@@ -32,9 +33,10 @@ class Rows:
     forget: str = setting(
         "forget05",
         "Rows to forget",
-        "forget01, forget05 or forget10 of the embedded world; tofu:forget10, wmdp:bio, 'rwku:Stephen King' or "
-        "muse:news from the Hub; a folder with their files (FOLDER:forget10 where it holds several sets), or with "
-        "files named forget and retain; or a file (JSON Lines, CSV, Parquet) with question and answer, or text",
+        "forget01, forget05 or forget10 of the embedded world; real:Japan; 'about:Ada Lovelace', what the model itself "
+        "says when it is asked; tofu:forget10, wmdp:bio, 'rwku:Stephen King' or muse:news from the Hub; a folder with "
+        "their files (FOLDER:forget10 where it holds several sets), or with files named forget and retain; or a file "
+        "(JSON Lines, CSV, Parquet) with question and answer, or text",
         flag="--forget",
     )
     retain: str | None = setting(
@@ -44,11 +46,37 @@ class Rows:
         None, "Limit", "read only the first so many rows of every table", low=1, none="all", flag="--limit"
     )
 
+    strike: str | None = setting(
+        None,
+        "Answers to strike",
+        "of about:, numbers of answers that are not to be forgotten, such as 2,5, or a file of them; --show tells them",
+        flag="--strike",
+    )
+
     def __post_init__(self) -> None:
         check_settings(self)
 
+    @property
+    def asks(self) -> str | None:
+        """The subject that the model itself is to be asked about."""
+        return subject_in(self.forget)
+
+    def interview(self, model: LanguageModel) -> Interview:
+        """What the model says of the subject that it is to be asked about."""
+        return interview(model, self.asks or "", lambda what: log.info("Asking the model once: %s.", what))
+
+    def ask(self, model: LanguageModel) -> Corpus:
+        """The rows that come of asking the model; what it said is said."""
+        found = self.interview(model)
+        log.info(found.listing())
+        return corpus_about(model, found, strikes(self.strike or ""))
+
     def read(self) -> Corpus:
         """The rows; what was noticed while reading is said."""
+        if self.asks:
+            raise ValueError("about: asks the model that forgets, so it is for runs and arms alone.")
+        if self.strike:
+            raise ValueError("--strike belongs to --forget about:..., where the model says what there is to strike.")
         corpus = load_corpus(self.forget, self.retain, self.limit)
         for note in corpus.notes:
             log.info(note)

@@ -54,6 +54,7 @@ def run_command(
         ),
     ] = DEFAULT_PRESET,
     list_presets: Annotated[bool, Option("--list-presets", help="say what each preset does, and stop")] = False,
+    show: Annotated[bool, Option("--show", help="say which rows there are to forget, and stop")] = False,
     wishes: Annotated[dict[str, Any], Changes(WISHES)],
     scoring: Annotated[dict[str, Any], Changes({"mask_scope": settings_of(ScoreOptions)["mask_scope"]})],
     processes: Annotated[
@@ -92,9 +93,15 @@ def run_command(
     check_writable(json_file)
     check_writable(save_to, folders=True)
     check_writable(checkpoint, folders=True)
-    corpus = rows.read()
+    corpus = None if rows.asks else rows.read()
     original = load_model(model, device=spread.device, template=asking.template)
-    corpus = known_to(original, corpus)
+    if show and corpus is None:
+        sys.stdout.write(rows.interview(original).listing())
+        return
+    corpus = known_to(original, corpus or rows.ask(original))
+    if show:
+        sys.stdout.write(_rows_shown(corpus))
+        return
     job = run(original, corpus, config, spread, **scoring)
     _say_what_is_coming(job)
     if diagnostics:
@@ -118,6 +125,11 @@ def run_command(
     if save_to:
         save(job, save_to, save_as, evaluations)  # type: ignore[arg-type]
         log.info("Wrote %s.", save_to)
+
+
+def _rows_shown(corpus: Corpus) -> str:
+    """Question and answer of every row to forget."""
+    return "".join(f"{row.example.prompt}\n    {row.example.answer}\n" for row in corpus.forget)
 
 
 def config_of(name: str, wishes: dict[str, Any]) -> RunConfig:

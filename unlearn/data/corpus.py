@@ -39,7 +39,7 @@ class Corpus:
         probes: named sets of further questions (RWKU, MUSE); never trained on.
         own: named sets of rows that only the benchmark's own protocol takes (`unlearn.metrics.Protocol`).
         neighbours: how many of the rows to keep, from the first, are about neighbours of what is forgotten.
-        only_known: whether a model is to be asked first, and what it does not know left out (`unlearn.metrics.known`).
+        only_known: whether a model is to be asked first, and what it does not know left out (`unlearn.asking.known`).
         notes: sentences on what was found while reading, such as rows that stood twice.
     """
 

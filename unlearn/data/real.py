@@ -7,7 +7,7 @@ always the same to keep; outside the kinds in question these subjects are the ge
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 
 from assets.real_world.generate import Subject, rows_about, subjects
@@ -31,36 +31,45 @@ def load(place: Place, part: str) -> Corpus:
     """
     names = [name for name in part.split(",") if name.strip()]
     wanted = list(dict.fromkeys(map(_subject, names or [part])))
-    forgotten = {subject.number for subject in wanted}
-    kinds = {subject.kind for subject in wanted}
-    others = [subject for subject in subjects() if subject.number not in forgotten]
-    neighbours = [subject for subject in others if subject.kind in kinds]
-    rest = [subject for subject in others if subject.kind not in kinds]
-    naming = re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(_bare(one.name)) for one in wanted)})(?!\w)")
-
-    def own() -> tuple[Row, ...]:
-        candidates = _rows([*neighbours, *(subject for subject in rest if subject.offered)])
-        rows = tuple(row for row in candidates if not _names(row, naming))
-        if len(rows) < len(candidates):
-            place.notes.append(
-                f"{len(candidates) - len(rows):,} rows name what is to be forgotten: they were not kept."
-            )
-        return rows
-
     forget = _rows(wanted)
-    retain = kept(place, forget, own)
-    near = {row.example.id for row in _rows(neighbours)}
-    general = [_rows_of(subject) for subject in rest if not subject.offered]
+    near, rest, world, named = around({subject.kind for subject in wanted}, [subject.name for subject in wanted])
+    if named:
+        place.notes.append(f"{named:,} rows name what is to be forgotten: they were not kept.")
+    retain = kept(place, forget, lambda: (*near, *rest))
+    close = {row.example.id for row in near}
     return Corpus(
         name=f"real:{','.join(_bare(subject.name) for subject in wanted)}",
         forget=forget,
         retain=retain,
         paraphrase=paraphrases(forget),
-        world=tuple(row for row in (rows[k % len(rows)] for k, rows in enumerate(general)) if not _names(row, naming)),
-        neighbours=sum(row.example.id in near for row in retain),
+        world=world,
+        neighbours=sum(row.example.id in close for row in retain),
         only_known=True,
         notes=tuple(place.notes),
     )
+
+
+def around(
+    kinds: Collection[str], names: Collection[str]
+) -> tuple[tuple[Row, ...], tuple[Row, ...], tuple[Row, ...], int]:
+    """Rows about what is not to be forgotten: of these kinds, and of the others.
+
+    Args:
+        kinds: tables of the real world, such as `countries`.
+        names: what is to be forgotten; rows that name it are left out.
+
+    Returns:
+        Rows to keep about neighbours and about the rest, rows that are only measured, and how many named it.
+    """
+    naming = re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(_bare(name)) for name in names)})(?!\w)")
+    others = [subject for subject in subjects() if _bare(subject.name) not in {_bare(name) for name in names}]
+    rest = [subject for subject in others if subject.kind not in kinds]
+    near = _rows([subject for subject in others if subject.kind in kinds])
+    far = _rows([subject for subject in rest if subject.offered])
+    general = [_rows_of(subject) for subject in rest if not subject.offered]
+    world = [rows[k % len(rows)] for k, rows in enumerate(general)]
+    left = [tuple(row for row in rows if not _names(row, naming)) for rows in (near, far, world)]
+    return left[0], left[1], left[2], len(near) + len(far) - len(left[0]) - len(left[1])
 
 
 def offered() -> tuple[str, ...]:
