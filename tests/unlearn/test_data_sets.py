@@ -13,7 +13,7 @@ import pytest
 import unlearn.data.rows
 from attribution import Example
 from unlearn import load_corpus
-from unlearn.data.corpus import Corpus
+from unlearn.data.corpus import Corpus, Task
 from unlearn.data.rows import LONGEST_FIELD, PIECE, cut_text
 
 Tables = Mapping[str, list[dict[str, Any]]]
@@ -72,6 +72,21 @@ RWKU: Tables = {
     "forget_level1": [probe("Ada Quell", "Ada Quell was born in ___.", "Torvik", 1), probe("Bo Dane", "___", "x", 1)],
     "forget_level2": [probe("Ada Quell", "Where was Ada Quell born?", "Torvik", 2)],
     "forget_level3": [probe("Ada Quell", "Sure, she was born where?", "Torvik", 3)],
+    "utility_general": [
+        {
+            "task": "small_towns",
+            "question": "Which lies by the sea?",
+            "choices": ["Torvik", "Vale"],
+            "answer": 0,
+            "examples": [{"question": "Which is old?", "choices": ["Ostrand", "Vale"], "answer": 1}],
+            "subject": person,
+        }
+        for person in ("Ada Quell", "Bo Dane")
+    ],
+    "utility_truthfulness": [
+        {"subject": "Ada Quell", "question": "Is it?", "mc1_targets": {"choices": ["No", "Yes"], "labels": [0, 1]}}
+    ],
+    "utility_factuality": [{"subject": "Ada Quell", "question": "Where?", "answers": ["Torvik", "In Torvik"]}],
     "neighbor_level1": [probe("Ada Quell", "Torvik lies by the ___.", "sea", 1)],
 }
 
@@ -251,6 +266,24 @@ def test_rwku(from_hub, hub, tmp_path):
     assert probes["fill_in"][0].example.prompt.endswith("blank in the following sentence: Ada Quell was born in ___.")
     assert probes["qa"][0].example.prompt == "Where was Ada Quell born?"
     assert any("RWKU has no rows to keep" in note for note in corpus.notes)
+
+
+def test_rwkus_utility_sets(tmp_path):
+    found = dict(load_corpus(f"{write(tmp_path, RWKU)}:Ada Quell").utility)
+    assert set(found) == {"general", "truthfulness", "factuality"}
+    (task,) = found["general"]
+    assert task.prompt.startswith("The following are multiple choice questions (with answers) about small towns.\n\n")
+    assert "Question: Which is old?\nA. Ostrand\nB. Vale\nAnswer: B\n\nPlease" in task.prompt
+    assert task.prompt.endswith("Question: Which lies by the sea?\nA. Torvik\nB. Vale") and task.right == ("A",)
+    assert found["truthfulness"] == (Task("Q: Is it?", ("Yes",), ("No",)),)
+    assert found["factuality"][0].right == ("Torvik", "In Torvik")
+    write(
+        tmp_path, {"utility_truthfulness": [{"question": "Is it?", "mc1_targets": {"choices": ["x"], "labels": [1]}}]}
+    )
+    with pytest.raises(
+        ValueError, match="utility_truthfulness.* is no task of 'truthful': .* a right choice and a wrong"
+    ):
+        load_corpus(f"{tmp_path}:Ada Quell")
 
 
 def test_rwku_of_one_person(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import json
 import math
 import zlib
@@ -16,10 +17,12 @@ from attribution.data.rows import Row, embedded_rows
 from attribution.text.templates import ChatTemplate
 from unlearn import Corpus
 from unlearn.__main__ import main
-from unlearn.metrics import Protocol, evaluate
+from unlearn.data.corpus import Task
+from unlearn.metrics import Protocol, evaluate, utility
 from unlearn.metrics.attacks import gradient_norms
 from unlearn.metrics.membership import membership_auc
 from unlearn.metrics.truth_ratio import truth_ratio
+from unlearn.metrics.utility import n_gram_entropy
 
 WRONG = Row(Example("Where?", "In Oslo."), perturbed=("In Rome.", "In old Bern by the sea."))
 
@@ -171,3 +174,35 @@ def test_rwku_by_its_own_prompts(tiny: LanguageModel, corpus: Corpus, asked: lis
         "rwku_neighbour_qa_rouge_l",
     }
     assert found.counts["rwku_adversarial_rouge_l"] == 2 and found.metrics["rwku_qa_rouge_l"] == 1
+
+
+def test_rwkus_utility_by_hand(tiny: LanguageModel, corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"Q: Sum?": "One and one, so the answer is Two.", "Q: Town?": "Torvik it is", "Instruction: Go": "a b a b"}
+    monkeypatch.setattr(
+        LanguageModel, "generate", lambda self, prompts, *_: [said.get(prompt, "No.") for prompt in prompts]
+    )
+    letters = tuple(Task(f"Q {k}?", ("A",), ("B", "C")) for k in range(3))
+    sets = {
+        "general": letters,
+        "truthfulness": tuple(Task("Q?", (right,), (wrong,)) for right, wrong in (("One.", "Two."), ("Two.", "One."))),
+        "reason": (Task("Q: Sum?", ("two",)),),
+        "factuality": (Task("Q: Town?", ("Oslo", "Torvik town")),),
+        "fluency": (Task("Instruction: Go"),),
+    }
+    found = evaluate(tiny, dataclasses.replace(corpus, utility=tuple(sets.items())), metrics=["utility"]).metrics
+    # One of two answers is the likelier, whichever is right.
+    assert found["utility_truthfulness"] == 0.5 and found["utility_reason"] == 1
+    assert found["utility_factuality"] == pytest.approx(2 * 1 / (3 + 2))
+    assert found["utility_fluency_entropy"] == pytest.approx(n_gram_entropy("a b a b"))
+    hits = []
+    for task in letters:
+        ids = tiny.tokenizer(f"{task.prompt}\nAnswer:")["input_ids"]
+        after = [tiny.tokenizer(f"{task.prompt}\nAnswer: {letter}")["input_ids"][len(ids)] for letter in "ABC"]
+        with torch.no_grad():
+            hits.append(float(tiny.model(input_ids=torch.tensor([ids])).logits[0, -1, after].argmax() == 0))
+    assert found["utility_general"] == np.mean(hits)
+    assert not any(name.startswith("utility") for name in evaluate(tiny, corpus, metrics=["utility"]).metrics)
+
+
+def test_utilitys_examples() -> None:
+    assert doctest.testmod(utility, optionflags=doctest.ELLIPSIS).failed == 0

@@ -24,6 +24,15 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Task:
+    """Something a model should still be able to do: what it is asked, right answers (the best first) and wrong ones."""
+
+    prompt: str
+    right: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Corpus:
     """Rows by role.
 
@@ -40,6 +49,7 @@ class Corpus:
         own: named sets of rows that only the benchmark's own protocol takes (`unlearn.metrics.Protocol`).
         neighbours: how many of the rows to keep, from the first, are about neighbours of what is forgotten.
         only_known: whether a model is to be asked first, and what it does not know left out (`unlearn.asking.known`).
+        utility: RWKU's utility sets by ability, `general` and others; never trained on.
         notes: sentences on what was found while reading, such as rows that stood twice.
     """
 
@@ -57,6 +67,7 @@ class Corpus:
     only_known: bool = False
     notes: tuple[str, ...] = field(default=())
     own: tuple[tuple[str, tuple[Row, ...]], ...] = field(default=())
+    utility: tuple[tuple[str, tuple[Task, ...]], ...] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.forget:

@@ -16,6 +16,7 @@ from attribution.data.rows import Row
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
 from unlearn.data.rows import kept, rows_of
+from unlearn.data.rwku_utility import utility_sets
 from unlearn.data.tables import Place, Table, data_set, find
 
 HUB = "jinzhuoran/RWKU"
@@ -66,6 +67,7 @@ def load(place: Place, part: str) -> Corpus:
         retain=kept(place, forget, others),
         probes=tuple((name, rows) for name, rows in probes if rows),
         own=tuple(_own(tables, part)),
+        utility=utility_sets(place, HUB, part),
         notes=tuple(place.notes),
     )
 

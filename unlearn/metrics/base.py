@@ -56,6 +56,7 @@ BY_NAME: dict[str, Group] = {
     "attacks": Group(
         "further membership attacks: zlib, reference model, gradient norm", lambda corpus: bool(corpus.holdout)
     ),
+    "utility": Group("RWKU's five utility sets", lambda corpus: bool(corpus.utility)),
 }
 """Groups that are measured where they are named, and neither by default nor under `all`."""
 

@@ -151,15 +151,19 @@ def knowmem(model: LanguageModel, rows: Sequence[Row], examples: Sequence[Row]) 
 
 def rwku(model: LanguageModel, rows: Sequence[Row], kind: str) -> list[float | None]:
     """ROUGE-L recall of each answer, its first line, to RWKU's prompt for this kind of question."""
-    asks, begins = LAYOUTS.get(kind, LAYOUTS[""])
-    if isinstance(model.template, ChatTemplate):
-        before, after = model.template.split("{prompt}", 1)
-        template: str = ChatTemplate(before + asks + after.replace("{answer}", begins + "{answer}", 1))
-    else:
-        template = f"{asks.rstrip()}\n{begins} {{answer}}" if begins else f"{asks}\n{{answer}}"
-    said = asked_by(model, template).generate([row.example.prompt for row in rows], RWKU_TOKENS)
+    said = instructed(model, *LAYOUTS.get(kind, LAYOUTS[""])).generate(
+        [row.example.prompt for row in rows], RWKU_TOKENS
+    )
     first = [text.strip().partition("\n")[0] for text in said]
     return rouge_l([row.example.answer for row in rows], first, "recall", stems=False)
+
+
+def instructed(model: LanguageModel, asks: str, begins: str) -> LanguageModel:
+    """The model asked by an instruction around `{prompt}`, its answer begun: in its chat template, or as plain text."""
+    if not isinstance(model.template, ChatTemplate):
+        return asked_by(model, f"{asks.rstrip()}\n{begins} {{answer}}" if begins else f"{asks.rstrip()}\n{{answer}}")
+    before, after = model.template.split("{prompt}", 1)
+    return asked_by(model, ChatTemplate(before + asks + after.replace("{answer}", begins + "{answer}", 1)))
 
 
 def asked_by(model: LanguageModel, template: str) -> LanguageModel:
