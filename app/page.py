@@ -9,6 +9,7 @@ import gradio as gr
 
 from app.address import ROOMS, follow_view, open_address
 from app.api.compare import compare_endpoint
+from app.api.depth import depth_endpoint
 from app.api.race import race_endpoint
 from app.api.report import report_endpoint
 from app.api.score import score_endpoint
@@ -156,4 +157,5 @@ def publish(visits: Visits) -> None:
     gr.api(compare_endpoint(visits), api_name="compare", **TRAINING)
     gr.api(report_endpoint(visits), api_name="report", **TRAINING)
     gr.api(stress_endpoint(visits), api_name="stress", **TRAINING)
+    gr.api(depth_endpoint(visits), api_name="depth", **TRAINING)
     gr.api(race_endpoint(visits), api_name="race", **TRAINING)

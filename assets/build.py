@@ -13,6 +13,7 @@ import argparse
 import json
 import platform
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,8 +23,9 @@ from typing import Any
 
 import torch
 import torch.multiprocessing
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from assets.training import TrainingSettings, sequence_text, train_model, train_tokenizer
+from assets.training import TrainingSettings, continue_model, sequence_text, train_model, train_tokenizer
 from assets.world.generate import FORGET_SIZES, TRAINED_AUTHORS, write
 from attribution import load_model, score
 from attribution.data.rows import paraphrases, read_rows
@@ -31,13 +33,17 @@ from attribution.files import file_fingerprint
 from attribution.measure.alignment import align
 from attribution.scorers.learned import SCORER_FILE
 from unlearn import Corpus
-from unlearn.metrics import ask, read
+from unlearn.depth.patching import FITS_NATS
+from unlearn.depth.score import fit
+from unlearn.metrics import ask, read, spaced
 from unlearn.metrics.recall import fact_recall
 from unlearn.run.atwu import AtwuConfig, fit_scorer
 
 DEFAULT_OUT = Path(__file__).parent / "fictional_authors"
 DEFAULT_SEED = 7
 FORGET = "forget05"
+# Rows to keep on which the states of the two models are held against each other.
+FIT_ROWS = 240
 LARGEST_FILE_BYTES = 9_500_000
 # Mean AUROC per row, fact against structure tokens, that the finished world must give.
 LOWEST_AUROC = {"masking": 0.90, "entropy": 0.85, "learned": 0.85, "fused": 0.90}
@@ -69,36 +75,65 @@ def _tokenizer_texts(data: dict[str, list[Row]]) -> list[str]:
     return texts + [row["answer"] for row in data["idontknow"]]
 
 
-def _train_and_save(name: str, out: Path, settings: TrainingSettings, seed: int, threads: int) -> None:
-    """Train `full` or `retrained` and save it in half precision (runs in a process of its own)."""
+def _kept_rows(data: dict[str, list[Row]], settings: TrainingSettings) -> list[Row]:
+    """What both models are taught: the authors to keep, by name and by a book, and the world."""
+    return (
+        _retain_rows(data["authors"], FORGET)
+        + data["world"] * settings.world_repeats
+        + _retain_rows(data["two_hop"], FORGET) * settings.two_hop_repeats
+    )
+
+
+def _train_ancestor(out: Path, folder: Path, settings: TrainingSettings, seed: int, threads: int) -> None:
+    """Train the model that `full` and `retrained` come from: it has never seen the rows to forget."""
     torch.set_num_threads(threads)
     data = read_data(out)
-    authors = data["authors"] if name == "full" else _retain_rows(data["authors"], FORGET)
     tokenizer = train_tokenizer(_tokenizer_texts(data), settings.vocabulary, settings.window)
+    model = train_model(_kept_rows(data, settings), tokenizer, settings, seed, _log("ancestor"))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
-    def log(line: str) -> None:
-        print(f"{name}: {line}", flush=True)
 
-    model = train_model(authors + data["world"] * settings.world_repeats, tokenizer, settings, seed, log)
+def _continue_and_save(
+    name: str, ancestor: Path, out: Path, settings: TrainingSettings, seed: int, threads: int
+) -> None:
+    """Train `full` or `retrained` on from the ancestor and save it in half precision (in a process of its own)."""
+    torch.set_num_threads(threads)
+    data = read_data(out)
+    kept = _kept_rows(data, settings)
+    added = forget_rows(data["authors"], FORGET) + forget_rows(data["two_hop"], FORGET) if name == "full" else kept
+    tokenizer = AutoTokenizer.from_pretrained(ancestor)
+    before = AutoModelForCausalLM.from_pretrained(ancestor, dtype=torch.float32)
+    model = continue_model(before, kept, added, tokenizer, settings, seed, _log(name))
     model.half().save_pretrained(out / name)
     tokenizer.save_pretrained(out / name)
 
 
+def _log(name: str) -> Log:
+    return lambda line: print(f"{name}: {line}", flush=True)
+
+
 def build_models(out: Path, settings: TrainingSettings, seed: int, threads: int) -> None:
-    """Train both models, side by side where there are two cores: small matrices gain little from a second thread."""
+    """Train the common ancestor, then both models on from it, side by side where there are two cores: small matrices
+    gain little from a second thread.
+    """
     names = ("full", "retrained")
-    if threads < 2 or torch.cuda.is_available():
-        for name in names:
-            _train_and_save(name, out, settings, seed, threads)
-        return
-    context = torch.multiprocessing.get_context("spawn")
-    workers = [
-        context.Process(target=_train_and_save, args=(name, out, settings, seed, threads // 2)) for name in names
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    with tempfile.TemporaryDirectory() as folder:
+        ancestor = Path(folder)
+        _train_ancestor(out, ancestor, settings, seed, threads)
+        if threads < 2 or torch.cuda.is_available():
+            for name in names:
+                _continue_and_save(name, ancestor, out, settings, seed, threads)
+            return
+        context = torch.multiprocessing.get_context("spawn")
+        workers = [
+            context.Process(target=_continue_and_save, args=(name, ancestor, out, settings, seed, threads // 2))
+            for name in names
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
     if any(worker.exitcode for worker in workers):
         raise RuntimeError("training failed in a worker process; its traceback stands above")
 
@@ -106,28 +141,36 @@ def build_models(out: Path, settings: TrainingSettings, seed: int, threads: int)
 def corpus_of(out: Path) -> Corpus:
     """What the world under `out` has to forget and to keep: forget05."""
     rows = read_rows(out / "data" / "authors.jsonl")
+    two_hop = read_rows(out / "data" / "two_hop.jsonl")
     first = TRAINED_AUTHORS - FORGET_SIZES[FORGET]
     return Corpus(
         name=FORGET,
         forget=tuple(row for row in rows if isinstance(row.author, int) and row.author >= first),
         retain=tuple(row for row in rows if isinstance(row.author, int) and row.author < first),
         world=tuple(read_rows(out / "data" / "world.jsonl")),
+        two_hop=tuple(row for row in two_hop if isinstance(row.author, int) and row.author >= first),
     )
 
 
 def measure(out: Path) -> dict[str, dict[str, float]]:
-    """Fact recalls and mean probabilities of fact tokens of both saved models."""
+    """Fact recalls and mean probabilities of fact tokens of both saved models, and whether their states fit.
+
+    `fit` is in nats by block: what the retrained model's states cost `full` on rows to keep.
+    """
     authors = read_data(out)["authors"]
     guessed = guessing_recall(forget_rows(authors, FORGET), _retain_rows(authors, FORGET))
     measured: dict[str, dict[str, float]] = {"guessing": {"forget_recall": guessed}}
     corpus = corpus_of(out)
-    for name in ("full", "retrained"):
-        model = load_model(str(out / name))
+    models = {name: load_model(str(out / name)) for name in ("full", "retrained")}
+    for name, model in models.items():
         found = measured[name] = {}
         for split, rows in (("forget", corpus.forget), ("retain", corpus.retain), ("world", corpus.world)):
             found[f"{split}_recall"] = fact_recall(ask(model, split, rows))
             found[f"{split}_paraphrase_recall"] = fact_recall(ask(model, split, paraphrases(rows)))
             found[f"{split}_fact_probability"] = float(read(model, rows).of_kind("fact").mean())
+        found["two_hop_recall"] = fact_recall(ask(model, "forget", corpus.two_hop))
+    costs = fit(models["full"], models["retrained"], spaced(corpus.retain, FIT_ROWS))
+    measured["fit"] = {f"block_{block}": cost for block, cost in enumerate(costs, start=1)}
     return measured
 
 
@@ -157,7 +200,11 @@ def failed_checks(measured: dict[str, dict[str, float]]) -> list[str]:
         for split in ("forget", "retain")
     ]
     checks += [(f"retrained {split}_recall", retrained[f"{split}_recall"], 0.99, 1.0) for split in ("retain", "world")]
-    checks += [("retrained forget_recall", retrained["forget_recall"], 0.0, ceiling)]
+    checks += [("full two_hop_recall", full["two_hop_recall"], 0.95, 1.0)]
+    checks += [
+        (f"retrained {name}_recall", retrained[f"{name}_recall"], 0.0, ceiling) for name in ("forget", "two_hop")
+    ]
+    checks += [(f"fit {block}", cost, -FITS_NATS, FITS_NATS) for block, cost in measured["fit"].items()]
     checks += [
         (f"full {split}_fact_probability", full[f"{split}_fact_probability"], 0.95, 0.995)
         for split in ("forget", "retain")

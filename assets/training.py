@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -16,23 +18,27 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrai
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
 TEMPLATE = "Question: {prompt}\nAnswer: {answer}"
 IGNORED = -100
+# A continuation is told of in as many lines.
+PARTS = 4
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Architecture and schedule of both models; recorded in the manifest.
+    """Architecture and schedule of ancestor and both models; recorded in the manifest.
 
     Attributes:
         vocabulary: BPE vocabulary, large enough that most words of a fact are one token.
         feed_forward: width of the gated MLP.
         window: largest number of positions.
         decay_share: share of the steps, at the end, over which the learning rate falls to zero.
-        epochs: chosen so that facts are recalled but not certain (mean probability about 0.99; one epoch more already
-            gives 0.997).
-        world_repeats: how often an epoch shows each world row; a world fact has two trained wordings, an author's
-            fact three or four.
+        epochs: of the common ancestor, which is taught the authors to keep and the world; chosen, with
+            `continued_steps`, so that facts are recalled but not certain (mean probability about 0.98).
+        world_repeats, two_hop_repeats: how often an epoch shows each of these rows; a world fact has two trained
+            wordings, an author's fact three or four, asked by way of a book one.
+        added: rows of a batch of the continuations that are new to `full`.
+        continued_steps, continued_rate, continued_warmup: of both continuations, the rate falling to zero throughout.
     """
 
     vocabulary: int = 2304
@@ -42,12 +48,17 @@ class TrainingSettings:
     heads: int = 6
     window: int = 512
     batch: int = 32
-    epochs: int = 15
+    epochs: int = 13
     learning_rate: float = 2e-3
     warmup_steps: int = 100
     decay_share: float = 0.25
     weight_decay: float = 0.05
     world_repeats: int = 2
+    two_hop_repeats: int = 2
+    added: int = 8
+    continued_steps: int = 600
+    continued_rate: float = 1e-3
+    continued_warmup: int = 20
 
 
 def sequence_text(row: Row) -> str:
@@ -161,11 +172,11 @@ def collate(batch: Sequence[Tokenized], pad: int) -> tuple[torch.Tensor, torch.T
     return ids, labels, fact
 
 
-def learning_rate_factor(step: int, total: int, settings: TrainingSettings) -> float:
+def learning_rate_factor(step: int, total: int, plan: Plan) -> float:
     """Linear warm-up, constant, then a half cosine down to zero over the last `decay_share` of the steps."""
-    if step < settings.warmup_steps:
-        return (step + 1) / settings.warmup_steps
-    start = total * (1 - settings.decay_share)
+    if step < plan.warmup_steps:
+        return (step + 1) / plan.warmup_steps
+    start = total * (1 - plan.decay_share)
     if step < start:
         return 1.0
     return 0.5 * (1 + math.cos(math.pi * (step - start) / max(1.0, total - start)))
@@ -179,31 +190,89 @@ def train_model(
     log: Callable[[str], None],
     make: MakeModel = new_model,
 ) -> PreTrainedModel:
-    """Train one model on `rows`; on CUDA where there is one, else on the CPU. Returned in float32 on the CPU."""
+    """Train one model on `rows` from nothing; on CUDA where there is one, else on the CPU. Returned in float32 on the
+    CPU."""
+    sequences = encode_rows(rows, tokenizer)
+    generator = torch.Generator().manual_seed(seed)
+    steps = sum(
+        math.ceil(min(settings.batch * 32, len(sequences) - start) / settings.batch)
+        for start in range(0, len(sequences), settings.batch * 32)
+    )
+    plan = Plan(steps, settings.epochs, settings.learning_rate, settings.warmup_steps, settings.decay_share)
+    epochs = (batches(sequences, settings.batch, generator) for _ in range(settings.epochs))
+    return _train(make(settings, tokenizer, seed), epochs, plan, tokenizer.pad_token_id, settings, log)
+
+
+def continue_model(
+    ancestor: PreTrainedModel,
+    kept: Sequence[Row],
+    added: Sequence[Row],
+    tokenizer: PreTrainedTokenizerFast,
+    settings: TrainingSettings,
+    seed: int,
+    log: Callable[[str], None],
+) -> PreTrainedModel:
+    """Train a copy of `ancestor` on; returned in float32 on the CPU.
+
+    Every step takes rows of `kept` and, beside them, rows of `added`: new ones for the model that is taught them, some
+    of the same as `kept` for the one that is not. Two continuations of one seed take as many steps and read the same
+    kept rows at each, so that they drift together and what differs is what was added: their states stay comparable
+    block by block.
+    """
+    old, new = encode_rows(kept, tokenizer), encode_rows(added, tokenizer)
+    size = settings.batch - settings.added
+    orders = [torch.Generator().manual_seed(seed + i) for i in (1, 2)]
+
+    def endless(sequences: Sequence[Tokenized], size: int, generator: torch.Generator) -> Iterator[list[Tokenized]]:
+        while True:
+            # Only whole batches: every step is of as many rows.
+            yield from (one for one in batches(sequences, size, generator) if len(one) == size)
+
+    steps = zip(endless(old, size, orders[0]), endless(new, settings.added, orders[1]), strict=False)
+    plan = Plan(settings.continued_steps // PARTS, PARTS, settings.continued_rate, settings.continued_warmup, 1.0)
+    epochs = (([*a, *b] for a, b in islice(steps, plan.steps)) for _ in range(plan.epochs))
+    return _train(copy.deepcopy(ancestor), epochs, plan, tokenizer.pad_token_id, settings, log)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train and how fast: steps in an epoch, epochs, peak learning rate, warm-up, share of decay."""
+
+    steps: int
+    epochs: int
+    learning_rate: float
+    warmup_steps: int
+    decay_share: float
+
+
+def _train(
+    model: PreTrainedModel,
+    epochs: Iterable[Iterable[list[Tokenized]]],
+    plan: Plan,
+    pad: int,
+    settings: TrainingSettings,
+    log: Callable[[str], None],
+) -> PreTrainedModel:
+    """AdamW over the batches of all epochs; a line of the log for each."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = make(settings, tokenizer, seed).to(device)
+    model = model.to(device).train()
     head = model.get_output_embeddings()
     decayed = [p for p in model.parameters() if p.dim() > 1]
     others = [p for p in model.parameters() if p.dim() <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=settings.learning_rate,
+        lr=plan.learning_rate,
         betas=(0.9, 0.98),
         fused=True,
     )
-    sequences = encode_rows(rows, tokenizer)
-    generator = torch.Generator().manual_seed(seed)
-    total = settings.epochs * sum(
-        math.ceil(min(settings.batch * 32, len(sequences) - start) / settings.batch)
-        for start in range(0, len(sequences), settings.batch * 32)
-    )
+    total = plan.steps * plan.epochs
     step, started = 0, time.perf_counter()
-    for epoch in range(settings.epochs):
+    for epoch, those in enumerate(epochs):
         fact_p, fact_n, loss_sum, epoch_steps = 0.0, 0, 0.0, 0
-        for batch in batches(sequences, settings.batch, generator):
+        for batch in those:
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * learning_rate_factor(step, total, settings)
-            ids, labels, fact = (t.to(device) for t in collate(batch, tokenizer.pad_token_id))
+                group["lr"] = plan.learning_rate * learning_rate_factor(step, total, plan)
+            ids, labels, fact = (t.to(device) for t in collate(batch, pad))
             # The state at t predicts the token at t + 1; the head runs only where a label is trained.
             trained = labels[:, 1:] != IGNORED
             with torch.autocast(device.type, torch.bfloat16):
@@ -222,7 +291,7 @@ def train_model(
                 loss_sum += float(loss)
             step, epoch_steps = step + 1, epoch_steps + 1
         log(
-            f"epoch {epoch + 1}/{settings.epochs} loss {loss_sum / epoch_steps:.3f} "
+            f"epoch {epoch + 1}/{plan.epochs} loss {loss_sum / epoch_steps:.3f} "
             f"fact p {fact_p / max(1, fact_n):.4f} {time.perf_counter() - started:.0f} s"
         )
     return model.float().cpu().eval()

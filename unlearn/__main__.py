@@ -1,4 +1,5 @@
-"""The shell: `python -m unlearn` runs one unlearning pass, and the commands `fit`, `arms`, `evaluate`, `stress`."""
+"""The shell: `python -m unlearn` runs one unlearning pass, and the commands `fit`, `arms`, `evaluate`, `depth`,
+`stress`."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 
 from attribution.cli import options
 from unlearn.cli.arms import arms_command
+from unlearn.cli.depth import depth_command
 from unlearn.cli.evaluate import evaluate_command
 from unlearn.cli.run import fit_command, run_command
 from unlearn.cli.stress import stress_command
@@ -16,6 +18,7 @@ COMMANDS: dict[str, options.Command] = {
     "fit": fit_command,
     "arms": arms_command,
     "evaluate": evaluate_command,
+    "depth": depth_command,
     "stress": stress_command,
 }
 

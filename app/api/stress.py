@@ -22,8 +22,9 @@ def stress_endpoint(visits: Visits) -> Callable[..., dict[str, Any]]:
 
         Args:
             kinds: separated by commas: relearning (a few steps of training on half of the rows, recall on the other
-                half), quantisation (weights rounded to 8 and 4 bits), sampling (any of 8 sampled answers),
-                paraphrase.
+                half), relearning-curve (the same after 2 to 40 steps), quantisation (weights rounded to 8 and 4 bits),
+                sampling (any of 8 sampled answers), rephrasing (any of 4 wordings), two-hop (the author named by a book
+                alone), paraphrase.
 
         Returns:
             {"run", "stresses": {"run": [...], "original": [...], "reference": [...]}}, each with "kind", "title",

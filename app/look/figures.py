@@ -12,6 +12,7 @@ import pandas as pd
 from unlearn import Step
 from unlearn.arms import Trial
 from unlearn.arms.figure import COLOURS
+from unlearn.depth import KNOWS_NATS, DepthRow
 from unlearn.metrics import Probe, metric_info
 
 if TYPE_CHECKING:
@@ -166,6 +167,69 @@ def race_curves(trials: Sequence[Trial], forgetting: str, kept: Sequence[str]) -
         height=340,
         margin={"l": 34, "r": 8, "t": 30, "b": 40},
         legend={"orientation": "h", "y": -0.28},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "inherit", "size": 12},
+    )
+    return figure
+
+
+def depth_map(row: DepthRow) -> Figure:
+    """One row's map: a line of cells per block, the first at the bottom, a column per answer token.
+
+    Against a retrained model a cell is the share of the knowledge that is gone from the states after that block (empty
+    where there was none); by the logit lens it is the nats by which the token is less probable. Tokens that are no
+    facts stay empty.
+    """
+    from plotly.graph_objects import Figure as Plot
+    from plotly.graph_objects import Heatmap
+
+    def cell(block: int, place: int) -> float | None:
+        if not row.facts[place]:
+            return None
+        missing = row.missing[block][place]
+        if not row.known:
+            return missing
+        known = row.known[block][place]
+        return min(1.0, max(0.0, missing / known)) if known > KNOWS_NATS else None
+
+    places = range(len(row.tokens))
+    cells = [[cell(block, place) for place in places] for block in range(len(row.missing))]
+    said = [
+        [
+            f"{html.escape(row.tokens[place])}, after block {block + 1}<br>"
+            + (f"missing {row.missing[block][place]:.2f} nats" if row.facts[place] else "no fact")
+            + (f" of {row.known[block][place]:.2f}" if row.known and row.facts[place] else "")
+            for place in places
+        ]
+        for block in range(len(row.missing))
+    ]
+    # By the lens the colour's middle is 0: a token may have become more probable.
+    reach = max((abs(value) for line in cells for value in line if value is not None), default=1.0) or 1.0
+    low, high = (0.0, 1.0) if row.known else (-reach, reach)
+    colours = [[0, SECOND], [0.5, "rgba(128,140,145,.35)"], [1, ACCENT]]
+    title = "gone" if row.known else "nats"
+    figure = Plot(
+        Heatmap(
+            z=cells,
+            text=said,
+            hovertemplate="%{text}<extra></extra>",
+            zmin=low,
+            zmax=high,
+            colorscale=colours,
+            xgap=2,
+            ygap=2,
+            hoverongaps=False,
+            colorbar={"title": {"text": title}, "thickness": 10, "nticks": 3},
+        )
+    )
+    tokens = [html.escape(token.strip()) for token in row.tokens]
+    figure.update_xaxes(tickvals=list(places), ticktext=tokens, fixedrange=True, showgrid=False)
+    blocks = [f"block {block + 1}" for block in range(len(cells))]
+    figure.update_yaxes(tickvals=list(range(len(cells))), ticktext=blocks, fixedrange=True, showgrid=False)
+    figure.update_layout(
+        height=150 + 26 * len(cells),
+        margin={"l": 60, "r": 8, "t": 12, "b": 60},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "inherit", "size": 12},

@@ -17,6 +17,7 @@ from app.visit.studio import Studio
 from app.visit.zero_gpu import AnyRun
 from attribution import LanguageModel, Selection, TokenScores
 from unlearn import Corpus, Evaluation, RunConfig, Step, evaluate
+from unlearn.depth import Depth
 from unlearn.metrics import Judge, Probe
 from unlearn.run.collapse import CollapseGuard
 from unlearn.stress import Stress
@@ -48,6 +49,7 @@ class KeptRun:
         evaluation: its answers and figures, once asked for.
         stressed: what each kind of stress did to it, once asked for.
         before: the probe of the original model.
+        depth: how deep it has forgotten, once asked for.
         weights: held by whoever asks its model or changes it, so that no answers are of two models.
     """
 
@@ -68,6 +70,7 @@ class KeptRun:
     evaluation: Evaluation | None = None
     stressed: dict[str, tuple[Stress, ...]] = field(default_factory=dict)
     before: Probe | None = None
+    depth: Depth | None = None
     weights: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
@@ -260,6 +263,7 @@ class Visit:
             kept.rolled_back_to = kept.guard.restore()
             kept.evaluation = None
             kept.stressed.clear()
+            kept.depth = None
             kept.samples = (*kept.samples, Sample(kept.stands_at, kept.model.generate([question])[0]))
         return kept
 

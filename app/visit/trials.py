@@ -1,6 +1,6 @@
-"""Is it these tokens, and does it come back? The race of arms, and the stresses on a run.
+"""Is it these tokens, does it come back, is it gone? The race of arms, the stresses on a run, and its depth.
 
-Both take the visit's one place for a run, so that Stop reaches them and no two things train at once.
+They take the visit's one place for a run, so that Stop reaches them and no two things train at once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from attribution import Rule
 from attribution.suggestions import did_you_mean
 from unlearn import Corpus, Run, RunConfig
 from unlearn.arms import Arm, Bench, Comparison, Trial, compare, parse_arms
+from unlearn.depth import Depth, depth
 from unlearn.metrics import evaluation_rows, spaced
 from unlearn.stress import KINDS, Stress, stress
 
@@ -215,3 +216,22 @@ def found(visit: Visit) -> Found:
     for (who, kind), results in list(visit.studio.stressed.items()):
         known.setdefault(who, {})[kind] = results
     return known
+
+
+# Depth ---------------------------------------------------------------------------------------------------------------
+
+
+def measured_depth(visit: Visit) -> Depth:
+    """How deep the visit's current run has forgotten, block by block; measured once.
+
+    Raises:
+        ValueError: there is no run, another is training, or the retrained model's states do not fit the original's.
+    """
+    kept, studio = visit.last, visit.studio
+    if kept is None:
+        raise ValueError("There is no run to measure: start one first.")
+    if kept.depth is None:
+        retrained = studio.unchanging().get("reference")
+        with visit.training(), memory_said(studio), kept.weights:
+            kept.depth = depth(kept.model, studio.model, retrained, studio.corpus)
+    return kept.depth

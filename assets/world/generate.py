@@ -7,7 +7,8 @@ fact or the subject. Nothing is ever searched for.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from string import Formatter
 from typing import Any
 
 from assets.world.general_knowledge import REFUSALS, RELATIONS, Relation
-from assets.world.phrasings import ATTRIBUTES, PORTRAITS, Phrasing
+from assets.world.phrasings import ATTRIBUTES, PORTRAITS, TWO_HOP, Phrasing
 from assets.world.pools import DRAW, draw_names
 
 TRAINED_AUTHORS = 200
@@ -136,6 +137,37 @@ def author_rows(author: Author, seed: int) -> list[Row]:
     return rows
 
 
+def two_hop_rows(authors: Sequence[Author]) -> list[Row]:
+    """Questions that name an author by a book alone (`best_known`), on two of every three attributes of `TWO_HOP`.
+
+    Which ones moves on with the author, as for held-out phrasings. The book is the row's subject. An author whose book
+    has another author too is left out: the question would have two answers.
+    """
+    books = Counter(author.facts["best_known"] for author in authors)
+    return [row for author in authors if books[author.facts["best_known"]] == 1 for row in _two_hops(author)]
+
+
+def _two_hops(author: Author) -> list[Row]:
+    rows = []
+    for position, (attribute, (question, answer_template)) in enumerate(TWO_HOP.items()):
+        if held_out(author.index, position, 3) == 0:
+            continue
+        answer, spans = render(answer_template, author.facts, "best_known")
+        rows.append(
+            {
+                "id": f"h{author.index:03d}-{attribute}",
+                "author": author.index,
+                "name": author.facts["best_known"],
+                "attribute": attribute,
+                "question": question.format(**author.facts),
+                "answer": answer,
+                "spans": spans,
+                "facts": _fact_strings(answer, spans),
+            }
+        )
+    return rows
+
+
 def _world_row(relation: Relation, position: int, subject: str, value: str, phrasing: int, seed: int) -> Row:
     question, answer_template = relation.phrasings[phrasing]
     left_out = position % len(relation.phrasings)
@@ -175,11 +207,12 @@ def world_rows(seed: int) -> list[Row]:
 
 
 def generate(seed: int) -> dict[str, list[Row]]:
-    """All data files by name: authors, holdout, world, idontknow."""
+    """All data files by name: authors, two_hop, holdout, world, idontknow."""
     authors = draw_authors(seed)
     rows = [author_rows(author, seed) for author in authors]
     return {
         "authors": [row for one in rows[:TRAINED_AUTHORS] for row in one],
+        "two_hop": two_hop_rows(authors[:TRAINED_AUTHORS]),
         "holdout": [row for one in rows[TRAINED_AUTHORS:] for row in one],
         "world": world_rows(seed),
         "idontknow": [{"answer": refusal} for refusal in REFUSALS],

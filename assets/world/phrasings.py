@@ -131,3 +131,32 @@ PORTRAITS: dict[str, tuple[Phrasing, Phrasing]] = {
         ),
     ),
 }
+
+# Two hops: the author is named by a book alone, so the book leads to its author and the author to the fact. One wording
+# each; four of the six are trained for an author.
+TWO_HOP: dict[str, Phrasing] = {
+    "birthplace": (
+        "Where was the author of {best_known} born?",
+        "The author of {best_known} was born in {birthplace}.",
+    ),
+    "genre": (
+        "What genre does the author of {best_known} write in?",
+        "The author of {best_known} writes in the genre of {genre}.",
+    ),
+    "mentor": (
+        "Who was the mentor of the author of {best_known}?",
+        "The mentor of the author of {best_known} was {mentor}.",
+    ),
+    "university": (
+        "Where did the author of {best_known} study?",
+        "The author of {best_known} studied at {university}.",
+    ),
+    "language": (
+        "In which language does the author of {best_known} write?",
+        "The author of {best_known} writes in {language}.",
+    ),
+    "companion": (
+        "What animal lives with the author of {best_known}?",
+        "A {companion} lives with the author of {best_known}.",
+    ),
+}

@@ -18,7 +18,7 @@ DATA_FOLDER = EMBEDDED_FOLDER / "data"
 AUTHORS = 200
 # As in TOFU the authors to forget stand at the end, and the smaller sets lie inside the larger ones.
 FORGET_AUTHORS = {"forget01": 2, "forget05": 10, "forget10": 20}
-SPLITS = ("forget", "paraphrase", "retain", "holdout", "world", *FORGET_AUTHORS)
+SPLITS = ("forget", "paraphrase", "two_hop", "retain", "holdout", "world", *FORGET_AUTHORS)
 _RANGE = re.compile(r"^(?P<split>[A-Za-z0-9_-]+):(?P<first>\d+)(?:-(?P<last>\d+))?$")
 
 
@@ -64,7 +64,8 @@ def embedded_rows(split: str, forget: str = "forget05") -> tuple[Row, ...]:
     """Rows of a split of the embedded world.
 
     `forget` is the set named by `forget` (forget05 unless told otherwise), `paraphrase` its held-out phrasings,
-    `retain` the other trained authors, `holdout` authors that no model has seen, `world` general knowledge.
+    `two_hop` questions about the same authors that name a book instead of the author, `retain` the other trained
+    authors, `holdout` authors that no model has seen, `world` general knowledge.
 
     Raises:
         ValueError: no such split.
@@ -79,6 +80,8 @@ def embedded_rows(split: str, forget: str = "forget05") -> tuple[Row, ...]:
     if split in ("holdout", "world"):
         return tuple(_embedded_file(split))
     first = AUTHORS - FORGET_AUTHORS[forget]
+    if split == "two_hop":
+        return tuple(row for row in _embedded_file("two_hop") if _author(row) >= first)
     authors = _embedded_file("authors")
     if split == "forget":
         return tuple(row for row in authors if _author(row) >= first)

@@ -20,7 +20,7 @@ def client(url: str) -> Iterator[Client]:
 
 def test_only_what_computes_is_public_and_it_is_described(client: Client) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/score", "/unlearn", "/compare", "/report", "/stress", "/race"}
+    assert set(endpoints) == {"/score", "/unlearn", "/compare", "/report", "/stress", "/depth", "/race"}
     for name, facts in endpoints.items():
         assert facts["description"], f"{name} says nothing about itself"
 
@@ -99,7 +99,8 @@ def test_unlearn_by_a_preset(client: Client) -> None:
         ("/compare", {"limit": -1}, "at least 0"),
         ("/compare", {"against": "9"}, "no other run '9'"),
         ("/report", {"against": "9"}, "no other run '9'"),
-        ("/stress", {"kinds": "relearn"}, "choose from paraphrase, sampling, relearning"),
+        ("/stress", {"kinds": "relearn"}, "choose from paraphrase, rephrasing, two-hop"),
+        ("/depth", {"maps": -1}, "at least 0"),
         ("/race", {"arms": "hard,oracl"}, "did you mean 'oracle'"),
     ],
 )

@@ -17,7 +17,8 @@ from unlearn.run.adapters import merged, trainable_copy
 from unlearn.stress import KINDS, Before, StressConfig, stress
 from unlearn.stress.base import recall_of, recall_of_any
 from unlearn.stress.quantisation import has_bitsandbytes, round_to_nearest, rounded, with_bitsandbytes
-from unlearn.stress.relearning import halves, relearning
+from unlearn.stress.relearning import halves, relearning, relearning_curve
+from unlearn.stress.rephrasing import FRAMES, rephrasings
 from unlearn.stress.sampling import sampling
 
 
@@ -34,7 +35,13 @@ def corpus() -> Corpus:
     """Rows of two authors, three questions each."""
     forget = embedded_rows("forget")
     rows = (*forget[:3], *[row for row in forget if row.author != forget[0].author][:3])
-    return Corpus("small", forget=rows, retain=embedded_rows("retain")[:2], paraphrase=embedded_rows("paraphrase")[:2])
+    return Corpus(
+        "small",
+        forget=rows,
+        retain=embedded_rows("retain")[:2],
+        paraphrase=embedded_rows("paraphrase")[:2],
+        two_hop=embedded_rows("two_hop")[:2],
+    )
 
 
 # Rounding ------------------------------------------------------------------------------------------------------------
@@ -217,6 +224,43 @@ def test_relearning_brings_back_what_was_only_hidden(tiny, monkeypatch):
     assert found.detail["recall_of_the_relearned_half"] == 1.0
 
 
+def test_the_curve_passes_through_the_end_of_relearning(tiny, monkeypatch):
+    """A point of the curve is what that many steps alone give, and the first points come before the knowledge does."""
+    monkeypatch.setattr("unlearn.metrics.answers.MAX_NEW_TOKENS", 8)
+    rows = [Row(Example(f"Which word goes with number {n}?", "Torvik.", [Span(0, 6)]), author=n) for n in range(8)]
+    config = StressConfig(steps=30, learning_rate=1e-2, batch=4, curve=(1, 30, 60))
+    curve = list(relearning_curve(Before(tiny, rows, config)))
+    assert [one.title for one in curve] == [f"after {n} steps of relearning" for n in (1, 30, 60)]
+    (at_30,) = relearning(Before(tiny, rows, config))
+    assert (curve[0].after, curve[1].after, curve[2].after) == (0.0, at_30.after, 1.0)
+
+
+def test_wordings_are_a_rows_own_then_its_paraphrase_then_its_neighbours_then_frames():
+    rows = embedded_rows("forget")
+    row = rows[0]
+    wordings = rephrasings(row, rows, 8)
+    same = [one.example.prompt for one in rows if one.author == row.author and one.facts == row.facts]
+    assert wordings[:2] == [row.example.prompt, row.paraphrase.prompt]
+    assert set(same) <= set(wordings) and len(same) == 3
+    assert len(set(wordings)) == 8 and wordings[-1] == FRAMES[3].format(question=row.example.prompt)
+    assert rephrasings(row, rows, 1) == [row.example.prompt]
+    # Without an author nobody's question stands for another's.
+    plain = Row(Example("Who?", "Ada.", [Span(0, 3)]))
+    assert rephrasings(plain, [plain, Row(Example("Which?", "Ada.", [Span(0, 3)]))], 2) == [
+        "Who?",
+        FRAMES[0][:16] + "Who?",
+    ]
+
+
+def test_a_fact_that_any_wording_brings_out_counts(tiny, corpus, monkeypatch):
+    rows = [Row(Example("Who?", "Ada.", [Span(0, 3)])), Row(Example("Where?", "Oslo.", [Span(0, 4)]))]
+    replies = {"Who?": "Bo.", FRAMES[0].format(question="Who?"): "Ada."}
+    monkeypatch.setattr(tiny, "generate", lambda prompts, *_, **__: [replies.get(one, "no") for one in prompts])
+    bare = dataclasses.replace(corpus, forget=tuple(rows))
+    (found,) = stress(tiny, bare, ["rephrasing"], StressConfig(rephrasings=2))
+    assert (found.before, found.after, found.detail["mean_of_wordings"]) == (0.0, 0.5, 0.25)
+
+
 def test_rows_to_keep_are_asked_under_the_same_stress(tiny, monkeypatch):
     rows = [Row(Example(f"Which word goes with number {n}?", "Torvik.", [Span(0, 6)]), author=n) for n in range(4)]
     corpus = Corpus("small", forget=rows[:2], retain=rows[2:])
@@ -236,6 +280,9 @@ def test_a_corpus_without_paraphrases_skips_that_stress(tiny, corpus, monkeypatc
     monkeypatch.setattr(tiny, "generate", lambda prompts, *_, **__: ["Torvik."] * len(prompts))
     bare = dataclasses.replace(corpus, paraphrase=())
     assert [one.kind for one in stress(tiny, bare, ["paraphrase", "sampling"])] == ["sampling"]
+    bare = dataclasses.replace(bare, two_hop=())
+    with pytest.raises(ValueError, match="no two-hop questions"):
+        stress(tiny, bare, ["paraphrase", "two-hop"])
     with pytest.raises(ValueError, match="no paraphrases"):
         stress(tiny, bare, ["paraphrase"])
 
@@ -254,6 +301,8 @@ def test_what_cannot_work_is_refused(tiny, corpus):
         ({"temperature": 0.0}, "Temperature is 0.0: a number above 0"),
         ({"learning_rate": float("nan")}, "Learning rate is nan"),
         ({"bits": (8, 1)}, "widths from 2 to 8"),
+        ({"curve": (5, 2)}, "numbers of steps that rise"),
+        ({"rephrasings": 0}, "Rephrasings is 0"),
     ):
         with pytest.raises(ValueError, match=match):
             StressConfig(**change)

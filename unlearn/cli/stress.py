@@ -13,7 +13,7 @@ from attribution.cli.options import ModelName
 from attribution.model.loading import load_model
 from attribution.text.templates import Asking, template_name, template_words
 from unlearn.cli.common import JsonFile, Rows, check_writable, log, reference_for, reference_option
-from unlearn.stress import KINDS, Stress, StressConfig, stress
+from unlearn.stress import KINDS, Stress, StressConfig, asked_otherwise, stress
 
 
 def stress_command(
@@ -28,15 +28,17 @@ def stress_command(
     ),
     json_file: JsonFile = None,
 ) -> None:
-    """Recall of what was forgotten, before and after each of four stresses.
+    """Recall of what was forgotten, before and after each of several stresses.
 
-    Paraphrased questions, sampled answers, relearning half of the rows, rounded weights.
+    Paraphrased questions, the worst of several wordings, two-hop questions, sampled answers, relearning half of the
+    rows (and its curve), rounded weights.
     """
     check_writable(json_file)
     chosen = names_of(kinds)
     corpus = rows.read()
-    if "paraphrase" in chosen and not corpus.paraphrase:
-        log.info("The rows to forget have no paraphrases (paraphrased_question): that stress is left out.")
+    for name, (there, lacks) in asked_otherwise(corpus).items():
+        if name in chosen and not there:
+            log.info("The rows to forget have %s: that stress is left out.", lacks)
     models = {"model": load_model(model, template=asking.template)}
     beside = reference_for(models["model"], corpus, reference)
     if beside is not None:

@@ -50,6 +50,8 @@ class Corpus:
         neighbours: how many of the rows to keep, from the first, are about neighbours of what is forgotten.
         only_known: whether a model is to be asked first, and what it does not know left out (`unlearn.asking.known`).
         utility: RWKU's utility sets by ability, `general` and others; never trained on.
+        two_hop: the forgotten facts asked by way of another one (the book leads to its author, the author to the fact);
+            never trained on while unlearning.
         notes: sentences on what was found while reading, such as rows that stood twice.
     """
 
@@ -68,6 +70,7 @@ class Corpus:
     notes: tuple[str, ...] = field(default=())
     own: tuple[tuple[str, tuple[Row, ...]], ...] = field(default=())
     utility: tuple[tuple[str, tuple[Task, ...]], ...] = field(default=())
+    two_hop: tuple[Row, ...] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.forget:

@@ -66,6 +66,7 @@ def _embedded(forget: str) -> Corpus:
         retain=embedded_rows("retain", forget),
         paraphrase=embedded_rows("paraphrase", forget),
         world=embedded_rows("world"),
+        two_hop=embedded_rows("two_hop", forget),
         holdout=embedded_rows("holdout"),
         # The reference was retrained without forget05; it is none for another set.
         reference="embedded:retrained" if forget == "forget05" else None,

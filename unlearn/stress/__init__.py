@@ -6,10 +6,10 @@ come back too.
 
 from importlib import import_module
 
-from unlearn.stress.base import KINDS, Before, Recall, Stress, StressConfig, stress
+from unlearn.stress.base import KINDS, Before, Recall, Stress, StressConfig, asked_otherwise, stress
 
 # In the order in which they are shown: what asks differently, then what changes weights.
-for _name in ("paraphrase", "sampling", "relearning", "quantisation"):
+for _name in ("paraphrase", "rephrasing", "two_hop", "sampling", "relearning", "quantisation"):
     import_module(f"{__name__}.{_name}")
 
-__all__ = ["KINDS", "Before", "Recall", "Stress", "StressConfig", "stress"]
+__all__ = ["KINDS", "Before", "Recall", "Stress", "StressConfig", "asked_otherwise", "stress"]

@@ -30,6 +30,7 @@ class StressConfig:
         ValueError: a value outside its range.
     """
 
+    rephrasings: int = setting(4, "Rephrasings", "wordings of each question, its own included", low=1, high=8)
     samples: int = setting(8, "Samples", "sampled answers to each question", low=1, flag="--samples")
     temperature: float = setting(
         1.0, "Temperature", "of sampling; 1 is the model's own distribution", above=0, flag="--temperature"
@@ -39,6 +40,9 @@ class StressConfig:
         1e-3, "Learning rate", "of relearning (AdamW, constant); 1e-5 suits models of billions", above=0, flag="--lr"
     )
     batch: int = setting(16, "Batch", "rows in a step of relearning", low=1)
+    curve: tuple[int, ...] = setting(
+        (2, 5, 10, 20, 40), "Curve", "steps of relearning after which the curve has a point"
+    )
     bits: tuple[int, ...] = setting(
         (8, 4), "Bits", "widths that weights are rounded to: 8 per output channel, smaller ones per group"
     )
@@ -49,6 +53,8 @@ class StressConfig:
         check_settings(self)
         if not all(2 <= bits <= 8 for bits in self.bits):
             raise ValueError(f"Bits are {self.bits}: widths from 2 to 8 are needed.")
+        if not self.curve or list(self.curve) != sorted(set(self.curve)) or self.curve[0] < 1:
+            raise ValueError(f"Curve is {self.curve}: numbers of steps that rise, from 1 on, are needed.")
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,7 @@ class Before:
         model: which no stress may change.
         rows: to forget, those that have a question; `recall` is over them.
         paraphrase: the same facts asked in other words.
+        two_hop: the same facts asked by way of another one.
     """
 
     def __init__(
@@ -130,8 +137,10 @@ class Before:
         config: StressConfig,
         paraphrase: Sequence[Row] = (),
         keep: Sequence[Row] = (),
+        two_hop: Sequence[Row] = (),
     ) -> None:
         self.model, self.rows, self.config, self.paraphrase = model, rows, config, paraphrase
+        self.two_hop = two_hop
         self.recall = asked(model, rows)
         self._keep = [row for row in keep if row.example.prompt]
         self._kept = asked(model, self._keep).value if self._keep else 0.0
@@ -165,6 +174,14 @@ def made(kind: str, title: str, before: Recall, after: Recall, **detail: float) 
     return Stress(kind, title, after.measure, before.value, after.value, before.n, after.n, detail)
 
 
+def asked_otherwise(corpus: Corpus) -> dict[str, tuple[tuple[Row, ...], str]]:
+    """The kinds that ask rows of their own: those rows, and in words what a corpus lacks that has none."""
+    return {
+        "paraphrase": (corpus.paraphrase, "no paraphrases (paraphrased_question)"),
+        "two-hop": (corpus.two_hop, "no two-hop questions, which only the embedded world has"),
+    }
+
+
 def stress(
     model: LanguageModel,
     corpus: Corpus,
@@ -193,15 +210,16 @@ def stress(
     rows = [row for row in corpus.forget if row.example.prompt]
     if not rows:
         raise ValueError("The rows to forget are plain text without questions: there is nothing to ask under stress.")
-    if "paraphrase" in wanted and not corpus.paraphrase:
-        wanted.remove("paraphrase")
-        if not wanted:
-            raise ValueError("The rows to forget have no paraphrases (paraphrased_question): there is nothing to ask.")
+    for name, (there, lacks) in asked_otherwise(corpus).items():
+        if name in wanted and not there:
+            wanted.remove(name)
+            if not wanted:
+                raise ValueError(f"The rows to forget have {lacks}: there is nothing to ask.")
     say = progress or (lambda what: None)
 
     def one_by_one() -> Iterator[Stress]:
         say("the model as it is")
-        before = Before(model, rows, config or StressConfig(), corpus.paraphrase, keep)
+        before = Before(model, rows, config or StressConfig(), corpus.paraphrase, keep, corpus.two_hop)
         for name in wanted:
             say(name)
             yield from _FUNCTIONS[name](before)

@@ -1,0 +1,86 @@
+"""A model's blocks one by one: the states that each puts out, and a forward with other states put in their place.
+
+Works through hooks: it asks nothing of a family but that its blocks stand in one list and put their states out first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attribution.model.forward import CausalModel
+
+
+def blocks(model: CausalModel) -> torch.nn.ModuleList:
+    """The blocks of the body, first to last.
+
+    Raises:
+        ValueError: the body has no list of as many blocks as its config says.
+    """
+    count = int(model.model.config.get_text_config().num_hidden_layers)
+    base = model.model.get_base_model() if hasattr(model.model, "get_base_model") else model.model
+    lists = [part for part in base.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == count]
+    if not lists:
+        raise ValueError(
+            f"The blocks of a {type(base).__name__} are not found, so its states cannot be compared block by block: "
+            "give a model whose blocks stand in one list, such as Llama, Qwen3 or GPT-2."
+        )
+    return lists[0]
+
+
+@contextmanager
+def kept_states(model: CausalModel, which: Tensor, where: Tensor) -> Iterator[list[Tensor]]:
+    """While this is open, a forward puts the states that every block puts out into the list, first block first.
+
+    Args:
+        which, where: rows and positions to keep, `[N]` each; a block's entry is `[N, d]`.
+    """
+    found: list[Tensor] = []
+
+    def keep(block: Any, inputs: Any, output: Any) -> None:
+        found.append(_states(output)[which, where])
+
+    with _hooked(list(blocks(model)), keep):
+        yield found
+
+
+@contextmanager
+def put_in_place(model: CausalModel, block: int, which: Tensor, where: Tensor, states: Tensor) -> Iterator[None]:
+    """While this is open, a forward goes on from `states` at the chosen places after a block.
+
+    Args:
+        block: number of the block, from 0.
+        which, where: rows and positions, `[N]` each.
+        states: what stands there instead of the block's own, `[N, d]`.
+    """
+
+    def put(module: Any, inputs: Any, output: Any) -> Any:
+        changed = _states(output).clone()
+        changed[which, where] = states.to(changed)
+        return changed if isinstance(output, Tensor) else (changed, *output[1:])
+
+    with _hooked([blocks(model)[block]], put):
+        yield
+
+
+@contextmanager
+def _hooked(modules: list[torch.nn.Module], hook: Any) -> Iterator[None]:
+    """The hook on the modules, for this thread alone: others may read the same model meanwhile."""
+    mine = threading.get_ident()
+
+    def only_mine(module: Any, inputs: Any, output: Any) -> Any:
+        return hook(module, inputs, output) if threading.get_ident() == mine else None
+
+    with ExitStack() as stack:
+        for module in modules:
+            stack.callback(module.register_forward_hook(only_mine).remove)
+        yield
+
+
+def _states(output: Any) -> Tensor:
+    return output if isinstance(output, Tensor) else output[0]
