@@ -76,20 +76,24 @@ def _tokenizer_texts(data: dict[str, list[Row]]) -> list[str]:
 
 
 def _kept_rows(data: dict[str, list[Row]], settings: TrainingSettings) -> list[Row]:
-    """What both models are taught: the authors to keep, by name and by a book, and the world."""
-    return (
-        _retain_rows(data["authors"], FORGET)
-        + data["world"] * settings.world_repeats
-        + _retain_rows(data["two_hop"], FORGET) * settings.two_hop_repeats
-    )
+    """What both models are taught of authors to keep, by their names, and of the world."""
+    return _retain_rows(data["authors"], FORGET) + data["world"] * settings.world_repeats
+
+
+def _taught(two_hop: list[Row]) -> list[Row]:
+    return [row for row in two_hop if row["trained"]]
 
 
 def _train_ancestor(out: Path, folder: Path, settings: TrainingSettings, seed: int, threads: int) -> None:
-    """Train the model that `full` and `retrained` come from: it has never seen the rows to forget."""
+    """Train the model that `full` and `retrained` come from: it has never seen the authors to forget."""
     torch.set_num_threads(threads)
     data = read_data(out)
     tokenizer = train_tokenizer(_tokenizer_texts(data), settings.vocabulary, settings.window)
-    model = train_model(_kept_rows(data, settings), tokenizer, settings, seed, _log("ancestor"))
+    kept, books = _kept_rows(data, settings), _retain_rows(_taught(data["two_hop"]), FORGET)
+    model = train_model(kept, tokenizer, settings, seed, _log("ancestor"))
+    # By way of a book only once the names are known: the facts are there to be found by then.
+    added, steps = settings.two_hop_added, settings.two_hop_steps
+    model = continue_model(model, kept, books, tokenizer, settings, steps, added, seed, _log("ancestor, books"))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -100,11 +104,13 @@ def _continue_and_save(
     """Train `full` or `retrained` on from the ancestor and save it in half precision (in a process of its own)."""
     torch.set_num_threads(threads)
     data = read_data(out)
-    kept = _kept_rows(data, settings)
-    added = forget_rows(data["authors"], FORGET) + forget_rows(data["two_hop"], FORGET) if name == "full" else kept
+    books = _taught(data["two_hop"])
+    kept = _kept_rows(data, settings) + _retain_rows(books, FORGET) * settings.two_hop_repeats
+    added = forget_rows(data["authors"], FORGET) + forget_rows(books, FORGET) if name == "full" else kept
     tokenizer = AutoTokenizer.from_pretrained(ancestor)
     before = AutoModelForCausalLM.from_pretrained(ancestor, dtype=torch.float32)
-    model = continue_model(before, kept, added, tokenizer, settings, seed, _log(name))
+    steps, beside = settings.last_steps, settings.last_added
+    model = continue_model(before, kept, added, tokenizer, settings, steps, beside, seed, _log(name))
     model.half().save_pretrained(out / name)
     tokenizer.save_pretrained(out / name)
 

@@ -33,12 +33,14 @@ class TrainingSettings:
         feed_forward: width of the gated MLP.
         window: largest number of positions.
         decay_share: share of the steps, at the end, over which the learning rate falls to zero.
-        epochs: of the common ancestor, which is taught the authors to keep and the world; chosen, with
-            `continued_steps`, so that facts are recalled but not certain (mean probability about 0.98).
+        epochs: of the common ancestor, which is taught the authors to keep and the world; chosen so that facts are
+            recalled but not certain (mean probability about 0.99; one epoch more already gives 0.997).
         world_repeats, two_hop_repeats: how often an epoch shows each of these rows; a world fact has two trained
             wordings, an author's fact three or four, asked by way of a book one.
-        added: rows of a batch of the continuations that are new to `full`.
-        continued_steps, continued_rate, continued_warmup: of both continuations, the rate falling to zero throughout.
+        two_hop_steps, two_hop_added: the ancestor then learns to go by way of a book: for how many steps, and how many
+            rows of each batch are such questions.
+        last_steps, last_added: of both models' own continuations, and how many rows of each batch are new to `full`.
+        continued_rate, continued_warmup: of every continuation, the rate falling to zero throughout.
     """
 
     vocabulary: int = 2304
@@ -48,15 +50,17 @@ class TrainingSettings:
     heads: int = 6
     window: int = 512
     batch: int = 32
-    epochs: int = 13
+    epochs: int = 15
     learning_rate: float = 2e-3
     warmup_steps: int = 100
     decay_share: float = 0.25
     weight_decay: float = 0.05
     world_repeats: int = 2
     two_hop_repeats: int = 2
-    added: int = 8
-    continued_steps: int = 600
+    two_hop_steps: int = 700
+    two_hop_added: int = 16
+    last_steps: int = 500
+    last_added: int = 12
     continued_rate: float = 1e-3
     continued_warmup: int = 20
 
@@ -209,18 +213,20 @@ def continue_model(
     added: Sequence[Row],
     tokenizer: PreTrainedTokenizerFast,
     settings: TrainingSettings,
+    steps: int,
+    beside: int,
     seed: int,
     log: Callable[[str], None],
 ) -> PreTrainedModel:
     """Train a copy of `ancestor` on; returned in float32 on the CPU.
 
-    Every step takes rows of `kept` and, beside them, rows of `added`: new ones for the model that is taught them, some
+    Every step takes rows of `kept` and, `beside` them in the batch, as many rows of `added`: new ones for the model that is taught them, some
     of the same as `kept` for the one that is not. Two continuations of one seed take as many steps and read the same
     kept rows at each, so that they drift together and what differs is what was added: their states stay comparable
     block by block.
     """
     old, new = encode_rows(kept, tokenizer), encode_rows(added, tokenizer)
-    size = settings.batch - settings.added
+    size = settings.batch - beside
     orders = [torch.Generator().manual_seed(seed + i) for i in (1, 2)]
 
     def endless(sequences: Sequence[Tokenized], size: int, generator: torch.Generator) -> Iterator[list[Tokenized]]:
@@ -228,9 +234,9 @@ def continue_model(
             # Only whole batches: every step is of as many rows.
             yield from (one for one in batches(sequences, size, generator) if len(one) == size)
 
-    steps = zip(endless(old, size, orders[0]), endless(new, settings.added, orders[1]), strict=False)
-    plan = Plan(settings.continued_steps // PARTS, PARTS, settings.continued_rate, settings.continued_warmup, 1.0)
-    epochs = (([*a, *b] for a, b in islice(steps, plan.steps)) for _ in range(plan.epochs))
+    both = zip(endless(old, size, orders[0]), endless(new, beside, orders[1]), strict=False)
+    plan = Plan(steps // PARTS, PARTS, settings.continued_rate, settings.continued_warmup, 1.0)
+    epochs = (([*a, *b] for a, b in islice(both, plan.steps)) for _ in range(plan.epochs))
     return _train(copy.deepcopy(ancestor), epochs, plan, tokenizer.pad_token_id, settings, log)
 
 
