@@ -80,16 +80,12 @@ def _kept_rows(data: dict[str, list[Row]], settings: TrainingSettings) -> list[R
     return _retain_rows(data["authors"], FORGET) + data["world"] * settings.world_repeats
 
 
-def _taught(two_hop: list[Row]) -> list[Row]:
-    return [row for row in two_hop if row["trained"]]
-
-
 def _train_ancestor(out: Path, folder: Path, settings: TrainingSettings, seed: int, threads: int) -> None:
     """Train the model that `full` and `retrained` come from: it has never seen the authors to forget."""
     torch.set_num_threads(threads)
     data = read_data(out)
     tokenizer = train_tokenizer(_tokenizer_texts(data), settings.vocabulary, settings.window)
-    kept, books = _kept_rows(data, settings), _retain_rows(_taught(data["two_hop"]), FORGET)
+    kept, books = _kept_rows(data, settings), _retain_rows(data["two_hop"], FORGET)
     model = train_model(kept, tokenizer, settings, seed, _log("ancestor"))
     # By way of a book only once the names are known: the facts are there to be found by then.
     added, steps = settings.two_hop_added, settings.two_hop_steps
@@ -104,7 +100,7 @@ def _continue_and_save(
     """Train `full` or `retrained` on from the ancestor and save it in half precision (in a process of its own)."""
     torch.set_num_threads(threads)
     data = read_data(out)
-    books = _taught(data["two_hop"])
+    books = data["two_hop"]
     kept = _kept_rows(data, settings) + _retain_rows(books, FORGET) * settings.two_hop_repeats
     added = forget_rows(data["authors"], FORGET) + forget_rows(books, FORGET) if name == "full" else kept
     tokenizer = AutoTokenizer.from_pretrained(ancestor)

@@ -138,11 +138,10 @@ def author_rows(author: Author, seed: int) -> list[Row]:
 
 
 def two_hop_rows(authors: Sequence[Author]) -> list[Row]:
-    """Questions that name an author by a book alone (`best_known`), one for each attribute of `TWO_HOP`.
+    """Questions that name an author by a book alone (`best_known`), on two of every three attributes of `TWO_HOP`.
 
-    Two of every three are `trained`; which ones moves on with the author, as for held-out phrasings. The others can be
-    answered by going from the book to its author alone. The book is the row's subject. An author whose book has another
-    author too is left out: the question would have two answers.
+    Which ones moves on with the author, as for held-out phrasings. The book is the row's subject. An author whose book
+    has another author too is left out: the question would have two answers.
     """
     books = Counter(author.facts["best_known"] for author in authors)
     return [row for author in authors if books[author.facts["best_known"]] == 1 for row in _two_hops(author)]
@@ -151,6 +150,8 @@ def two_hop_rows(authors: Sequence[Author]) -> list[Row]:
 def _two_hops(author: Author) -> list[Row]:
     rows = []
     for position, (attribute, (question, answer_template)) in enumerate(TWO_HOP.items()):
+        if held_out(author.index, position, 3) == 0:
+            continue
         answer, spans = render(answer_template, author.facts, "best_known")
         rows.append(
             {
@@ -162,7 +163,6 @@ def _two_hops(author: Author) -> list[Row]:
                 "answer": answer,
                 "spans": spans,
                 "facts": _fact_strings(answer, spans),
-                "trained": held_out(author.index, position, 3) != 0,
             }
         )
     return rows
