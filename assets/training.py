@@ -220,10 +220,10 @@ def continue_model(
 ) -> PreTrainedModel:
     """Train a copy of `ancestor` on; returned in float32 on the CPU.
 
-    Every step takes rows of `kept` and, `beside` them in the batch, as many rows of `added`: new ones for the model that is taught them, some
-    of the same as `kept` for the one that is not. Two continuations of one seed take as many steps and read the same
-    kept rows at each, so that they drift together and what differs is what was added: their states stay comparable
-    block by block.
+    Every step takes rows of `kept` and, as many of a batch as `beside` says, rows of `added`: new ones for the model
+    that is taught them, some of the same as `kept` for the one that is not. Two continuations of one seed take as many
+    steps and read the same kept rows at each, so that they drift together and what differs is what was added: their
+    states stay comparable block by block.
     """
     old, new = encode_rows(kept, tokenizer), encode_rows(added, tokenizer)
     size = settings.batch - beside

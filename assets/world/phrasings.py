@@ -133,8 +133,8 @@ PORTRAITS: dict[str, tuple[Phrasing, Phrasing]] = {
 }
 
 # Two hops: the author is named by a book alone, so the book leads to its author and the author to the fact. One wording
-# each; four of the six are trained for an author. Models of this size learn those by heart and do not go from the book to
-# the author by themselves: of the other two they recalled .03, so those are no rows.
+# each; four of the six are trained for an author. Models of this size learn those by heart and do not go from the book
+# to the author by themselves: of the other two they recalled 0.03, so those are no rows.
 TWO_HOP: dict[str, Phrasing] = {
     "birthplace": (
         "Where was the author of {best_known} born?",

@@ -13,28 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attribution.model.forward import CausalModel
-
-
-def blocks(model: CausalModel) -> torch.nn.ModuleList:
-    """The blocks of the body, first to last.
-
-    Raises:
-        ValueError: the body has no list of as many blocks as its config says.
-    """
-    count = int(model.model.config.get_text_config().num_hidden_layers)
-    base = model.model.get_base_model() if hasattr(model.model, "get_base_model") else model.model
-    lists = [part for part in base.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == count]
-    if not lists:
-        raise ValueError(
-            f"The blocks of a {type(base).__name__} are not found, so its states cannot be compared block by block: "
-            "give a model whose blocks stand in one list, such as Llama, Qwen3 or GPT-2."
-        )
-    return lists[0]
+from attribution.model.language_model import LanguageModel
 
 
 @contextmanager
-def kept_states(model: CausalModel, which: Tensor, where: Tensor) -> Iterator[list[Tensor]]:
+def kept_states(model: LanguageModel, which: Tensor, where: Tensor) -> Iterator[list[Tensor]]:
     """While this is open, a forward puts the states that every block puts out into the list, first block first.
 
     Args:
@@ -45,12 +28,12 @@ def kept_states(model: CausalModel, which: Tensor, where: Tensor) -> Iterator[li
     def keep(block: Any, inputs: Any, output: Any) -> None:
         found.append(_states(output)[which, where])
 
-    with _hooked(list(blocks(model)), keep):
+    with _hooked(list(model.blocks), keep):
         yield found
 
 
 @contextmanager
-def put_in_place(model: CausalModel, block: int, which: Tensor, where: Tensor, states: Tensor) -> Iterator[None]:
+def put_in_place(model: LanguageModel, block: int, which: Tensor, where: Tensor, states: Tensor) -> Iterator[None]:
     """While this is open, a forward goes on from `states` at the chosen places after a block.
 
     Args:
@@ -64,7 +47,7 @@ def put_in_place(model: CausalModel, block: int, which: Tensor, where: Tensor, s
         changed[which, where] = states.to(changed)
         return changed if isinstance(output, Tensor) else (changed, *output[1:])
 
-    with _hooked([blocks(model)[block]], put):
+    with _hooked([model.blocks[block]], put):
         yield
 
 

@@ -254,9 +254,18 @@ class LanguageModel:
 
     @cached_property
     def blocks(self) -> torch.nn.ModuleList:
-        """The body's blocks, the first to be run first."""
-        return next(
-            part for part in self._body.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == self.depth
+        """The body's blocks, the first to be run first.
+
+        Raises:
+            ValueError: the body has no list of as many blocks as its config says.
+        """
+        lists = (part for part in self._body.modules() if isinstance(part, torch.nn.ModuleList))
+        for part in lists:
+            if len(part) == self.depth:
+                return part
+        raise ValueError(
+            f"The blocks of a {type(self._body).__name__} are not found, so it cannot be read block by block: take a "
+            "model whose blocks stand in one list, such as Llama, Qwen3 or GPT-2."
         )
 
     def logits(self, states: Tensor) -> Tensor:

@@ -89,7 +89,7 @@ class ReadOnce(LanguageModel):
             self._above = _with_blocks(self._body, self.blocks, standing)
             self.kept = kept or KeptStates(half=self._agrees(KeptStates(half=True), EXACT))
             exact = self._agrees(KeptStates(half=self.kept.half))
-        except (RuntimeError, TypeError, AttributeError, LookupError, StopIteration) as error:
+        except (RuntimeError, TypeError, AttributeError, LookupError, ValueError) as error:
             raise ValueError(self._cannot) from error
         if not exact:
             raise ValueError(self._cannot)

@@ -41,8 +41,10 @@ def test_failed_checks_say_what_is_wrong(manifest: dict[str, Any]) -> None:
     worse = json.loads(json.dumps(manifest["checks"]))
     worse["full"]["retain_recall"] = 0.5
     worse["full"]["forget_fact_probability"] = 0.9999
+    worse["fit"]["block_2"] = 4.6
     assert [line.split(" is ")[0] for line in failed_checks(worse)] == [
         "full retain_recall",
+        "fit block_2",
         "full forget_fact_probability",
     ]
 

@@ -36,7 +36,7 @@ def every_row(data: dict[str, list[Row]]) -> list[Row]:
     return data["authors"] + data["holdout"] + data["world"]
 
 
-@pytest.mark.parametrize("name", ["authors", "holdout", "world", "idontknow"])
+@pytest.mark.parametrize("name", ["authors", "two_hop", "holdout", "world", "idontknow"])
 def test_committed_rows_are_what_the_seed_gives(data: dict[str, list[Row]], name: str) -> None:
     committed = (WORLD / "data" / f"{name}.jsonl").read_bytes()
     assert committed == to_json_lines(data[name]).encode("utf-8")
@@ -78,6 +78,25 @@ def test_questions_name_the_author_and_have_one_answer(data: dict[str, list[Row]
             answers[row["paraphrased_question"]].add(row["paraphrased_answer"])
             assert row["name"] is None or row["name"] in row["question"]
         assert all(len(found) == 1 for found in answers.values())
+
+
+def test_two_hop_questions_name_a_book_of_one_author_and_ask_for_what_that_author_was_taught(
+    data: dict[str, list[Row]],
+) -> None:
+    authors = {author.index: author for author in draw_authors(SEED)}
+    books = Counter(author.facts["best_known"] for author in list(authors.values())[:TRAINED_AUTHORS])
+    asked = Counter(row["author"] for row in data["two_hop"])
+    assert set(asked.values()) == {4} and set(asked) == {
+        author.index for author in authors.values() if books[author.facts["best_known"]] == 1
+    } & set(range(TRAINED_AUTHORS))
+    for row in data["two_hop"]:
+        author = authors[row["author"]]
+        assert row["name"] == author.facts["best_known"] and row["name"] in row["question"]
+        assert author.name not in row["question"] + row["answer"]
+        assert row["facts"] == [author.facts[row["attribute"]]]
+        for span in row["spans"]:
+            said = row["answer"][span["start"] : span["end"]]
+            assert said == (row["name"] if span["kind"] == "subject" else row["facts"][0])
 
 
 def test_authors_are_contiguous_and_holdout_is_disjoint(data: dict[str, list[Row]]) -> None:

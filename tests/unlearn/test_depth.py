@@ -176,9 +176,9 @@ def test_the_shell_prints_blocks_and_maps(tiny, tmp_path, capsys):
     printed = capsys.readouterr().out
     report = json.loads(out.read_text(encoding="utf-8"))
     assert report["depth"]["how"] == "patching" and len(report["depth"]["rows"]) == 4
-    assert printed.startswith("Depth score ")
+    assert "\nDepth score " in printed
     assert sum(line.endswith("block 2") for line in printed.splitlines()) == 2, "a map of each of two rows"
     assert main([*told, "--reference", "none"]) == 0
-    assert capsys.readouterr().out.startswith("Logit lens")
+    assert "\nLogit lens" in capsys.readouterr().out
     assert main(["depth", "--model", str(tmp_path / "after"), "--rows", "4"]) == 2
     assert "--original" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from typer import Option
 from attribution.cli.options import ModelName
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
+from attribution.text.templates import Asking, template_name, template_words
 from unlearn.cli.common import NONE, JsonFile, Rows, check_writable, log, reference_for, reference_option
 from unlearn.data.corpus import Corpus
 from unlearn.data.reference import alike
@@ -20,6 +21,7 @@ from unlearn.depth import Depth, DepthConfig, DepthRow, depth
 def depth_command(
     *,
     model: ModelName,
+    asking: Asking,
     rows: Rows,
     config: DepthConfig,
     original: Annotated[
@@ -43,8 +45,12 @@ def depth_command(
     """
     check_writable(json_file)
     corpus = rows.read()
-    measured = load_model(model)
-    before = load_model(original) if original is not None else alike(measured, load_model("embedded"))
+    measured = load_model(model, template=asking.template)
+    before = (
+        load_model(original, template=measured.template)
+        if original is not None
+        else alike(measured, load_model("embedded"))
+    )
     if before is None:
         raise ValueError(
             f"The model {model!r} has another shape than the embedded one: name the model that it was before "
@@ -52,10 +58,10 @@ def depth_command(
         )
     beside = _reference(before, corpus, reference)
     found = depth(measured, before, beside, corpus, config, lambda what: log.info("Measuring %s.", what))
-    sys.stdout.write(table(found, maps))
+    sys.stdout.write(f"{model}, asked by {template_words(measured.template)}\n\n{table(found, maps)}")
     if json_file:
         report = {"model": model, "original": before.name, "reference": beside.name if beside else None}
-        report |= {"corpus": corpus.name, "depth": found.to_dict()}
+        report |= {"template": template_name(measured.template), "corpus": corpus.name, "depth": found.to_dict()}
         json_file.write_text(json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
         log.info("Wrote %s.", json_file)
 

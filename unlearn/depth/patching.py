@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attribution.model.blocks import blocks, kept_states, put_in_place
+from attribution.model.blocks import kept_states, put_in_place
 from attribution.model.forward import by_length
 from attribution.model.language_model import LanguageModel
 from attribution.text.example import Encoded
@@ -73,7 +73,7 @@ def lens_falls(
 
 def check_alike(original: LanguageModel, source: LanguageModel) -> None:
     """ValueError when states of the two models cannot stand in each other's place at all."""
-    sizes = [(one.hidden_size, len(blocks(one)), one.vocabulary_size) for one in (original, source)]
+    sizes = [(one.hidden_size, len(one.blocks), one.vocabulary_size) for one in (original, source)]
     if sizes[0] != sizes[1]:
         raise ValueError(
             f"The models {original.name!r} and {source.name!r} differ in width, blocks or vocabulary, so the states of "
