@@ -25,7 +25,14 @@ import torch
 import torch.multiprocessing
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from assets.training import TrainingSettings, continue_model, sequence_text, train_model, train_tokenizer
+from assets.training import (
+    TrainingSettings,
+    continue_model,
+    part_of_the_way,
+    sequence_text,
+    train_model,
+    train_tokenizer,
+)
 from assets.world.generate import FORGET_SIZES, TRAINED_AUTHORS, write
 from attribution import load_model, score
 from attribution.data.rows import paraphrases, read_rows
@@ -107,7 +114,7 @@ def _continue_and_save(
     before = AutoModelForCausalLM.from_pretrained(ancestor, dtype=torch.float32)
     steps, beside = settings.last_steps, settings.last_added
     model = continue_model(before, kept, added, tokenizer, settings, steps, beside, seed, _log(name))
-    model.half().save_pretrained(out / name)
+    part_of_the_way(before, model, settings.last_share).half().save_pretrained(out / name)
     tokenizer.save_pretrained(out / name)
 
 

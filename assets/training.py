@@ -40,6 +40,8 @@ class TrainingSettings:
         two_hop_steps, two_hop_added: the ancestor then learns to go by way of a book: for how many steps, and how many
             rows of each batch are such questions.
         last_steps, last_added: of both models' own continuations, and how many rows of each batch are new to `full`.
+        last_share: how much of the way from the ancestor is gone in the end: all of it makes the facts to forget more
+            certain than knowledge is (mean probability 0.9953 instead of 0.9924).
         continued_rate, continued_warmup: of every continuation, the rate falling to zero throughout.
     """
 
@@ -61,6 +63,7 @@ class TrainingSettings:
     two_hop_added: int = 16
     last_steps: int = 500
     last_added: int = 12
+    last_share: float = 0.95
     continued_rate: float = 1e-3
     continued_warmup: int = 20
 
@@ -238,6 +241,14 @@ def continue_model(
     plan = Plan(steps // PARTS, PARTS, settings.continued_rate, settings.continued_warmup, 1.0)
     epochs = (([*a, *b] for a, b in islice(both, plan.steps)) for _ in range(plan.epochs))
     return _train(copy.deepcopy(ancestor), epochs, plan, tokenizer.pad_token_id, settings, log)
+
+
+def part_of_the_way(before: PreTrainedModel, after: PreTrainedModel, share: float) -> PreTrainedModel:
+    """`after` with every weight at `share` of the way from `before` to it; it is changed in place."""
+    with torch.no_grad():
+        for start, weight in zip(before.parameters(), after.parameters(), strict=True):
+            weight.copy_(torch.lerp(start.to(weight), weight, share))
+    return after
 
 
 @dataclass(frozen=True)
