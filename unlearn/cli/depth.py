@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
@@ -60,7 +60,7 @@ def depth_command(
     found = depth(measured, before, beside, corpus, config, lambda what: log.info("Measuring %s.", what))
     sys.stdout.write(f"{model}, asked by {template_words(measured.template)}\n\n{table(found, maps)}")
     if json_file:
-        report = {"model": model, "original": before.name, "reference": beside.name if beside else None}
+        report: dict[str, Any] = {"model": model, "original": before.name, "reference": beside.name if beside else None}
         report |= {"template": template_name(measured.template), "corpus": corpus.name, "depth": found.to_dict()}
         json_file.write_text(json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
         log.info("Wrote %s.", json_file)

@@ -175,13 +175,13 @@ def depth(
     known = falls(original, retrained, rows)
     say("what the model's states lack")
     missing = falls(original, model, rows)
-    maps = []
-    for row, one, two in zip(rows, known, missing, strict=True):
-        score = depth_score(one.by_block.tolist(), two.by_block.tolist(), config.threshold)
-        maps.append(_row(row, one, two, score))
+    maps = tuple(
+        _row(row, one, two, depth_score(one.by_block.tolist(), two.by_block.tolist(), config.threshold))
+        for row, one, two in zip(rows, known, missing, strict=True)
+    )
     scores = [row.score for row in maps if row.score is not None]
     mean = float(np.mean(scores)) if scores else None
-    return Depth("patching", mean, len(scores), _mean(known), _mean(missing), tuple(costs), tuple(maps))
+    return Depth("patching", mean, len(scores), _mean(known), _mean(missing), tuple(costs), maps)
 
 
 def encoded(model: LanguageModel, rows: Sequence[Row]) -> list[Encoded]:
