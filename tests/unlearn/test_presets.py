@@ -16,7 +16,7 @@ from unlearn import RunConfig, run
 from unlearn.__main__ import main
 from unlearn.cli.run import config_of
 from unlearn.objectives import OBJECTIVES
-from unlearn.presets import ATWU_PAPER, DEFAULT_PRESET, PRESETS, Preset, Setting, preset
+from unlearn.presets import ATWU_PAPER, DEFAULT_PRESET, PRESETS, Preset, Setting, preset, preset_for
 from unlearn.run.config import OURS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -176,3 +176,9 @@ def test_a_config_is_plain_json():
         said = json.loads(json.dumps(entry.config.to_dict(), allow_nan=False))
         assert said["beta"] == entry.config.resolved["beta"]
         assert said["retain"] in ("nll", "kl", "states")
+
+
+def test_the_real_world_has_a_preset_of_its_own() -> None:
+    config = preset(preset_for("real:Japan,France")).config
+    assert config.objective == "counterfactual" and config.rule.scorer == "new-info"
+    assert preset_for("about:Ada Quell") == preset_for("real:Japan") != preset_for("tofu:forget10") == DEFAULT_PRESET

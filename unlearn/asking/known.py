@@ -20,8 +20,11 @@ from attribution.model.language_model import LanguageModel
 from unlearn.data.corpus import Corpus
 from unlearn.metrics.answers import answer_of, ask, spaced
 
-NEAR, REST = 80, 80
-"""Known rows to keep: about neighbours, and about the rest. More would take longer to ask than a run takes."""
+NEAR, REST = 64, 64
+"""Known rows to keep at most: about neighbours, and about the rest. More would take longer to ask than a run takes."""
+
+TRIES = 3
+"""Rows that are asked at most, for each one that is wanted."""
 
 WORLD = 80
 """Questions about the rest of the world that are asked."""
@@ -37,7 +40,7 @@ def known_part(
 ) -> Corpus:
     """The corpus without the rows that the model answers wrong; the corpus itself where it asks for no such thing.
 
-    A row is known when all of its facts stand in the greedy answer. Of the rows to keep, `NEAR` known ones about
+    A row is known when all of its facts stand in the greedy answer. Of the rows to keep, up to `NEAR` known ones about
     neighbours and `REST` others are taken, at random, the same ones each time.
 
     Args:
@@ -108,8 +111,8 @@ class _Asked:
         return tuple(row for row in rows if self._right(row))
 
     def first_known(self, rows: Sequence[Row], count: int, what: str) -> tuple[Row, ...]:
-        """`count` rows that are answered right, drawn at random, in their own order."""
-        order = random.Random(0).sample(range(len(rows)), len(rows))
+        """At most `count` rows that are answered right, drawn at random, in their own order."""
+        order = random.Random(0).sample(range(len(rows)), len(rows))[: TRIES * count]
         found: list[int] = []
         while order and len(found) < count:
             part, order = order[:_AT_A_TIME], order[_AT_A_TIME:]

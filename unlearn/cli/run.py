@@ -26,7 +26,7 @@ from unlearn.data.corpus import Corpus
 from unlearn.data.reference import known_reference
 from unlearn.export import FORMS, check_form, save
 from unlearn.metrics import MAIN_FIGURES, SPLITS, Evaluation, Judge, Probe, evaluate, what_is_lost
-from unlearn.presets import DEFAULT_PRESET, PRESETS, listing
+from unlearn.presets import DEFAULT_PRESET, PRESETS, REAL_PRESET, listing, preset_for
 from unlearn.run.atwu import AtwuConfig, Fit
 from unlearn.run.collapse import REMEDY
 from unlearn.run.config import TRAINING, RunConfig
@@ -36,7 +36,7 @@ from unlearn.run.loop import Run, Step, run
 from unlearn.run.processes import WAYS, Processes
 from unlearn.wishes import WISHES, run_config
 
-OTHERS = ", ".join(name for name in PRESETS if name != DEFAULT_PRESET)
+OTHERS = ", ".join(name for name in PRESETS if name not in (DEFAULT_PRESET, REAL_PRESET))
 
 
 def run_command(
@@ -45,14 +45,14 @@ def run_command(
     asking: Asking,
     rows: Rows,
     preset: Annotated[
-        str,
+        str | None,
         Option(
             metavar="NAME",
             help=f"a run with a name; every setting below changes it. {DEFAULT_PRESET} unless told, whose settings are "
-            f"given in brackets; others: {OTHERS}",
+            f"given in brackets, and {REAL_PRESET} for real: and about:; others: {OTHERS}",
             show_default=False,
         ),
-    ] = DEFAULT_PRESET,
+    ] = None,
     list_presets: Annotated[bool, Option("--list-presets", help="say what each preset does, and stop")] = False,
     show: Annotated[bool, Option("--show", help="say which rows there are to forget, and stop")] = False,
     wishes: Annotated[dict[str, Any], Changes(WISHES)],
@@ -85,6 +85,7 @@ def run_command(
     if list_presets:
         sys.stdout.write(listing())
         return
+    preset = preset or preset_for(rows.forget)
     config = config_of(preset, wishes)
     check_form(save_as, config.lora)
     spread = Processes.started(parallel, processes)  # type: ignore[arg-type]
