@@ -96,7 +96,7 @@ def test_gradient_norms_are_those_of_a_plain_backward(tiny: LanguageModel, corpu
     assert all(torch.equal(before[name], weights) for name, weights in tiny.model.named_parameters())
 
 
-def test_the_shell_has_the_switches(tiny: LanguageModel, rows: str, tmp_path, capsys) -> None:
+def test_the_shell_has_the_switches(tiny: LanguageModel, rows: str, tmp_path, capsys, asked) -> None:
     tiny.model.save_pretrained(tmp_path / "model")
     tiny.tokenizer.save_pretrained(tmp_path / "model")
     command = ["evaluate", "--model", str(tmp_path / "model"), "--forget", rows, "--json", str(tmp_path / "out.json")]

@@ -17,6 +17,12 @@ CHAT = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
 WORDS = "Q {prompt} A {answer}"
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a random model says does not matter here, and takes long."""
+    monkeypatch.setattr(LanguageModel, "generate", lambda self, prompts, *_, **__: ["No."] * len(prompts))
+
+
 @pytest.fixture
 def folder(tiny: LanguageModel, tmp_path: Path) -> str:
     """The tiny model with a chat template, as a Hugging Face folder."""
