@@ -1,6 +1,6 @@
 """Every class that transformers maps for causal language models, held against plain transformers.
 
-Run: python -m benchmarks families [--only llama,mamba] [--out docs/families.md]
+Run: python -m benchmarks families [--only llama,mamba] [--part found.jsonl] [--out docs/families.md]
 
 Of each a tiny random model is made, saved and loaded by `load_model`; its numbers are compared with the class's own
 plain forward, one row at a time: probabilities, rows in a batch, every scope of masking, the loss and gradient of
@@ -15,6 +15,7 @@ import json
 import multiprocessing
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -46,6 +47,24 @@ TOLERANCE = 1e-5
 SECONDS = 240
 NEW_TOKENS = 6
 PART = Path(tempfile.gettempdir()) / "families.jsonl"
+
+
+ABOUT = f"""\
+# Every class of causal models
+
+Written by `python -m benchmarks families`. Of every class that transformers maps for causal language models a tiny
+random model is made, saved, loaded by `load_model`, and held against its own plain forward in float32, a row at a time:
+log-probabilities of rows of several lengths (to {TOLERANCE:g} nats), rows in a batch against single ones, every scope
+of masking against an explicit mask, the loss and all gradients of training, greedy answers against a loop of argmax, a
+changed copy saved and loaded again, adapters beside the weights against adapters added into them.
+
+*right*: all of it holds. *refused*: it is not loaded, for the reason beside it. *not made*: transformers makes no tiny
+model of the class, or none that reads text alone. What is refused of a class that is right otherwise, such as hiding
+tokens in recurrent layers, stands beside it.
+
+Rows are shorter than what a sparse attention picks: which of two equal keys it picks is chance in a random model. RWKV
+is read without the halving of its upper blocks, which is for float16.
+"""
 
 
 class NotMade(Exception):
@@ -98,7 +117,8 @@ def masks(model: LanguageModel, raw: Any, rows: Sequence[Encoded]) -> float | st
     """Every scope of masking, by attention, against the same keys in an explicit mask, and by token and by drop."""
     worst, refused = 0.0, ""
     for scope, custom in (("subject", ()), ("prompt", ()), ("each", ()), ("custom", ("book", "Ada", "Brandt"))):
-        for how in ("attention", "token", "drop"):
+        # Closing up is the same whatever is left out, and takes a plain forward a token.
+        for how in ("attention", "token", "drop") if scope == "subject" else ("attention", "token"):
             told: dict[str, Any] = {"mask_scope": scope, "mask_how": how, "mask_custom": custom, "mask_token": "eos"}
             options = ScoreOptions(**told)
             # Each token in turn takes a plain forward for every pair: on the shortest row alone.
@@ -291,6 +311,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks families")
     parser.add_argument("--only", default="", help="families separated by commas")
     parser.add_argument("--part", type=Path, default=PART, help="what was found so far, a line for each class")
+    parser.add_argument("--out", type=Path, help="write the table of all that was found to this Markdown file")
     parser.add_argument("--again", action="store_true", help="try those that are in it once more")
     options = parser.parse_args(arguments)
     transformers.logging.set_verbosity_error()
@@ -310,6 +331,36 @@ def main(arguments: list[str]) -> None:
         with options.part.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         print(f"{family:<28}{record['verdict']:<10}{record['said'][:180]}", flush=True)
+    if options.out:
+        options.out.write_text(table(list(_read(options.part).values())), encoding="utf-8")
+
+
+def table(records: Sequence[dict[str, Any]]) -> str:
+    """What was found as Markdown: a line for each class, a column for each version of transformers."""
+    versions = sorted({one["transformers"] for one in records}, reverse=True)
+    by_family: dict[str, dict[str, dict[str, Any]]] = {}
+    for one in records:
+        by_family.setdefault(one["family"], {})[one["transformers"]] = one
+    lines = [ABOUT]
+    for version in versions:
+        found = [mine[version] for mine in by_family.values() if version in mine]
+        counts = Counter(one["verdict"] for one in found)
+        said = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+        lines.append(f"- transformers {version}, torch {found[0]['torch']}: {len(found)} families, {said}.")
+    lines += ["", f"| family | class | {' | '.join(versions)} | |", f"|---|---|{'---|' * len(versions)}---|"]
+    for family, mine in sorted(by_family.items()):
+        newest = next(mine[version] for version in versions if version in mine)
+        cells = [mine[version]["verdict"] if version in mine else "not mapped" for version in versions]
+        lines.append(f"| {family} | {newest['class']} | {' | '.join(cells)} | {_remark(newest)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _remark(record: dict[str, Any]) -> str:
+    """What is refused of a class, or why all of it."""
+    parts = [record["said"]] if record["said"] else []
+    checks = record.get("checks", {}).items()
+    parts += [f"{name}: {value}" for name, value in checks if value not in ("right", "wrong")]
+    return " ".join("; ".join(parts).split()).replace("|", "\\|")
 
 
 def _read(part: Path) -> dict[tuple[str, str], dict[str, Any]]:

@@ -107,7 +107,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "youtu": {"qk_head_dim": ..., "head_dim": 4},
     "deepseek_v32": {**_LATENT, "head_dim": ...},
     "dots3_note_text": _DOTS,
-    "dots3_note": {**_DOTS, "text_config": ..., "vision_config": {"adapter_out_dim": 32}},
+    "dots3_note": {
+        "text_config": _DOTS,
+        "vision_config": {"adapter_out_dim": 32},
+        "audio_config": {"adapter_out_dim": 32},
+    },
     "dory": {
         "num_hidden_layers": 8,
         "layer_types": ["sliding_attention", "mlp", "full_attention", "mlp"] * 2,

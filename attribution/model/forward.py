@@ -38,6 +38,7 @@ class CausalModel(Protocol):
 
     model: Any
     tokenizer: Any
+    name: str
 
     @property
     def device(self) -> torch.device: ...
@@ -204,6 +205,7 @@ def statistics(
                     column[part] = values
                 del logits
             log_probs, entropies, greedy = kept
+            _check_numbers(model, log_probs)
             predicting = run.hidden[which, where].float().cpu() if states else None
             own = run.hidden[which, where + 1].float().cpu() if states else None
             start = 0
@@ -367,7 +369,7 @@ def _read(model: CausalModel, run: Forward, passes: Sequence[Pass]) -> list[Tens
         logits = run.logits(model, which[part], where[part]).float()
         found[part] = (logits.gather(1, labels[part][:, None]).squeeze(1) - logits.logsumexp(dim=-1)).cpu()
         del logits
-    return list(found.split([len(one.at) for one in passes]))
+    return list(_check_numbers(model, found).split([len(one.at) for one in passes]))
 
 
 def _lookups(passes: Sequence[Pass], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
@@ -381,6 +383,24 @@ def _chunks(count: int, vocabulary: int) -> Iterator[slice]:
     size = max(1, HEAD_CHUNK_VALUES // vocabulary)
     for start in range(0, count, size):
         yield slice(start, start + size)
+
+
+class NoNumberError(ValueError):
+    """A forward gives no number: the weights are damaged, by a run or before, or their type is too small for them."""
+
+
+def no_number(model: CausalModel, where: str = "") -> str:
+    """Why a forward gives none, for a person."""
+    kind = str(model.model.dtype).removeprefix("torch.")
+    narrow = "" if kind == "float32" else f", or {kind} is too small for them: load it in float32 or bfloat16"
+    return f"The forward of {model.name!r} gives no number (NaN or overflow){where}: its weights are damaged{narrow}."
+
+
+def _check_numbers(model: CausalModel, log_probs: Tensor) -> Tensor:
+    """The same. ValueError where there is none: a row may reach weights that a short probe does not."""
+    if log_probs.isnan().any():
+        raise NoNumberError(no_number(model, " on some of these rows"))
+    return log_probs
 
 
 def head_statistics(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from attribution.model.forward import CausalModel, common_start, remembered
+from attribution.model.forward import CausalModel, NoNumberError, common_start, no_number, remembered
 
 
 def continuations(
@@ -59,7 +60,7 @@ def generated(
 
     Nothing of the folder's generation config is taken over: greedy is the most probable token, each time.
     """
-    from transformers import GenerationConfig
+    from transformers import GenerationConfig, LogitsProcessorList
 
     width = max(map(len, prompts))
     shared = common_start(prompts)
@@ -80,8 +81,21 @@ def generated(
         input_ids=ids.to(model.device),
         attention_mask=attention.to(model.device),
         generation_config=asked.generation_config,
+        logits_processor=LogitsProcessorList([_Numbers(model)]),
         **({model.cache_name: remembered(model, prompts[0][:shared], len(prompts))} if shared else {}),
     )
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Hands logits on as they are. ValueError where one is no number: the most probable token would be any."""
+
+    model: CausalModel
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        if scores.isnan().any():
+            raise NoNumberError(no_number(self.model, " after one of these prompts"))
+        return scores
 
 
 def _read_on(model: CausalModel, prompt: Sequence[int], options: Mapping[str, Any]) -> list[int]:
@@ -91,6 +105,7 @@ def _read_on(model: CausalModel, prompt: Sequence[int], options: Mapping[str, An
     for _ in range(options["max_new_tokens"]):
         row = torch.tensor([ids], device=model.device)
         logits = model.run_whole(row, torch.ones_like(row)).logits[0, -1:, : model.vocabulary_size].float()
+        _Numbers(model)(row, logits)
         ids.append(int(_drawn(row, logits, options) if options.get("do_sample") else logits.argmax()))
         if ids[-1] in ends:
             break

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from attribution.model import families
-from attribution.model.forward import Forward, TokenStatistics, row_passes, statistics
+from attribution.model.forward import Forward, NoNumberError, TokenStatistics, no_number, row_passes, statistics
 from attribution.model.generation import continuations, generated
 from attribution.text.endings import Ended, Said, as_answer
 from attribution.text.example import Encoded, Example, encode, encode_prompt
@@ -175,8 +175,8 @@ class LanguageModel:
         return self._forward(ids, attention).last_hidden_state
 
     def body_and_layer(self, ids: Tensor, attention: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-        """`body`, and beside it the states that block `layer` (1 to `depth`) puts out, `[batch, length, d]`."""
-        if layer < self.depth:
+        """The last states, and beside them those that block `layer` (1 to `depth`) puts out, `[batch, length, d]`."""
+        if layer < self.depth and self.splits:
             output = self._forward(ids, attention, output_hidden_states=True)
             return output.last_hidden_state, output.hidden_states[layer]
         # The last of a model's hidden states has been through its final norm: the block's own are read as it runs.
@@ -188,9 +188,10 @@ class LanguageModel:
             if threading.get_ident() == mine:
                 states.append(output if isinstance(output, Tensor) else output[0])
 
-        hook = self.blocks[-1].register_forward_hook(keep)
+        hook = self.blocks[layer - 1].register_forward_hook(keep)
         try:
-            return self.body(ids, attention), states[0]
+            last = self.body(ids, attention) if self.splits else self.run_whole(ids, attention).last
+            return last, states[0]
         finally:
             hook.remove()
 
@@ -259,12 +260,12 @@ class LanguageModel:
         Raises:
             ValueError: the body has no list of as many blocks as its config says.
         """
-        lists = (part for part in self._body.modules() if isinstance(part, torch.nn.ModuleList))
+        lists = (part for part in self._base.modules() if isinstance(part, torch.nn.ModuleList))
         for part in lists:
             if len(part) == self.depth:
                 return part
         raise ValueError(
-            f"The blocks of a {type(self._body).__name__} are not found, so it cannot be read block by block: take a "
+            f"The blocks of a {type(self._base).__name__} are not found, so it cannot be read block by block: take a "
             "model whose blocks stand in one list, such as Llama, Qwen3 or GPT-2."
         )
 
@@ -351,11 +352,7 @@ class LanguageModel:
         if self._checked:
             return
         if not families.finite(self):
-            kind = str(self.model.dtype).removeprefix("torch.")
-            narrow = "" if kind == "float32" else f", or {kind} is too small for them: load it in float32 or bfloat16"
-            raise ValueError(
-                f"The forward of {self.name!r} gives no number (NaN or overflow): its weights are damaged{narrow}."
-            )
+            raise NoNumberError(no_number(self))
         if not families.causal(self):
             raise ValueError(
                 f"In {self.name!r} a token sees those that follow it, so it is no causal language model and the "

@@ -10,7 +10,8 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,12 +92,12 @@ def load_model(
                 read_gguf(Path(source), dtype) if source.endswith(ENDING) else _read(source, dtype, placed)
             )
     except LOADING_ERRORS as error:
-        reason = _pointer(source) or " ".join(str(error).split())[:300] or type(error).__name__
+        reason = _pointer(source) or _said(error)
         raise ValueError(
             f"The model {name!r} could not be loaded: {reason.rstrip('.')}. Give 'embedded', a Hugging Face folder "
             "with a causal language model in safetensors, a GGUF file, or a Hub id."
         ) from error
-    _check_complete(name, info)
+    _check_complete(name, info, [key for key, _ in model.named_parameters()])
     if isinstance(dtype, str):
         log.debug("loaded %s in %s", name, dtype)
     folder = Path(source) if Path(source).is_dir() else None
@@ -135,7 +136,14 @@ def _read(source: str, dtype: str | torch.dtype, placed: Mapping[str, Any]) -> t
 
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     model, info = AutoModelForCausalLM.from_pretrained(
-        source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True, **placed
+        source,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        # Said in our own sentence, with the weights' names.
+        ignore_mismatched_sizes=True,
+        **placed,
     )
     return model, tokenizer, info
 
@@ -178,8 +186,17 @@ def _numbers_in(file: Path) -> int:
         return sum(math.prod(opened.get_slice(key).get_shape()) for key in opened.keys())  # noqa: SIM118
 
 
-def _check_complete(name: str, info: Mapping[str, Any]) -> None:
+def _check_complete(name: str, info: Mapping[str, Any], known: Iterable[str] = ()) -> None:
     """ValueError when weights were drawn at random because the files lack them or have them in another shape."""
+    left = sorted(map(str, info.get("unexpected_keys", ())))
+    blocks = [key for key in left if _one_of(key) in {_one_of(name) for name in known}]
+    if blocks:
+        raise ValueError(
+            f"The files of {name!r} have more blocks or experts than its config.json says, such as {blocks[0]}, which "
+            "would be left out: correct the numbers in config.json."
+        )
+    if left:
+        log.warning("%s: %d weights of its files are none of this class, such as %s.", name, len(left), left[0])
     missing = sorted(map(str, info.get("missing_keys", ())))
     mismatched = sorted(str(key[0] if isinstance(key, tuple) else key) for key in info.get("mismatched_keys", ()))
     if missing or mismatched:
@@ -190,6 +207,21 @@ def _check_complete(name: str, info: Mapping[str, Any]) -> None:
             f"The files of {name!r} {what} {', '.join(keys[:3])}{more}, which would be drawn at random: give a causal "
             "language model with all its weights (no classifier, no bare encoder) and a config.json that fits them."
         )
+
+
+def _said(error: BaseException) -> str:
+    """What transformers said, in few words."""
+    said = " ".join(str(error).split())
+    if isinstance(error, KeyError):
+        return f"{said} is nothing that transformers knows"
+    if said.startswith("Unrecognized configuration class"):
+        return "transformers has no causal language model of its kind"
+    return said[:300] or type(error).__name__
+
+
+def _one_of(key: str) -> str:
+    """A weight's name with its numbers left out: the same for every block and expert."""
+    return re.sub(r"\d+", "#", key)
 
 
 def _pointer(source: str) -> str | None:

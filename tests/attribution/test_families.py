@@ -183,6 +183,41 @@ def test_a_refusal_is_json_where_json_was_asked_for(tmp_path: Path, capsys: pyte
         from_json(said.out)
 
 
+def test_weights_that_a_config_leaves_out_are_said(tmp_path: Path) -> None:
+    model = tiny_model("llama", **LLAMA)
+    model.model.save_pretrained(tmp_path)
+    model.tokenizer.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    for changed, said in (({"num_hidden_layers": 1}, "more blocks"), ({"num_key_value_heads": 1}, "in another shape")):
+        (tmp_path / "config.json").write_text(json.dumps(config | changed))
+        with pytest.raises(ValueError, match=said):
+            load_model(str(tmp_path))
+
+
+def test_a_row_without_a_number_is_said_by_scores_and_answers() -> None:
+    model = tiny_model("llama", byte_level(), **LLAMA)
+    model.model.get_input_embeddings().weight[model.tokenizer("Q", add_special_tokens=False)["input_ids"]] = math.inf
+    for work in (lambda: score(model, Example("Q?", "Torvik."), ("new-info",)), lambda: model.generate(["Q?"])):
+        with pytest.raises(ValueError, match="gives no number"):
+            work()
+
+
+def test_a_body_of_another_name_is_read_whole() -> None:
+    model = tiny_model("llama", **LLAMA)
+    scored, said = score(model, ROWS, ("masking",)), model.generate(["Who?"], 4)
+    other = tiny_model("llama", **LLAMA)
+    other.model.__class__ = type("Other", (type(other.model),), {"base_model_prefix": "nothing"})
+    assert not other.splits and other.generate(["Who?"], 4) == said
+    for one, two in zip(scored, score(other, ROWS, ("masking",)), strict=True):
+        assert one.columns["masking"] == pytest.approx(two.columns["masking"], abs=1e-5)
+    ids, attention = model.pad([model.encode(ROWS[0])])
+    for layer in (1, 2):
+        for one, two in zip(
+            model.body_and_layer(ids, attention, layer), other.body_and_layer(ids, attention, layer), strict=True
+        ):
+            torch.testing.assert_close(one, two, rtol=0, atol=1e-5)
+
+
 def test_a_model_made_by_hand_is_asked_what_a_loaded_one_is() -> None:
     model = tiny_model("llama", byte_level(), **LLAMA)
     model.model.model.norm.weight.fill_(float("inf"))

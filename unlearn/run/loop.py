@@ -13,6 +13,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import torch
 
 from attribution import ScoreOptions
+from attribution.model.forward import NoNumberError
 from attribution.model.language_model import LanguageModel
 from attribution.scorers.learned import LinearScorer
 from attribution.selection import Selection
@@ -241,13 +243,18 @@ class Run:
             for group in optimiser.param_groups:
                 group["lr"] = config.rate_at(number)
             rows = next(forget_order)
-            self.gradients.read(partial(self.weighting.refresh, self.model, rows, number))
-            losses = self.gradients.add(rows, next(refusal_order), next(retain_order), self.observer)
+            with self._numbers(number):
+                self.gradients.read(partial(self.weighting.refresh, self.model, rows, number))
+                losses = self.gradients.add(rows, next(refusal_order), next(retain_order), self.observer)
             # A gradient without a number would leave weights without one behind a loss that still had one.
             sound = bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, 1.0)))
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
             self.seconds += time.perf_counter() - started
+            with self._numbers(number):
+                if not (sound and math.isfinite(losses.forget + losses.retain)):
+                    raise NoNumberError
+                probe = self._probe(number)
             learner = self.weighting.learner
             step = Step(
                 number=number,
@@ -257,16 +264,11 @@ class Run:
                 forget_nll=losses.forget_nll,
                 seconds=self.seconds,
                 seconds_left=self._pace(number) * (config.steps - number),
-                probe=self._probe(number),
+                probe=probe,
                 anchor_loss=losses.anchor,
                 scorer_loss=learner.loss if learner else None,
                 diagnostics=self.observer.stepped() if self.observer else None,
             )
-            if not (sound and math.isfinite(step.forget_loss + step.retain_loss)):
-                raise LossNotFiniteError(
-                    f"The loss or its gradient is no longer a number at step {number}: lower the learning rate "
-                    f"({config.learning_rate:g}) or choose a bounded objective such as wga."
-                )
             self.steps.append(step)
             self._ended = self._reached(step) or self._collapsed(step) or number == config.steps
             last = self._stop = self._stop or self._ended
@@ -285,6 +287,17 @@ class Run:
                     self._write(optimiser)
             if self._stop:
                 return
+
+    @contextmanager
+    def _numbers(self, number: int) -> Iterator[None]:
+        """What a step computes, which ends the run where it has come to no number."""
+        try:
+            yield
+        except NoNumberError as error:
+            raise LossNotFiniteError(
+                f"The loss is no longer a number at step {number}: lower the learning rate "
+                f"({self.config.learning_rate:g}) or choose a bounded objective such as wga."
+            ) from error
 
     def _pace(self, number: int) -> float:
         """Seconds a step, after `number` of them."""
