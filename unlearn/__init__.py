@@ -12,5 +12,17 @@ from unlearn.data.load_corpus import load_corpus
 from unlearn.metrics import Evaluation, evaluate
 from unlearn.run.config import RunConfig
 from unlearn.run.loop import Run, Step, run
+from unlearn.run.prediction import Prediction, predict
 
-__all__ = ["Corpus", "Evaluation", "Run", "RunConfig", "Step", "evaluate", "load_corpus", "run"]
+__all__ = [
+    "Corpus",
+    "Evaluation",
+    "Prediction",
+    "Run",
+    "RunConfig",
+    "Step",
+    "evaluate",
+    "load_corpus",
+    "predict",
+    "run",
+]

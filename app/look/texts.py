@@ -45,6 +45,7 @@ EN: dict[str, str] = {
     "preset": "Preset",
     "its_own": "Its own",
     "advanced": "Advanced",
+    "foresee": "What will it cost?",
     "start": "Start",
     "stop": "Stop",
     "undo": "Undo",

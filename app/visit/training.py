@@ -15,6 +15,7 @@ from app.visit.zero_gpu import WORKER, AnyRun
 from attribution import Selection
 from unlearn import Corpus, RunConfig, Step, run
 from unlearn.metrics import Probe
+from unlearn.run.prediction import Prediction, predict
 from unlearn.run.remote import RemoteRun
 
 SAMPLE_EVERY = 5
@@ -84,6 +85,22 @@ def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Trainin
         kept = visit.keep(job, row, tuple(samples), studio.settings.max_runs, preset)
         if isinstance(job, RemoteRun):
             kept.evaluation = job.evaluation
+
+
+def foresee(visit: Visit, config: RunConfig) -> Prediction:
+    """Try the first steps of a visit's next run and take them back; nothing is kept.
+
+    Raises:
+        ValueError: the visit trains already, the rule selects nothing, or the run cannot be tried.
+    """
+    if WORKER is not None:
+        raise ValueError("Runs train in a process of their own here and cannot be tried first: start it and watch it.")
+    if config.learn == "refit":
+        raise ValueError("This run learns its scorer in a whole run before it, and cannot be tried first: start it.")
+    studio = visit.studio
+    tried = dataclasses.replace(config, probe_every=0, until_recall=None, roll_back=False)
+    with visit.training(), memory_said(studio):
+        return predict(run(studio.model, corpus_in_view(visit)[0], tried, mask_scope=visit.mask_scope))
 
 
 def plain(config: RunConfig) -> bool:

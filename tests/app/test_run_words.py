@@ -13,6 +13,7 @@ from app.rooms.unlearn.words import (
     cut_html,
     done_html,
     estimate_html,
+    foreseen_html,
     kept_words,
     objective_html,
     preset_html,
@@ -25,6 +26,7 @@ from unlearn import RunConfig, Step
 from unlearn.metrics import Probe
 from unlearn.objectives import OBJECTIVES
 from unlearn.presets import PRESETS, preset
+from unlearn.run.prediction import THIRDS, Prediction
 
 
 def steps(*probes: Probe | None) -> tuple[Step, ...]:
@@ -70,6 +72,15 @@ def test_what_can_be_done_about_it_is_what_is_possible() -> None:
     assert "<b>Mine" not in done_html(back)
     ended = done_html(kept(SOUND, SOUND, notes=("Stopped early.",)))
     assert "Stopped early." in ended and "pg-advice" not in ended
+
+
+def test_what_is_foreseen_is_said_of_what_a_trial_knows() -> None:
+    cheap = {name: high for name, (_, high) in THIRDS.items()}
+    costly = {name: low - 1 for name, (low, _) in THIRDS.items()}
+    said = foreseen_html(Prediction(costly, 8, 2.0))
+    assert said.count("<b>much</b>") == len(THIRDS) and "8 steps tried" in said and "retain -1.0074" in said
+    assert foreseen_html(Prediction(cheap, 8, 2.0)).count("<b>little</b>") == len(THIRDS)
+    assert "will cost" not in foreseen_html(Prediction({}, 8, 2.0))
 
 
 def test_a_kept_run_says_what_it_did() -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
+from unittest.mock import MagicMock
 
+import gradio as gr
 import pytest
 import torch
 
+from app.api.predict import predict_endpoint
 from app.api.unlearn import forget_row
 from app.server.settings import Settings
 from app.visit.run_config import cut_wishes
 from app.visit.session import Visit
 from app.visit.studio import Studio
-from app.visit.training import corpus_in_view, train
+from app.visit.training import corpus_in_view, foresee, train
 from attribution import select
 from unlearn.wishes import run_config
 
@@ -48,6 +51,19 @@ def test_the_run_trains_the_visible_cut(studio: Studio, strategy: str, kind: str
     assert len(trainings[-1].steps) == 2 and trainings[-1].samples[-1].step == 2
     for name, weights in studio.model.model.state_dict().items():
         assert torch.equal(weights, before[name]), f"{name} of the shared model changed"
+
+
+def test_what_is_foreseen_is_taken_back(studio: Studio) -> None:
+    visit = visit_at(studio, 7)
+    config = run_config("", {**cut_wishes(CUT, "hard", 0.25), "steps": 2, "roll_back": True})
+    endpoint = predict_endpoint(MagicMock(of=lambda _: visit))
+    found = endpoint(MagicMock(), scorer="fused", top=0.3, steps=2)
+    assert found["config"]["steps"] == 2 and set(found["figures"]) == {"retain", "structure", "subject"}
+    assert visit.last is None and not visit.busy.locked()
+    with visit.training(), pytest.raises(ValueError, match="still training"):
+        foresee(visit, config)
+    with pytest.raises(gr.Error, match="cannot be tried first"):
+        endpoint(MagicMock(), learn="refit", steps=2)
 
 
 def test_a_chosen_subject_goes_along(studio: Studio) -> None:

@@ -20,7 +20,7 @@ def client(url: str) -> Iterator[Client]:
 
 def test_only_what_computes_is_public_and_it_is_described(client: Client) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/score", "/unlearn", "/compare", "/report", "/stress", "/depth", "/race"}
+    assert set(endpoints) == {"/score", "/unlearn", "/compare", "/report", "/stress", "/depth", "/race", "/predict"}
     for name, facts in endpoints.items():
         assert facts["description"], f"{name} says nothing about itself"
 

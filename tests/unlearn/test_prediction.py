@@ -11,8 +11,6 @@ from attribution import LanguageModel, Rule
 from attribution.data.rows import Row
 from attribution.text.example import Example
 from unlearn import Corpus, RunConfig, run
-from unlearn.metrics import Judge
-from unlearn.metrics.judge import IMPOSSIBLE
 from unlearn.run.prediction import predict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -23,7 +21,7 @@ def test_a_trial_is_undone(knowing: LanguageModel, wide_corpus: Corpus) -> None:
     plain = run(knowing, wide_corpus, CONFIG)
     tried = run(knowing, wide_corpus, CONFIG)
     found = predict(tried, 2)
-    assert set(found.figures) == {"retain", "structure", "subject", "sense"} and found.steps == 2
+    assert set(found.figures) == {"retain", "structure", "subject"} and found.steps == 2
     assert found.figures["structure"] != 0
     for one, other in zip(plain.model.model.parameters(), tried.model.model.parameters(), strict=True):
         assert torch.equal(one, other) and other.grad is None
@@ -44,21 +42,8 @@ def test_what_tears_down_more_is_predicted_to(knowing: LanguageModel, wide_corpu
 def test_rows_without_marks_have_what_they_can(tiny: LanguageModel) -> None:
     rows = [Row(Example(f"Where was {name} born?", f"{name} was born at sea.")) for name in ("Ada Quell", "Bo Varn")]
     config = replace(CONFIG, steps=1, forget_batch=1, retain_batch=1)
-    assert set(predict(run(tiny, Corpus("bare", forget=tuple(rows), retain=tuple(rows)), config), 1).figures) == {
-        *("retain", "sense"),
-    }
+    bare = Corpus("bare", forget=tuple(rows), retain=tuple(rows))
+    assert set(predict(run(tiny, bare, config), 1).figures) == {"retain"}
     text = Row(Example("", "The sea was calm and wide that day."))
     plain = replace(config, rule=Rule("entropy", "top", 0.3))
     assert set(predict(run(tiny, Corpus("text", forget=(text,), retain=(text,)), plain), 1).figures) == {"retain"}
-
-
-def test_words_that_nobody_would_say_by_hand(tiny: LanguageModel) -> None:
-    """Without another name it is the model's own distribution, token by token."""
-    example = Example("Where was Ada Quell born?", "Ada Quell was born in Torvik.")
-    (found,) = Judge(tiny, ()).impossible([example])
-    assert found is not None
-    row, tokens, gone = found
-    (numbers,) = tiny.token_statistics([row], states=True)
-    assert numbers.predicting is not None
-    q = torch.softmax(tiny.logits(numbers.predicting[tokens]).float(), dim=-1)
-    assert gone.shape == q.shape == (len(tokens), tiny.vocabulary_size) and torch.equal(gone, q < IMPOSSIBLE)

@@ -80,6 +80,12 @@ def test_bad_input_is_one_sentence_and_exit_code_2(capsys, rows, arguments, matc
     assert "Traceback" not in error
 
 
+def test_what_a_run_will_cost_is_said_before_it(capsys, rows):
+    assert main(["--forget", rows, "--predict"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "tried" in said[0] and [line.split()[0] for line in said[2:]] == ["retain", "structure", "subject"]
+
+
 def test_a_folder_that_is_no_model(capsys, tmp_path):
     assert main(["--model", str(tmp_path)]) == 2
     assert "holds no model" in capsys.readouterr().err

@@ -33,6 +33,7 @@ from unlearn.run.config import TRAINING, RunConfig
 from unlearn.run.diagnostics import Diagnostics
 from unlearn.run.estimate import estimate
 from unlearn.run.loop import Run, Step, run
+from unlearn.run.prediction import Prediction, predict
 from unlearn.run.processes import WAYS, Processes
 from unlearn.wishes import WISHES, run_config
 
@@ -67,6 +68,9 @@ def run_command(
             metavar="NAME", help=f"how several processes hold the model: {' or '.join(WAYS)}", rich_help_panel=TRAINING
         ),
     ] = "ddp",
+    foresee: Annotated[
+        bool, Option("--predict", help="try a few steps, say what the run would cost, and stop")
+    ] = False,
     diagnostics: Annotated[
         bool, Option("--diagnostics", help="log gradients, update size and signal to noise of every step")
     ] = False,
@@ -105,6 +109,9 @@ def run_command(
         return
     job = run(original, corpus, config, spread, **scoring)
     _say_what_is_coming(job)
+    if foresee:
+        sys.stdout.write(_foreseen(predict(job)))
+        return
     if diagnostics:
         if spread.count > 1:
             raise ValueError("--diagnostics reads whole gradients row by row: run it in one process.")
@@ -173,6 +180,14 @@ def _say_what_is_coming(job: Run) -> None:
     selected = sum(sum(selection.kept) for selection in job.selections)
     total = sum(len(selection.weights) for selection in job.selections)
     log.info("Selected %d of %d answer tokens in %d rows.", selected, total, len(job.corpus.forget))
+
+
+def _foreseen(found: Prediction) -> str:
+    lines = [
+        f"{found.steps} steps tried in {found.seconds:.1f} s and taken back; the lower, the more the run costs",
+        "",
+    ]
+    return "\n".join([*lines, *(f"{name:<24}{value:>+11.4f}" for name, value in found.figures.items())]) + "\n"
 
 
 def _evaluate(model: LanguageModel, job: Run, corpus: Corpus) -> dict[str, Evaluation]:

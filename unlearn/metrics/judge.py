@@ -59,36 +59,6 @@ class Judge:
         found = iter([case is not None and case.possible for case in cases])
         return [bool(answer.strip()) and next(found) for answer in answers]
 
-    def impossible(
-        self, examples: Sequence[Example], others: int = ROUNDS[1]
-    ) -> list[tuple[Encoded, list[int], Tensor] | None]:
-        """Per row, its answer tokens outside the subject, and which words nobody would say there, bool `[n, V]`.
-
-        None for a row that is too long for the model to read.
-
-        Args:
-            others: how many other subjects are asked about: fewer than for an answer that is judged.
-        """
-        subjects = [find_subject(example) for example in examples]
-        fit = namesakes(examples, subjects, questions_by_name(self._retain))
-        found: list[tuple[Encoded, list[int], Tensor] | None] = []
-        for example, subject in zip(examples, subjects, strict=True):
-            names = fit.get(subject.text or "", [])
-            case = _case(self.model, example, subject, random.Random(0).sample(names, min(others, len(names))))
-            if case is None:
-                found.append(None)
-                continue
-            rows = [(case.row, case.own), *case.next_rows(self.model, others)]
-            total: Tensor | None = None
-            read = self.model.token_statistics([row for row, _ in rows], states=True)
-            for one, (_, tokens) in zip(read, rows, strict=True):
-                assert one.predicting is not None
-                p = torch.softmax(self.model.logits(one.predicting[tokens]).float(), dim=-1)
-                total = p if total is None else total + p
-            assert total is not None
-            found.append((case.row, case.own, total < IMPOSSIBLE * len(rows)))
-        return found
-
     def _read(self, cases: Sequence[_Case], rows: Sequence[Sequence[tuple[Encoded, list[int]]]]) -> None:
         read = iter(self.model.token_statistics([row for mine in rows for row, _ in mine]))
         for case, mine in zip(cases, rows, strict=True):

@@ -1,7 +1,7 @@
 """What a run will cost, before it starts: a few steps of it are tried on the weights, read, and undone.
 
     job = run(model, corpus, config)
-    predict(job).figures        # {"retain": -0.02, "structure": -0.01, "subject": -0.4, "sense": 0.9}
+    predict(job).figures        # {"retain": -0.005, "structure": -0.0004, "subject": -0.0003}
 
 How well these rank the costs of whole runs is measured by `python -m benchmarks predict`: see docs/results.md.
 """
@@ -21,12 +21,28 @@ from torch import Tensor
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
 from unlearn.metrics.answers import TrueAnswers, read, spaced
-from unlearn.metrics.judge import Judge
 from unlearn.run.loop import Run, draws, optimiser_of
 
 TRIAL_STEPS = 8
-# Rows of each kind that are read before and after, and those whose words are weighed.
-READ, WEIGHED = 32, 8
+# Rows of each kind that are read before and after.
+READ = 32
+
+THIRDS: dict[str, tuple[float, float]] = {
+    "retain": (-0.0074, -0.0034),
+    "structure": (-4.4e-4, -7.6e-6),
+    "subject": (-3.2e-4, -2.1e-4),
+}
+"""Where the figures of sixty cuts of the embedded model fall into thirds, from the costliest on."""
+
+
+def costs_of(name: str, value: float) -> str:
+    """`much`, `some` or `little`: in which third of the measured cuts a figure lies.
+
+    >>> costs_of("subject", -5.0), costs_of("subject", 0.0)
+    ('much', 'little')
+    """
+    low, high = THIRDS[name]
+    return "much" if value < low else "some" if value < high else "little"
 
 
 @dataclass(frozen=True)
@@ -34,10 +50,9 @@ class Prediction:
     """What a trial changed: the lower a figure, the more the whole run will cost of it.
 
     Attributes:
-        figures: by name, where the rows have it: `retain`, `structure` and `subject`, the change of mean log p in nats
-            of the facts to keep (of whole answers where none are marked), of the words around the facts to forget, and
-            of the subject's name; `sense`, 1 less the share of words that nobody would say among all that could stand
-            in a selected word's place.
+        figures: by name, where the rows have it, the change of mean log p in nats: `retain` of the facts to keep (of
+            whole answers where none are marked), `structure` of the words around the facts to forget, `subject` of the
+            subject's name.
         steps: of the trial.
         seconds: that it took, beside preparing the run.
     """
@@ -66,8 +81,8 @@ def predict(job: Run, steps: int = TRIAL_STEPS) -> Prediction:
     before = reading(job.base)
     with _undone(job.model):
         _train(job, steps)
-        after, sense = reading(job.model), reading.sense(job.model)
-    figures = {name: after[name] - value for name, value in before.items()} | sense
+        after = reading(job.model)
+    figures = {name: after[name] - value for name, value in before.items()}
     return Prediction(figures, steps, time.perf_counter() - started)
 
 
@@ -100,24 +115,12 @@ def _undone(model: LanguageModel) -> Iterator[None]:
 
 
 class _Reading:
-    """What is read of a model: figures on the same few rows."""
+    """Mean log p of what should stay, on the same few rows of every model."""
 
     def __init__(self, job: Run) -> None:
-        corpus = job.corpus
-        self.forget, self.retain = spaced(corpus.forget, READ), spaced(corpus.retain, READ)
-        asked = spaced([i for i, row in enumerate(corpus.forget) if row.example.prompt], WEIGHED)
-        examples = [corpus.forget[i].example for i in asked]
-        found = Judge(job.base, corpus.retain).impossible(examples) if asked else []
-        selected = {id(corpus.forget[i].example): job.targets[i].weights > 0 for i in asked}
-        self.weighed = []
-        for example, one in zip(examples, found, strict=True):
-            if one is not None:
-                row, tokens, gone = one
-                chosen = [k for k, token in enumerate(tokens) if selected[id(example)][token]]
-                self.weighed.append((row, [tokens[k] for k in chosen], gone[chosen]))
+        self.forget, self.retain = spaced(job.corpus.forget, READ), spaced(job.corpus.retain, READ)
 
     def __call__(self, model: LanguageModel) -> dict[str, float]:
-        """Mean log p of what should stay."""
         forget, retain = read(model, self.forget), read(model, self.retain)
         found = {
             "retain": _of_kind(retain, self.retain, "fact") or _whole(retain),
@@ -125,18 +128,6 @@ class _Reading:
             "subject": _of_kind(forget, self.forget, "subject"),
         }
         return {name: float(np.mean(values)) for name, values in found.items() if len(values)}
-
-    def sense(self, model: LanguageModel) -> dict[str, float]:
-        """1 less the share of impossible words among those that are not the true one, where a token is selected."""
-        values: list[float] = []
-        read = model.token_statistics([row for row, _, _ in self.weighed], states=True)
-        for one, (row, tokens, gone) in zip(read, self.weighed, strict=True):
-            assert one.predicting is not None
-            q = torch.softmax(model.logits(one.predicting[tokens]).float(), dim=-1)
-            ids = torch.tensor([row.tokens[k].id for k in tokens], device=q.device)
-            q = q.scatter(1, ids[:, None], 0.0)
-            values += ((q * ~gone).sum(dim=-1) / q.sum(dim=-1).clamp_min(1e-12)).tolist()
-        return {"sense": float(np.mean(values))} if values else {}
 
 
 def _of_kind(read: TrueAnswers, rows: Sequence[Row], kind: str | None) -> list[float]:

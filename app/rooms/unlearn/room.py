@@ -22,6 +22,7 @@ from app.rooms.unlearn.words import (
     cut_html,
     done_html,
     estimate_html,
+    foreseen_html,
     kept_words,
     rescue_words,
     sample_html,
@@ -31,11 +32,12 @@ from app.rooms.unlearn.words import (
 from app.visit.run_config import ITS_OWN, OWN_CUT, form_config, form_values
 from app.visit.session import LONGEST_NAME, KeptRun, Visit
 from app.visit.studio import Studio
-from app.visit.training import Training, plain, train
+from app.visit.training import Training, foresee, plain, train
 from app.visit.visits import LATEST, QUIET, TRAINING, Visits, explained
 from attribution import TokenScores, select
 from unlearn import RunConfig
 from unlearn.run.config import OURS
+from unlearn.run.prediction import TRIAL_STEPS
 
 DEFAULT_CUT = dataclasses.asdict(OURS.rule)
 # Curves are redrawn with every probe and at least this often.
@@ -74,6 +76,8 @@ class UnlearnRoom:
                 self.form.build_advanced()
                 with gr.Column(elem_classes="pg-run-bar"):
                     self.estimate = block(estimate, elem_id="estimate")
+                    self.ask = gr.Button(say("foresee"), elem_id="foresee", size="sm")
+                    self.foreseen = block(elem_id="foreseen")
                     self.notice = block(elem_classes="pg-notice", elem_id="unlearn-notice")
                     with gr.Row(elem_classes="pg-buttons"):
                         self.go = gr.Button(say("start"), variant="primary", elem_id="start", min_width=90)
@@ -105,6 +109,8 @@ class UnlearnRoom:
         form.preset.input(self.pick_preset, outputs=self.filled, **asking, **QUIET, **LATEST)
         form.objective.input(self.pick_objective, outputs=[self.notice, *form.outputs], **asking, **QUIET, **LATEST)
 
+        trying = {**QUIET, **TRAINING, "show_progress": "minimal", "show_progress_on": self.foreseen}
+        self.ask.click(self.foresee, outputs=[self.notice, self.foreseen], **asking, **trying)
         # Not in the queue: Stop must not wait behind the run that it stops.
         self.halt.click(self.stop, queue=False, **QUIET)
         gr.on([kept.rename.click, kept.name.submit], self.rename, kept.name, self.outputs, **QUIET)
@@ -131,7 +137,7 @@ class UnlearnRoom:
     @property
     def described(self) -> list[Any]:
         """What describing a run to be writes to."""
-        return [self.notice, self.cut, self.form.softness, self.estimate, self.watch.proof]
+        return [self.notice, self.cut, self.form.softness, self.estimate, self.foreseen, self.watch.proof]
 
     @property
     def filled(self) -> list[Any]:
@@ -189,7 +195,13 @@ class UnlearnRoom:
         cut, estimate, proof = self._words(visit, values, rule)
         # A run that is there keeps its place.
         kept = visit.last is not None or visit.job is not None
-        return {self.cut: cut, self.estimate: estimate, **({} if kept else {self.watch.proof: proof})}
+        # What was foreseen was foreseen of another run.
+        return {
+            self.cut: cut,
+            self.estimate: estimate,
+            self.foreseen: "",
+            **({} if kept else {self.watch.proof: proof}),
+        }
 
     def _words(self, visit: Visit, values: dict[str, Any], rule: dict[str, Any]) -> tuple[str, str, str]:
         """The cut, the estimate and the tokens of the row in view, for the run that the form asks for."""
@@ -213,6 +225,19 @@ class UnlearnRoom:
         return scores if known else visit.studio.score(scores.example, (config.rule.scorer,), visit.mask_scope)
 
     # The run ---------------------------------------------------------------------------------------------------------
+
+    @explained
+    def foresee(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """Try a few steps of the run that the form asks for, say what they cost, and take them back."""
+        cut, values = self.asked(given)
+        visit = self.visits.of(request.session_hash)
+        config = form_config(values, cut, visit.studio.settings)
+        yield {self.foreseen: f'<p class="pg-soft">Trying {TRIAL_STEPS} steps of this run, to be taken back.</p>'}
+        try:
+            yield {self.foreseen: foreseen_html(foresee(visit, config))}
+        except ValueError:
+            yield {self.foreseen: ""}
+            raise
 
     @explained
     def start(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:

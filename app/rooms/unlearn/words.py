@@ -17,6 +17,7 @@ from unlearn.metrics import latest, what_is_lost
 from unlearn.metrics.probe import SPOKEN
 from unlearn.objectives import get_objective
 from unlearn.presets import preset
+from unlearn.run.prediction import Prediction, costs_of
 
 # A model that has lost its speech repeats itself for ever.
 LONGEST = 300
@@ -25,6 +26,12 @@ CURVES_NOTE = (
     f"given the true words before it. Structure is solid; speaks, dotted, is the share that is language of {SPOKEN} "
     "answers in the model's own words. Losses: solid to forget, dotted to keep.</p>"
 )
+COSTS = {
+    "retain": "what should be kept",
+    "structure": "the words around the facts",
+    "subject": "the subject's name",
+}
+"""What a trial is known to foretell, in words."""
 IDLE = (
     '<div class="pg-empty"><h3>Nothing is forgotten yet</h3><p>Start trains a copy of the model on the cut. Curves '
     "and one answer show every step; Stop keeps what there is, Undo takes it back. The original "
@@ -161,6 +168,22 @@ def estimate_html(pace: float | None, megabytes: float, config: RunConfig, is_pl
         f'<p class="pg-soft">{about} <b>{duration(pace * config.steps)}</b> of training here '
         f"({pace:.2f} s a step, measured{more}) and {memory} while it lasts.</p>"
     )
+
+
+def foreseen_html(found: Prediction) -> str:
+    """What a trial of a run changed, in words: of what the run will cost much, and of what little."""
+    known = [(name, title) for name, title in COSTS.items() if name in found.figures]
+    costs = [f"<b>{costs_of(name, found.figures[name])}</b> of {title}" for name, title in known]
+    figures = ", ".join(f"{name} {value:+.4f}" for name, value in found.figures.items())
+    said = f"This run will cost {_listed(costs)}, as far as a trial tells. " if costs else ""
+    return (
+        f'<p class="pg-soft">{said}<span class="pg-n">{found.steps} steps tried in {duration(found.seconds)} and taken '
+        f"back: {figures}</span></p>"
+    )
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def preset_html(name: str) -> str:
