@@ -228,7 +228,7 @@ def test_the_curve_passes_through_the_end_of_relearning(tiny, monkeypatch):
     """A point of the curve is what that many steps alone give, and the first points come before the knowledge does."""
     monkeypatch.setattr("unlearn.metrics.answers.MAX_NEW_TOKENS", 8)
     rows = [Row(Example(f"Which word goes with number {n}?", "Torvik.", [Span(0, 6)]), author=n) for n in range(8)]
-    config = StressConfig(steps=12, learning_rate=3e-3, batch=4, curve=(1, 12))
+    config = StressConfig(steps=12, learning_rate=5e-4, batch=4, curve=(1, 12))
     curve = list(relearning_curve(Before(tiny, rows, config)))
     assert [one.title for one in curve] == [f"after {n} steps of relearning" for n in (1, 12)]
     (at_12,) = relearning(Before(tiny, rows, config))
