@@ -10,6 +10,7 @@ import gradio as gr
 from app.look.answers import ALL, REFERENCE, REFERENCE_TITLE, SPLIT_TITLES, cards_html, table_html
 from app.look.lanes import LANES_ID, read_state
 from app.look.markup import block, describe, escape
+from app.rooms.compare.depth import DepthCard
 from app.rooms.compare.trials import RaceCard, StressCard
 from app.rooms.compare.words import EMPTY, busy_html, changes_html
 from app.visit.comparison import known, other, other_run, others, side_by_side, waiting
@@ -30,6 +31,7 @@ class CompareRoom:
     def __init__(self, visits: Visits) -> None:
         self.visits = visits
         self.stress = StressCard(visits)
+        self.depth = DepthCard(visits)
         self.race = RaceCard(visits)
 
     def build(self) -> None:
@@ -76,6 +78,7 @@ class CompareRoom:
                 self.save_json = gr.Button("Run as JSON", size="sm", elem_id="run-json", scale=0, min_width=110)
                 self.save_csv = gr.Button("Answers as CSV", size="sm", elem_id="answers-csv", scale=0, min_width=130)
                 self.save_report = gr.Button("Report as HTML", size="sm", elem_id="report", scale=0, min_width=130)
+        self.depth.build()
         self.stress.build()
         self.race.build()
         self.page = gr.State(0)
@@ -100,6 +103,7 @@ class CompareRoom:
             self.save_report.click(self.as_report, state, js=read_state(LANES_ID), **kept),
         ):
             saved.then(None, self.file, self.file, js=SAVE, **PRIVATE)
+        self.depth.wire()
         self.stress.wire()
 
     def follow(self, event: Any) -> None:
@@ -121,6 +125,7 @@ class CompareRoom:
             self.page,
             self.previous,
             self.next,
+            *self.depth.shown,
             *self.stress.shown,
         ]
 
@@ -236,6 +241,7 @@ class CompareRoom:
                 self.cards: "",
                 self.answers: gr.update(visible=False),
                 self.page: 0,
+                **self.depth.at_rest(visit),
                 **self.stress.at_rest(visit),
             }
         before, beside = known(studio.before()), other(visit, against)
@@ -264,6 +270,7 @@ class CompareRoom:
             self.page: page,
             self.previous: gr.update(interactive=page > 0),
             self.next: gr.update(interactive=page < pages - 1),
+            **self.depth.at_rest(visit),
             **self.stress.at_rest(visit),
         }
 

@@ -18,7 +18,13 @@ from app.visit.trials import ARMS, STEPS, found, is_marked, make_arms, run_race,
 from app.visit.visits import QUIET, TRAINING, Visits, explained
 
 Wanted = Callable[[Mapping[Any, Any]], tuple[dict[str, Any], dict[str, Any]]]
-BUTTONS = {"relearning": "Relearn half of it", "quantisation": "Round to 8 and 4 bits"}
+BUTTONS = {
+    "relearning": "Relearn half of it",
+    "quantisation": "Round to 8 and 4 bits",
+    "rephrasing": "Ask in four wordings",
+    "two-hop": "Ask by way of a book",
+    "sampling": "Draw eight answers",
+}
 
 
 def waiting_in_line(visits: Visits) -> dict[str, Any]:

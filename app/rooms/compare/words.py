@@ -10,6 +10,7 @@ from app.visit.session import KeptRun
 from app.visit.trials import Race
 from attribution import Encoded
 from attribution.lanes.palette import RAMP_STEPS
+from unlearn.depth import Depth
 from unlearn.metrics import metric_info
 
 EMPTY = (
@@ -19,9 +20,14 @@ EMPTY = (
 )
 STRESS_HEAD = (
     '<div><h3 class="pg-title">Does it come back?</h3><p class="pg-soft">What a few steps of training on other rows '
-    "bring back, or rounded weights, was hidden and not gone. A third stress, other words, is among the figures above."
-    "</p></div>"
+    "bring back, or rounded weights, or asking otherwise, was hidden and not gone.</p></div>"
 )
+DEPTH_HEAD = (
+    '<div><h3 class="pg-title">Gone, or only unsaid?</h3><p class="pg-soft">The states of this run\'s model are put '
+    "into the original, after one block at a time. What the original then no longer knows is gone from them; what it "
+    "still says was only kept back.</p></div>"
+)
+DEPTH_BUSY = '<p class="pg-busy" role="status">Putting states into the original model, block by block</p>'
 RACE_HEAD = (
     '<div><h3 class="pg-title">The race of arms</h3><p class="pg-soft">Is it these tokens, or would any do? The cut '
     "that is visible in Inspect, hard and soft, against the whole sequence, as many random tokens and the marked "
@@ -92,6 +98,41 @@ def busy_html(kept: KeptRun, sentence: str) -> str:
     return (
         f'<p class="pg-lead">{escape(kept.name)}: {escape(describe(kept.config))}</p>'
         f'<p class="pg-busy" role="status">{escape(sentence)}</p>'
+    )
+
+
+# Depth --------------------------------------------------------------------------------------------------------------
+
+
+def depth_html(found: Depth) -> str:
+    """The score in a sentence, and the nats behind it block by block."""
+    if found.how == "lens":
+        lead = (
+            "There is no retrained model beside this one, so every block is read by the logit lens: how much less "
+            "probable its states alone make a fact token than the original's."
+        )
+    elif found.score is None:
+        lead = "The retrained model's states lack nothing of these facts, so there is no depth to measure."
+    else:
+        lead = (
+            f"<b>Depth {found.score:.2f}</b> of 1, over {count(found.n, 'row')}: 1 is gone as if never taught, 0 is "
+            "all there and only unsaid."
+        )
+    known = "<th scope='col'>Never taught</th>" if found.known else ""
+    fit = "<th scope='col'>Misfit</th>" if found.fit else ""
+    lines = "".join(
+        f'<tr><th scope="row">Block {number + 1}</th>'
+        + (f"<td data-title='Never taught'>{_said(found.known[number])}</td>" if found.known else "")
+        + f"<td data-title='This run'>{_said(missing)}</td>"
+        + (f"<td data-title='Misfit'>{_said(found.fit[number])}</td>" if found.fit else "")
+        + "</tr>"
+        for number, missing in enumerate(found.missing)
+    )
+    note = " Misfit is what the states of the model that was never taught cost on rows to keep." if found.fit else ""
+    return (
+        f'<p class="pg-lead">{lead}</p><table class="pg-answers pg-stresses"><thead><tr><th scope="col">After</th>'
+        f'{known}<th scope="col">This run</th>{fit}</tr></thead><tbody>{lines}</tbody></table>'
+        f'<p class="pg-soft">Nats that a fact token loses with the states of either model.{note}</p>'
     )
 
 
