@@ -1,4 +1,4 @@
-"""Timings, each part by its name: python -m benchmarks [waits|page|load|scoring|steps|gpu|results|predict] ..."""
+"""Timings, each part by its name: python -m benchmarks [waits|page|load|scoring|steps|gpu|results|predict|real] ..."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ PARTS = {
     "waits": "what people wait for: loading, scoring, steps of every objective",
     "results": "three architectures, two kinds of text: scorers and arms on each (hours)",
     "predict": "whether a trial of a few steps ranks what cuts cost (minutes)",
+    "real": "a model that speaks forgets countries: scorers, one run part by part, arms at equal forgetting",
     "load": "fifty visitors at once, two hundred one after another",
     "steps": "steps of unlearning against bare gradients, transformers' Trainer, and what was expected",
     "gpu": "a 1B-shaped model in bfloat16: scoring and unlearning in tokens a second, share of the peak, memory",
