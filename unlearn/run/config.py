@@ -228,6 +228,7 @@ class RunConfig:
         "leaves the knowledge in the lower blocks where it is",
         low=1,
         none="1, and half-way up for a large model without a GPU",
+        zero=True,
         step=1,
         group=TRAINING,
         flag="--train-from",
