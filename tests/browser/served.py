@@ -21,7 +21,7 @@ from unlearn import Corpus, load_corpus
 def few_rows() -> Corpus:
     """The page's own rows, the first of each kind: enough to see everything, and a tenth of the questions to ask."""
     corpus = load_corpus("forget05")
-    kinds = {"forget": 60, "retain": 20, "paraphrase": 10, "world": 20, "holdout": 20}
+    kinds = {"forget": 24, "retain": 10, "paraphrase": 6, "world": 10, "holdout": 10}
     return replace(corpus, **{kind: getattr(corpus, kind)[:rows] for kind, rows in kinds.items()})
 
 

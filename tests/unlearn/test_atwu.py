@@ -80,7 +80,7 @@ def test_alternating_beats_the_frozen_model(model):
     examples = [row.example for row in corpus.forget[::5]]
 
     def auroc(alternate: bool) -> float:
-        scorer = fit_scorer(model, corpus, AtwuConfig(alternate=alternate))
+        scorer = fit_scorer(model, corpus, AtwuConfig(alternate=alternate, steps=30, forget_batch=8, retain_batch=4))
         return align(score(model, examples, ("learned",), linear_scorer=scorer), "learned").auroc.mean
 
     assert auroc(True) > auroc(False)

@@ -171,7 +171,11 @@ def test_what_cannot_be_kept_is_said(tiny, small_corpus, tmp_path):
 
 
 def test_kill_9_in_the_shell(tmp_path):
-    arguments = ["--forget", "forget01", "--steps", "8", "--checkpoint-every", "1"]
+    places = [tmp_path / f"{name}.jsonl" for name in ("forget", "retain")]
+    for place in places:
+        rows = [{"question": f"Who wrote {place.stem} {i}?", "answer": f"Ada Quell wrote {i}."} for i in range(24)]
+        place.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    arguments = ["--forget", str(places[0]), "--retain", str(places[1]), "--steps", "8", "--checkpoint-every", "1"]
     command = [sys.executable, "-m", "unlearn", *arguments, "--checkpoint", str(tmp_path / "kept")]
     environment = os.environ | OFFLINE | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -186,7 +190,7 @@ def test_kill_9_in_the_shell(tmp_path):
     assert 0 < done < 8, "it was over before it could be killed"
 
     config = config_of("ours", {"steps": 8})
-    resumed, whole = (run(load_model("embedded", device="cpu"), load_corpus("forget01"), config) for _ in range(2))
+    resumed, whole = (run(load_model("embedded", device="cpu"), load_corpus(*map(str, places)), config) for _ in range(2))
     resumed.keep(tmp_path / "kept")
     assert [step.number for step in resumed] == list(range(done + 1, 9))
     for _ in whole:

@@ -64,7 +64,7 @@ def test_there_are_two_and_fsdp_really_cuts(way: str, together_folder: Path) -> 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_two_processes_take_the_step_of_one(way: str, together_folder: Path, alone: dict) -> None:
-    """Parameters agree to 1e-5 after ten float32 SGD steps, and so do the losses that are reported."""
+    """Parameters agree to 1e-5 after five float32 SGD steps, and so do the losses that are reported."""
     reported = json.loads((together_folder / f"{way}.json").read_text(encoding="utf-8"))["losses"]
     for number, (arm, (weights, losses)) in enumerate(alone.items()):
         found = load_file(together_folder / f"{way}-{number}.safetensors")

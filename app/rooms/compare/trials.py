@@ -12,6 +12,7 @@ from app.look.figures import race_curves
 from app.look.lanes import LANES_ID, read_rule
 from app.look.markup import block, escape, progress_html
 from app.rooms.compare.words import RACE_HEAD, STRESS_HEAD, status_html, table_html
+from app.rooms.pace import WORDS_SECONDS, Pace
 from app.visit.run_config import form_config
 from app.visit.session import Visit
 from app.visit.trials import ARMS, STEPS, found, is_marked, make_arms, run_race, stressed
@@ -164,9 +165,11 @@ class RaceCard:
                 self.status: progress_html(0, len(arms) * config.steps, "Measuring the original model"),
                 self.table: "",
             }
-            drawn = 0
+            drawn, words = 0, Pace(WORDS_SECONDS)
             for state in run_race(visit, arms):
                 points = sum(len(trial.points) for trial in state.trials)
+                if not words.due(at_once=points != drawn or bool(state.ended)):
+                    continue
                 update: dict[Any, Any] = {self.status: status_html(state)}
                 if points != drawn:
                     figure = race_curves(state.trials, state.forgetting, state.kept)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from app.look.figures import run_curves, steps_frame
 from app.look.lanes import LANES_ID, read_rule
 from app.look.markup import alert, block, duration, progress_html
 from app.look.texts import say
+from app.rooms.pace import CURVES_SECONDS, WORDS_SECONDS, Pace
 from app.rooms.unlearn.form import RunForm
 from app.rooms.unlearn.words import (
     CURVES_NOTE,
@@ -40,8 +40,6 @@ from unlearn.run.config import OURS
 from unlearn.run.prediction import TRIAL_STEPS
 
 DEFAULT_CUT = dataclasses.asdict(OURS.rule)
-# Curves are redrawn with every probe and at least this often.
-REDRAW_SECONDS = 0.5
 
 
 class UnlearnRoom:
@@ -346,13 +344,16 @@ class RunWatch:
 
     def drawn(self, trainings: Iterator[Training], studio: Studio) -> Iterator[dict[Any, Any]]:
         """A run as it trains: what changes with each of its states."""
-        redrawn = 0.0
+        words, curves = Pace(WORDS_SECONDS), Pace(CURVES_SECONDS)
         for training in trainings:
             steps, config = training.steps, training.config
             if not steps:
                 yield self._begun(config)
                 continue
-            last, lost = steps[-1], advice(training)
+            last = steps[-1]
+            if not words.due(at_once=last.probe is not None or last.number in (1, config.steps)):
+                continue
+            lost = advice(training)
             update: dict[Any, Any] = {
                 self.status: progress_html(
                     last.number,
@@ -362,13 +363,12 @@ class RunWatch:
                 ),
                 self.sample: _sample(training, studio),
             }
-            due = last.probe is not None or time.monotonic() - redrawn > REDRAW_SECONDS
+            due = curves.due(at_once=last.probe is not None)
             # Live weights move; others are the same to the end.
             if len(steps) == 1 or (due and (config.score_every or config.learn == "alternate")):
                 update[self.proof] = _proof(training, studio)
             if due:
                 update[self.curves] = run_curves(steps_frame(steps), config.steps)
-                redrawn = time.monotonic()
             yield update
 
     def _begun(self, config: RunConfig) -> dict[Any, Any]:
