@@ -66,7 +66,7 @@ def test_unlearn_then_compare(client: Client) -> None:
     assert kept == max(1, int(0.3 * len(eligible) + 0.5))
 
     compared = client.predict(split="world", limit=5, api_name="/compare")
-    assert compared["total"] == 20 and len(compared["answers"]) == 5
+    assert compared["total"] == 10 and len(compared["answers"]) == 5
     assert {name: figures is not None for name, figures in compared["metrics"].items()} == {
         "before": True,
         "after": True,

@@ -44,7 +44,7 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     page.locator("#onward").click()
     expect(page.locator("#unlearn-cut")).to_contain_text(f"{sum(underlined)} of {len(underlined)}")
     expect(page.locator("#unlearn-cut")).to_contain_text("Entropy")
-    expect(page.locator("#unlearn-cut")).to_contain_text("24 rows of forget05")
+    expect(page.locator("#unlearn-cut")).to_contain_text("37 rows of forget05")
     expect(page.locator("#estimate")).to_contain_text("measured")
 
     start_run(page, 6)
@@ -60,9 +60,9 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     assert table.locator("tbody tr").count() == 10
     assert page.locator("#cards .pg-metric").count() == 6
     expect(page.locator('[data-metric="forget_recall"]')).to_contain_text("lower is better; reference 0.0")
-    expect(page.locator("#place")).to_contain_text("1 to 10 of 24")
+    expect(page.locator("#place")).to_contain_text("1 to 10 of 37")
     page.locator("#next").click()
-    expect(page.locator("#place")).to_contain_text("11 to 20 of 24")
+    expect(page.locator("#place")).to_contain_text("11 to 20 of 37")
     page.locator(".pg-pick").nth(1).click()
     tokens = page.locator(".pg-changes .pg-ct:not(.pg-ct-names)")
     tokens.first.wait_for(timeout=PATIENCE_MS)
@@ -114,7 +114,7 @@ def opens_from_disk(page: Page, saved: Path, place: Path, underlined: int) -> No
     assert fetched == [place.as_uri()]
     assert sum(shown_as_kept(tab.locator(".fl-lanes"), ENTROPY)) == underlined
     assert tab.locator(".pg-metric").count() == 6 and tab.locator("svg.pg-chart").count() == 4
-    assert tab.locator(".pg-answers tbody tr").count() == 24 + 10 + 6 + 10
+    assert tab.locator(".pg-answers tbody tr").count() == 37 + 10 + 6 + 10
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tab.close()
 
