@@ -58,7 +58,7 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     table = page.locator("#answers table")
     table.wait_for(timeout=PATIENCE_MS)
     assert table.locator("tbody tr").count() == 10
-    assert page.locator("#cards .pg-metric").count() == 6
+    assert page.locator("#cards .pg-metric").count() == 9
     expect(page.locator('[data-metric="forget_recall"]')).to_contain_text("lower is better; reference 0.0")
     expect(page.locator("#place")).to_contain_text("1 to 10 of 37")
     page.locator("#next").click()
