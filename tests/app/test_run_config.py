@@ -13,7 +13,16 @@ from gradio.utils import get_function_description
 
 from app.api.unlearn import unlearn_endpoint
 from app.server.settings import Settings
-from app.visit.run_config import FIELDS, OWN_CUT, PRESET_NAMES, changed_from, form_config, form_values, objective_values
+from app.visit.run_config import (
+    FIELDS,
+    OF_THE_OBJECTIVE,
+    OWN_CUT,
+    PRESET_NAMES,
+    changed_from,
+    form_config,
+    form_values,
+    objective_values,
+)
 from attribution import Rule
 from unlearn import RunConfig
 from unlearn.__main__ import main
@@ -232,3 +241,9 @@ def test_a_number_that_is_the_objective_s_own_is_no_change() -> None:
     config = run_config("sequence-npo", {"beta": 0.1, "gamma": 1})
     assert config == preset("sequence-npo").config and config.beta is None
     assert run_config("", {"lora": 0}).lora is None, "0 trains all weights"
+
+
+def test_a_number_that_may_be_left_out_takes_the_0_that_the_form_shows_for_it() -> None:
+    optional = [WISHES[setting] for setting in FIELDS.values() if setting not in OF_THE_OBJECTIVE]
+    optional = [described for described in optional if described.optional]
+    assert optional and all(described.facts.zero for described in optional)

@@ -33,8 +33,9 @@ def test_steps_set_the_page_up_questions_are_checked_and_progress_is_kept(page: 
     expect(page.locator("#verdict-1")).to_contain_text("Not quite: Between a quarter")
     answer(page, 1, "Between a quarter and a half")
     expect(page.locator("#verdict-1")).to_contain_text(f"{facts} of {tokens} tokens carry a fact")
-    answer(page, 2, min(areas, key=areas.__getitem__))
-    expect(page.locator("#verdict-2")).to_contain_text("Not quite")
+    if min(areas.values()) < max(areas.values()):
+        answer(page, 2, min(areas, key=areas.__getitem__))
+        expect(page.locator("#verdict-2")).to_contain_text("Not quite")
     answer(page, 2, max(areas, key=areas.__getitem__))
     expect(page.locator("#verdict-2")).to_contain_text("That is right")
     answer(page, 3, "It fell below 0.9")

@@ -113,7 +113,7 @@ def opens_from_disk(page: Page, saved: Path, place: Path, underlined: int) -> No
     tab.locator(".fl-lanes .fl-tok").first.wait_for()
     assert fetched == [place.as_uri()]
     assert sum(shown_as_kept(tab.locator(".fl-lanes"), ENTROPY)) == underlined
-    assert tab.locator(".pg-metric").count() == 6 and tab.locator("svg.pg-chart").count() == 4
+    assert tab.locator(".pg-metric").count() == 9 and tab.locator("svg.pg-chart").count() == 4
     assert tab.locator(".pg-answers tbody tr").count() == 37 + 10 + 6 + 10
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tab.close()

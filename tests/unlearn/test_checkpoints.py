@@ -190,7 +190,9 @@ def test_kill_9_in_the_shell(tmp_path):
     assert 0 < done < 8, "it was over before it could be killed"
 
     config = config_of("ours", {"steps": 8})
-    resumed, whole = (run(load_model("embedded", device="cpu"), load_corpus(*map(str, places)), config) for _ in range(2))
+    resumed, whole = (
+        run(load_model("embedded", device="cpu"), load_corpus(*map(str, places)), config) for _ in range(2)
+    )
     resumed.keep(tmp_path / "kept")
     assert [step.number for step in resumed] == list(range(done + 1, 9))
     for _ in whole:
