@@ -41,7 +41,7 @@ ROOMS = {
         ("__init__", "__main__"),
         ("cli",),
         ("arms", "wishes"),
-        ("depth", "stress", "presets", "export"),
+        ("depth", "stress", "presets", "export", "teaching"),
         ("run",),
         ("asking",),
         ("metrics",),
