@@ -6,14 +6,22 @@ import re
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 # One flag of a fast tokenizer says whether special tokens are seen in text; threads share the tokenizer.
 _TOKENIZER_LOCK = Lock()
+_MARKS: WeakKeyDictionary[Any, tuple[tuple[int, str], dict[str, int]]] = WeakKeyDictionary()
 
 
 def special_marks(tokenizer: Any) -> dict[str, int]:
     """The tokenizer's special tokens: the text that stands for each, and its id."""
-    return {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    # Asked for every row, and slow where a tokenizer has hundreds: kept until one is added.
+    state = (len(tokenizer), str(tokenizer.special_tokens_map))
+    known = _MARKS.get(tokenizer)
+    if known is None or known[0] != state:
+        marks = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+        known = _MARKS[tokenizer] = (state, marks)
+    return known[1]
 
 
 def tokenise(

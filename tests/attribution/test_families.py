@@ -14,6 +14,7 @@ from torch import Tensor
 from attribution import Encoded, Example, LanguageModel, load_model, score
 from attribution.__main__ import main
 from attribution.scores import from_json
+from attribution.text.tokenising import special_marks
 from tests.attribution.tiny import byte_level, tiny_model
 from unlearn.objectives.labels import label_batch, label_states, uniform_target
 from unlearn.run.adapters import merged, trainable_copy
@@ -153,6 +154,27 @@ def test_adapters_are_merged_as_they_were_or_refused_in_a_sentence(model: Langua
     (one,), (two,) = adapted.token_statistics([row]), merged(adapted).token_statistics([row])
     torch.testing.assert_close(one.log_probs, two.log_probs, rtol=0, atol=1e-3)
     assert (one.log_probs - model.token_statistics([row])[0].log_probs).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "router"),
+    [
+        ("qwen2_moe", {**MOE, "shared_expert_intermediate_size": 16}, "mlp.gate"),
+        ("phimoe", {**LLAMA, "num_local_experts": 4, "num_experts_per_tok": 2}, "mlp.router"),
+    ],
+)
+def test_adapters_reach_routers_too(family: str, options: dict[str, Any], router: str) -> None:
+    """Bare weights, and linear layers that give out more than a product."""
+    adapted = trainable_copy(tiny_model(family, **options), lora=2)
+    named = [name for name, _ in adapted.model.named_parameters() if "lora_A" in name]
+    assert sum(f"{router}.lora_A" in name for name in named) == 2
+
+
+def test_a_special_token_that_is_added_later_is_seen() -> None:
+    tokenizer = byte_level()
+    assert "[MORE]" not in special_marks(tokenizer)
+    tokenizer.add_special_tokens({"unk_token": "[MORE]"})
+    assert special_marks(tokenizer)["[MORE]"] == len(tokenizer) - 1
 
 
 def test_an_encoder_reads_from_left_to_right_and_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,11 +60,19 @@ def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0,
 
 
 def _with_adapters(weights: Any, rank: int, seed: int) -> Any:
-    adapted = _adapted(weights, rank, seed)
+    # A family's own kind of linear layer (routers, grouped ones) gives something else than a product: there the weight
+    # is adapted, and not what comes out.
+    head = weights.get_output_embeddings()
+    own = [
+        name
+        for name, part in weights.named_modules()
+        if isinstance(part, torch.nn.Linear) and type(part).__module__.startswith("transformers.") and part is not head
+    ]
+    adapted = _adapted(weights, rank, seed, [f"{name}.weight" for name in own], own)
     missed = _without_adapter(adapted)
     if missed:
         # Experts that are one tensor, and what peft takes for experts of an older release, it only finds by name.
-        adapted = _adapted(adapted.unload(), rank, seed, missed)
+        adapted = _adapted(adapted.unload(), rank, seed, [*(f"{name}.weight" for name in own), *missed], own)
         missed = _without_adapter(adapted)
     if missed:
         raise ValueError(
@@ -74,7 +82,7 @@ def _with_adapters(weights: Any, rank: int, seed: int) -> Any:
     return adapted
 
 
-def _adapted(weights: Any, rank: int, seed: int, parameters: Sequence[str] = ()) -> Any:
+def _adapted(weights: Any, rank: int, seed: int, parameters: Sequence[str] = (), without: Sequence[str] = ()) -> Any:
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
@@ -82,6 +90,7 @@ def _adapted(weights: Any, rank: int, seed: int, parameters: Sequence[str] = ())
         lora_alpha=2 * rank,
         target_modules="all-linear",
         target_parameters=list(parameters) or None,
+        exclude_modules=list(without) or None,
         task_type="CAUSAL_LM",
     )
     try:
@@ -119,12 +128,15 @@ def _without_adapter(adapted: Any) -> list[str]:
 
 
 def _is_linear(module: Any, name: str, weight: Any) -> bool:
-    """Whether a weight is that of a linear layer, or of many experts' layers in one tensor."""
+    """Whether a weight is that of a linear layer, of many experts' layers in one tensor, or of a router."""
     if name.endswith("bias") or isinstance(module, torch.nn.Embedding | torch.nn.modules.conv._ConvNd):
         return False
     if isinstance(module, torch.nn.Linear):
         return True
-    return weight.ndim == 3 and min(weight.shape) > 1 or weight.ndim == 2 and "expert" in name.lower()
+    if weight.ndim == 3:
+        return min(weight.shape) > 1
+    kind = type(module).__name__.lower()
+    return weight.ndim == 2 and ("expert" in name.lower() or "router" in kind or "gate" in kind)
 
 
 def checkpoint_gradients(model: Any) -> None:
