@@ -13,8 +13,8 @@ from unlearn.wishes import run_config
 HEAD = """Try the first steps of a run on the selected tokens, say what they changed, and take them back.
 
 The settings are those of `/unlearn`. Figures are changes of mean log p in nats: of the facts to keep (`retain`), of
-the words around the facts to forget (`structure`), of the subject's name. The lower, the more the run will cost of it:
-compare cuts with each other.
+the words around the facts to forget (`structure`), of the subject's name. Measured on cuts of the embedded model, the
+subject's ranks what a run costs of it; the others do so less, or not at all (docs/results.md).
 """
 RETURNS = """Returns:
     {"config", "figures": {"retain", "structure", "subject"}, "steps", "seconds"}"""

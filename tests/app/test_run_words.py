@@ -78,7 +78,7 @@ def test_what_is_foreseen_is_said_of_what_a_trial_knows() -> None:
     cheap = {name: high for name, (_, high) in THIRDS.items()}
     costly = {name: low - 1 for name, (low, _) in THIRDS.items()}
     said = foreseen_html(Prediction(costly, 8, 2.0))
-    assert said.count("<b>much</b>") == len(THIRDS) and "8 steps tried" in said and "retain -1.0074" in said
+    assert said.count("<b>much</b>") == len(THIRDS) and "8 steps tried" in said and "subject -1.0014" in said
     assert foreseen_html(Prediction(cheap, 8, 2.0)).count("<b>little</b>") == len(THIRDS)
     assert "will cost" not in foreseen_html(Prediction({}, 8, 2.0))
 

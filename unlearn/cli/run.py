@@ -184,7 +184,7 @@ def _say_what_is_coming(job: Run) -> None:
 
 def _foreseen(found: Prediction) -> str:
     lines = [
-        f"{found.steps} steps tried in {found.seconds:.1f} s and taken back; the lower, the more the run costs",
+        f"{found.steps} steps tried in {found.seconds:.1f} s and taken back; change of mean log p, nats",
         "",
     ]
     return "\n".join([*lines, *(f"{name:<24}{value:>+11.4f}" for name, value in found.figures.items())]) + "\n"

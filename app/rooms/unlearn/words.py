@@ -26,11 +26,7 @@ CURVES_NOTE = (
     f"given the true words before it. Structure is solid; speaks, dotted, is the share that is language of {SPOKEN} "
     "answers in the model's own words. Losses: solid to forget, dotted to keep.</p>"
 )
-COSTS = {
-    "retain": "what should be kept",
-    "structure": "the words around the facts",
-    "subject": "the subject's name",
-}
+COSTS = {"structure": "the words around the facts", "subject": "the subject's name"}
 """What a trial is known to foretell, in words."""
 IDLE = (
     '<div class="pg-empty"><h3>Nothing is forgotten yet</h3><p>Start trains a copy of the model on the cut. Curves '
