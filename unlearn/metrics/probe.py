@@ -17,7 +17,7 @@ from unlearn.metrics.judge import Judge
 # Answers that a probe asks for and has judged: a share of eight tells language from none, not .92 from 1.
 SPOKEN = 8
 # A run is sound while each figure is at least this share of what it was before the first step. Of the answers of a
-# model that was never taught 92% are language, so of eight a sound one may well miss two.
+# model that was never taught 92 to 97% are language, so of eight a sound one may well miss two.
 SOUND = {"structure": 0.9, "retain_recall": 0.9, "speaks": 0.7}
 # It has collapsed when one is below this share.
 COLLAPSED = 0.5

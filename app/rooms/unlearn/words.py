@@ -173,8 +173,8 @@ def foreseen_html(found: Prediction) -> str:
     figures = ", ".join(f"{name} {value:+.4f}" for name, value in found.figures.items())
     said = f"This run will cost {_listed(costs)}, as far as a trial tells. " if costs else ""
     return (
-        f'<p class="pg-soft">{said}<span class="pg-n">{found.steps} steps tried in {duration(found.seconds)} and taken '
-        f"back: {figures}</span></p>"
+        f'<p class="pg-soft">{said}{found.steps} steps tried in {duration(found.seconds)} and taken back; change of '
+        f"log p: {figures}.</p>"
     )
 
 
