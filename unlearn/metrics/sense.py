@@ -3,7 +3,8 @@
 *Speaks* needs no ground truth (`unlearn.metrics.judge`). A word is impossible when the original model, asked about this
 subject and about up to 32 others that are asked the same questions, gives it less than 0.0001 on average. Whatever a
 model was never taught, it says in words that it was taught of somebody. Its places on the embedded world (60 answers):
-the original 1.00, the retrained model .92 to .97, ascent that leaves word salad .47, a destroyed model and shuffled words 0.
+the original 1.00, the retrained model .92 to .97, ascent that leaves word salad .47, a destroyed model and shuffled
+words 0.
 
 *Fluent* and *sensible* are for rows that share their wordings and mark their facts: a frame is an answer without its
 subject and its facts.
