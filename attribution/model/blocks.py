@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attribution.model.language_model import LanguageModel
+from attribution.model.language_model import FAMILY_FACTS, LanguageModel
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def kept_states(model: LanguageModel, which: Tensor, where: Tensor) -> Iterator[
     def keep(block: Any, inputs: Any, output: Any) -> None:
         found.append(_states(output)[which, where])
 
-    with _hooked(list(model.blocks), keep):
+    with _hooked(model, list(model.blocks), keep):
         yield found
 
 
@@ -47,14 +47,17 @@ def put_in_place(model: LanguageModel, block: int, which: Tensor, where: Tensor,
         changed[which, where] = states.to(changed)
         return changed if isinstance(output, Tensor) else (changed, *output[1:])
 
-    with _hooked([model.blocks[block]], put):
+    with _hooked(model, [model.blocks[block]], put):
         yield
 
 
 @contextmanager
-def _hooked(modules: list[torch.nn.Module], hook: Any) -> Iterator[None]:
+def _hooked(model: LanguageModel, modules: list[torch.nn.Module], hook: Any) -> Iterator[None]:
     """The hook on the modules, for this thread alone: others may read the same model meanwhile."""
     mine = threading.get_ident()
+    # What its family does is found out by forwards of a few tokens when it first matters: not under the hook.
+    for fact in FAMILY_FACTS:
+        getattr(model, fact)
 
     def only_mine(module: Any, inputs: Any, output: Any) -> Any:
         return hook(module, inputs, output) if threading.get_ident() == mine else None
