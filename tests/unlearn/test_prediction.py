@@ -39,6 +39,14 @@ def test_what_tears_down_more_is_predicted_to(knowing: LanguageModel, wide_corpu
     assert all(costly[name] < cheap[name] for name in ("retain", "structure", "subject"))
 
 
+def test_a_trial_that_ends_in_no_numbers_is_a_sentence(knowing: LanguageModel, wide_corpus: Corpus) -> None:
+    job = run(knowing, wide_corpus, replace(CONFIG, objective="ga", learning_rate=1e30))
+    kept = [parameter.detach().clone() for parameter in job.model.model.parameters()]
+    with pytest.raises(ValueError, match="lower the learning rate|no number"):
+        predict(job, 2)
+    assert all(torch.equal(a, b) for a, b in zip(kept, job.model.model.parameters(), strict=True))
+
+
 def test_rows_without_marks_have_what_they_can(tiny: LanguageModel) -> None:
     rows = [Row(Example(f"Where was {name} born?", f"{name} was born at sea.")) for name in ("Ada Quell", "Bo Varn")]
     config = replace(CONFIG, steps=1, forget_batch=1, retain_batch=1)

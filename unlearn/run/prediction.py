@@ -70,7 +70,7 @@ def predict(job: Run, steps: int = TRIAL_STEPS) -> Prediction:
     Scores that the run would make anew on the way are those of its first step. In one process.
 
     Raises:
-        ValueError: the run has begun, or is spread over several processes.
+        ValueError: the run has begun, is spread over several processes, or is no number after the trial.
     """
     if job.steps or job.processes.count > 1:
         raise ValueError("A trial is made before a run's first step, in one process: prepare the run anew.")
@@ -81,6 +81,11 @@ def predict(job: Run, steps: int = TRIAL_STEPS) -> Prediction:
         _train(job, steps)
         after = reading(job.model)
     figures = {name: after[name] - value for name, value in before.items()}
+    if not np.isfinite(list(figures.values())).all():
+        raise ValueError(
+            f"After {steps} tried steps the model gives no numbers any more: lower the learning rate "
+            f"({job.config.learning_rate:g}) or choose a bounded objective such as wga."
+        )
     return Prediction(figures, steps, time.perf_counter() - started)
 
 
