@@ -59,8 +59,9 @@ of masking against an explicit mask, the loss and all gradients of training, gre
 changed copy saved and loaded again, adapters beside the weights against adapters added into them.
 
 *right*: all of it holds. *refused*: it is not loaded, for the reason beside it. *not made*: transformers makes no tiny
-model of the class, or none that reads text alone. What is refused of a class that is right otherwise, such as hiding
-tokens in recurrent layers, stands beside it.
+model of the class, or none that reads text alone. *wrong*: a difference, or something not done in time, that is still
+to be mended. What is refused of a class that is right otherwise, such as hiding tokens in recurrent layers, stands
+beside it.
 
 Rows are shorter than what a sparse attention picks: which of two equal keys it picks is chance in a random model. RWKV
 is read without the halving of its upper blocks, which is for float16.
@@ -350,7 +351,7 @@ def table(records: Sequence[dict[str, Any]]) -> str:
     lines += ["", f"| family | class | {' | '.join(versions)} | |", f"|---|---|{'---|' * len(versions)}---|"]
     for family, mine in sorted(by_family.items()):
         newest = next(mine[version] for version in versions if version in mine)
-        cells = [mine[version]["verdict"] if version in mine else "not mapped" for version in versions]
+        cells = [mine[version]["verdict"] if version in mine else "not tried" for version in versions]
         lines.append(f"| {family} | {newest['class']} | {' | '.join(cells)} | {_remark(newest)} |")
     return "\n".join(lines) + "\n"
 

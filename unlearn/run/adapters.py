@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from attribution.model.families import reads_alike
+from attribution.model.families import probe_ids, reads_alike
 from attribution.model.language_model import LanguageModel
 from attribution.model.trunk import freeze_below
 
@@ -51,6 +51,12 @@ def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0,
             raise ValueError(
                 f"{type(model.model).__name__} computes with its layers in a way that adapters do not fit: leave lora "
                 "out, and train all weights."
+            )
+        unheard = _read_past(weights, probe_ids(model))
+        if unheard:
+            raise ValueError(
+                f"{type(model.model).__name__} reads the weights of {len(unheard)} layers past their adapters, such as "
+                f"{unheard[0].removeprefix('base_model.model.')!r}: leave lora out, and train all weights."
             )
     # No dropout: the forward that is trained is the forward that was scored.
     trained = model.with_weights(weights, f"{model.name}, unlearned")
@@ -125,6 +131,31 @@ def _without_adapter(adapted: Any) -> list[str]:
             if key not in reached.get(plain, set()) and _is_linear(module, f"{plain}.{key}", weight):
                 missed.append(f"{plain}.{key}")
     return missed
+
+
+def _read_past(adapted: Any, ids: torch.Tensor) -> list[str]:
+    """Layers whose weight a forward takes without asking the layer, so that an adapter beside it is not heard."""
+    from peft.tuners.lora import LoraLayer, ParamWrapper
+
+    found = {
+        name: (part.get_base_layer().weight, part.lora_B["default"].weight)
+        for name, part in adapted.named_modules()
+        if isinstance(part, LoraLayer) and not isinstance(part, ParamWrapper) and "default" in part.lora_B
+    }
+    weights = [weight for weight, _ in found.values()]
+    for weight in weights:
+        weight.requires_grad_(True)
+    with torch.enable_grad():
+        logits = adapted(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        of_weights = torch.autograd.grad(logits.sum(), weights, allow_unused=True, retain_graph=True)
+        of_adapters = torch.autograd.grad(logits.sum(), [second for _, second in found.values()], allow_unused=True)
+    for weight in weights:
+        weight.requires_grad_(False)
+    return [
+        name
+        for name, read, heard in zip(found, of_weights, of_adapters, strict=True)
+        if read is not None and heard is None
+    ]
 
 
 def _is_linear(module: Any, name: str, weight: Any) -> bool:
