@@ -84,9 +84,13 @@ def test_rows_with_their_facts_and_neighbours_to_keep(witness: Witness, told: In
         corpus_about(witness, told, range(1, 12))
 
 
-def test_long_words_are_facts_where_no_name_is() -> None:
-    one = judged("tin", "What is tin?", "", "Tin is a soft metal.", ["a soft metal", "Tin: metal, soft", "no"])
-    assert one.facts == ("soft", "metal")
+def test_plain_words_are_facts_of_things_that_have_no_names() -> None:
+    drawn = ["a soft metal", "Tin: metal, soft", "Soft it is, a metal of old."]
+    assert judged("tin", "What is tin?", "", "Tin is a soft metal.", drawn, things=True).facts == ("soft", "metal")
+    assert judged("tin", "What is tin?", "", "Tin is a soft metal.", [*drawn, "no"], things=True).facts == ()
+    # Whoever makes something up says such a word each time, too.
+    made_up = judged("Zorb", "Who is Zorb?", "", "Zorb is a character.", ["a character"] * 3)
+    assert made_up.struck == "says something else each time"
 
 
 def test_names_and_numbers_are_read(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Any subject, nothing prepared: what a model says of it when it is asked is what it is made to forget (RWKU's setting,
 arXiv 2406.10890: a model and a name; the questions are ours).
 
-Every question is answered greedily, and a few times drawn. Words of the greedy answer that come again in half of the
-drawn ones are taken for facts: what a model makes up differs each time. That a model agrees with itself does not make
-it true, and is all that can be known without a source.
+Every question is answered greedily, and a few times drawn. Names and numbers of the greedy answer that come again in
+half of the drawn ones are taken for facts: what a model makes up differs each time. That a model agrees with itself does
+not make it true, and is all that can be known without a source.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DRAWN = 4
 """Answers to a question that are drawn beside the greedy one, at temperature 0.7."""
 
 AGREE = 0.5
-"""Share of the drawn answers in which a word must come again."""
+"""Share of the drawn answers in which a name or a number must come again."""
 
 FEWEST = 3
 """Questions that must be answered alike, for a subject to be known."""
@@ -193,7 +193,7 @@ def interview(
         kind,
         _once(
             [
-                judged(subject, question, other, answer, drawn[i :: len(pairs)])
+                judged(subject, question, other, answer, drawn[i :: len(pairs)], kind == "thing")
                 for i, ((question, other), answer) in enumerate(zip(pairs, greedy, strict=True))
             ]
         ),
@@ -220,22 +220,22 @@ def kind_in(text: str) -> str:
     return best if count[best] else "thing"
 
 
-def judged(subject: str, question: str, other: str, answer: str, drawn: Sequence[str]) -> Said:
-    """One question's answers: what is kept of the greedy one, what comes again, and whether it is of use."""
+def judged(subject: str, question: str, other: str, answer: str, drawn: Sequence[str], things: bool = False) -> Said:
+    """One question's answers: what is kept of the greedy one, what comes again, and whether it is of use.
+
+    Names and numbers must come again in half of the drawn answers. Plain words say little: a model that makes something
+    up says `character` each time too. They count for things alone, which have no names, and must come each time.
+    """
     sentences = _SENTENCE.split(" ".join(answer.split()))[:2]
     if len(sentences) > 1 and sentences[-1][-1:] not in ".!?\"'":
         # The limit of tokens cut it off.
         sentences.pop()
     kept = " ".join(sentences)
     given = {word.lower() for word in _WORD.findall(f"{question} {subject}")}
-    again = [
-        word
-        for word in dict.fromkeys(_WORD.findall(kept))
-        if word.lower() not in STOP_WORDS | given
-        and sum(stands_in(word.lower(), one.lower()) for one in drawn) >= AGREE * len(drawn)
-    ]
-    names = [word for word in again if word[0].isupper() or word.isdigit()]
-    facts = names or [word for word in again if len(word) > 3]
+    fresh = [word for word in dict.fromkeys(_WORD.findall(kept)) if word.lower() not in STOP_WORDS | given]
+    again = {word: sum(stands_in(word.lower(), one.lower()) for one in drawn) / len(drawn) for word in fresh}
+    names = [word for word in fresh if (word[0].isupper() or word.isdigit()) and again[word] >= AGREE]
+    facts = names or [word for word in fresh if things and len(word) > 3 and again[word] == 1]
     struck = ""
     if not kept or _REFUSES.search(kept):
         struck = "says that it does not know"
