@@ -2,8 +2,8 @@
 arXiv 2406.10890: a model and a name; the questions are ours).
 
 Every question is answered greedily, and a few times drawn. Names and numbers of the greedy answer that come again in
-half of the drawn ones are taken for facts: what a model makes up differs each time. That a model agrees with itself does
-not make it true, and is all that can be known without a source.
+half of the drawn ones are taken for facts: what a model makes up differs each time. That a model agrees with itself
+does not make it true, and is all that can be known without a source.
 """
 
 from __future__ import annotations
