@@ -47,9 +47,10 @@ _SIZES: dict[int, str] = {
     12: "qk_head_dim",
     LAYERS: "num_hidden_layers n_layer n_layers num_layers decoder_layers encoder_layers num_blocks num_decoder_layers "
     "num_encoder_layers",
-    WINDOW: "sliding_window sliding_window_size attention_window_size attention_chunk_size window_size local_attention",
-    # Above a row's length: which keys a sparse attention picks is a matter of ties where weights are random.
-    64: "index_topk",
+    WINDOW: "sliding_window sliding_window_size attention_window_size window_size local_attention",
+    # Above a row's length: which keys a sparse attention picks is a matter of ties where weights are random; a first
+    # token of a chunk that is hidden has nothing to attend to, which kernels answer differently.
+    64: "index_topk attention_chunk_size",
     128: "max_position_embeddings n_positions n_ctx max_seq_len context_length max_source_positions "
     "max_target_positions rel_extent relative_max_distance position_bias_max_distance",
 }
