@@ -145,11 +145,31 @@ def _ours(name: str, title: str, scorer: str, whose: str, tokens: str) -> Preset
     return Preset(
         name=name,
         title=title,
-        sentence=f"Weighted gradient ascent on the tokens that {whose} highest; what the prompt gives is left alone.",
+        sentence=f"The tokens that {whose} highest learn what the model would say of somebody else; the rest of the "
+        "answer is held, and what the prompt gives is left alone.",
         paper="ours",
         config=config,
         settings=(
             Setting("tokens", f"the top {config.rule.cut:g} of {tokens}", "ours"),
+            Setting("left out", "tokens of the subject's name, which the prompt gives", "ours"),
+            *_loss(config),
+            *_training(config),
+        ),
+    )
+
+
+def _ours_ascent() -> Preset:
+    # The default until the counterfactual teacher: it forgets as well, and leaves answers that are no language.
+    config = RunConfig(beta=4.0, alpha=3.0)
+    return Preset(
+        name="ours-wga",
+        title="Ours, by ascent",
+        sentence="Weighted gradient ascent on the tokens that a learned scorer, fitted before, ranks highest; what the "
+        "prompt gives is left alone.",
+        paper="ours",
+        config=config,
+        settings=(
+            Setting("tokens", f"the top {config.rule.cut:g} of the learned scores of the original model", "ours"),
             Setting("left out", "tokens of the subject's name, which the prompt gives", "ours"),
             Setting("objective", get_objective("wga").formula, "code"),
             Setting("constants", "beta 4 (the authors' is 1)", "ours"),
@@ -305,6 +325,7 @@ PRESETS: dict[str, Preset] = {
             "masking and entropy together, with nothing fitted, rank",
             "masking and entropy fused, from the original model",
         ),
+        _ours_ascent(),
         _real(),
         _etw(),
         *(_token_unlearn(name, form) for name in ("ga", "wga", "npo", "rmu") for form in ("hard", "soft")),

@@ -14,7 +14,7 @@ from unlearn.wishes import run_config
 HEAD = """Train a copy of the model on the selected tokens of forget05; streams the run as it stands after each step.
 
 The run stays with your session: `/compare` reads it. One run per session at a time. What is left out is the preset's;
-without a preset it is our own, whose values stand in brackets: WGA on the top 30% of the learned scores.
+without a preset it is our own, whose values stand in brackets: the top 30% of the tokens learn from a teacher.
 """
 PLACE = {"row": ("forget:0", "the forget row whose weights are returned."), **PRESET}
 RETURNS = """Returns:
