@@ -212,16 +212,15 @@ def shares_prefixes(model: CausalModel) -> bool:
         return same(read_on, torch.cat(log_probs(model, passes, 10**6)))
 
 
-def reads_alike(one: CausalModel, other: CausalModel) -> bool:
-    """Whether both give the same logits; False where one cannot be run at all."""
-    ids = probe_ids(other)
-    ones = torch.ones_like(ids)
+def probe_logits(model: CausalModel) -> Tensor | None:
+    """The logits of the row that families are tried on, `[1, length, vocabulary]`, float32; None where it cannot run."""
+    ids = probe_ids(model)
     # What a recurrent family keeps in its layers may be read by a forward that is trained.
     with torch.no_grad():
         try:
-            return same(one.run_whole(ids, ones).logits, other.run_whole(ids, ones).logits.float())
+            return model.run_whole(ids, torch.ones_like(ids)).logits.float()
         except _NOT_ALONE:
-            return False
+            return None
 
 
 def begins_together(model: CausalModel) -> bool:

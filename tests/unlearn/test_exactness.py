@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from attribution import Example, LanguageModel, Rule
+from attribution.model.forward import Forward
 from unlearn import Corpus, RunConfig, run
 from unlearn.objectives import OBJECTIVES, RETENTIONS, Constants, labels
 from unlearn.objectives.labels import (
@@ -115,8 +116,13 @@ def test_prompt_and_padding_contribute_exactly_zero(losses: Losses, term: str, m
             seen.append(states)
         return states
 
-    body, both = losses.model.body, losses.model.body_and_layer
-    monkeypatch.setattr(losses.model, "body", lambda *given: watch(body(*given)))
+    forward, both = losses.model.forward, losses.model.body_and_layer
+
+    def watched(*given: Tensor) -> Forward:
+        whole = forward(*given)
+        return whole._replace(hidden=watch(whole.hidden))
+
+    monkeypatch.setattr(losses.model, "forward", watched)
     monkeypatch.setattr(losses.model, "body_and_layer", lambda *given: tuple(map(watch, both(*given))))
     losses.term(term).backward()
     # RMU's terms read a label at its own position of the inner layer; all others the state that predicts it.

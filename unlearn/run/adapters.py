@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from attribution.model.families import probe_ids, reads_alike
+from attribution.model.families import probe_ids, probe_logits, same
 from attribution.model.language_model import LanguageModel
 from attribution.model.trunk import freeze_below
 
@@ -46,8 +46,11 @@ def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0,
     """
     weights = copy.deepcopy(model.model).float().requires_grad_(lora is None)
     if lora is not None:
+        # Held against the same copy without them: a model in half precision computes otherwise than its float32 copy.
+        before = probe_logits(model.with_weights(weights))
         weights = _with_adapters(weights, lora, seed)
-        if not reads_alike(model.with_weights(weights), model):
+        after = probe_logits(model.with_weights(weights))
+        if before is None or after is None or not same(after, before):
             raise ValueError(
                 f"{type(model.model).__name__} computes with its layers in a way that adapters do not fit: leave lora "
                 "out, and train all weights."
