@@ -213,7 +213,7 @@ def shares_prefixes(model: CausalModel) -> bool:
 
 
 def probe_logits(model: CausalModel) -> Tensor | None:
-    """The logits of the row that families are tried on, `[1, length, vocabulary]`, float32; None where it cannot run."""
+    """Logits of the row that families are tried on, `[1, length, vocabulary]`, float32; None where it cannot run."""
     ids = probe_ids(model)
     # What a recurrent family keeps in its layers may be read by a forward that is trained.
     with torch.no_grad():
