@@ -167,10 +167,13 @@ def _masked(model: LanguageModel, raw: Any, row: Encoded, keys: Sequence[int], h
     return torch.stack(found)
 
 
-def training(model: LanguageModel, raw: Any, rows: Sequence[Encoded]) -> float:
+def training(model: LanguageModel, raw: Any, rows: Sequence[Encoded]) -> float | str:
     """The loss of a batch and the gradient of one weight, against the sum over single plain forwards."""
 
-    copied = trainable_copy(model)
+    try:
+        copied = trainable_copy(model)
+    except ValueError as error:
+        return str(error)
     batch = label_batch(copied, [uniform_target(row) for row in rows])
     ours = -batch.log_probs.sum() / 10
     raw.requires_grad_(True)
@@ -230,10 +233,13 @@ def adapters(model: LanguageModel, raw: Any, rows: Sequence[Encoded]) -> float |
     return max(apart(one.log_probs, two.log_probs) for one, two in zip(beside, inside, strict=True))
 
 
-def saving(model: LanguageModel, raw: Any, rows: Sequence[Encoded]) -> float:
+def saving(model: LanguageModel, raw: Any, rows: Sequence[Encoded]) -> float | str:
     """A run's copy, saved and loaded again, against itself; the model that it was copied from has not changed."""
 
-    copied = trainable_copy(model)
+    try:
+        copied = trainable_copy(model)
+    except ValueError as error:
+        return str(error)
     with torch.no_grad():
         for weight in copied.model.parameters():
             weight.mul_(1.01)

@@ -255,3 +255,20 @@ def test_weights_that_a_family_changes_while_it_reads_are_saved_as_they_were() -
     before = {name: weight.clone() for name, weight in model.model.state_dict().items()}
     model.token_statistics([model.encode(ROWS[0])])
     assert all(torch.equal(weight, before[name]) for name, weight in model.model.state_dict().items())
+
+
+def test_what_keeps_a_state_between_forwards_takes_adapters() -> None:
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "attention_hidden_size": 32, "context_length": 128}
+    adapted = trainable_copy(tiny_model("rwkv", **small), lora=2)
+    assert any(weight.requires_grad for weight in adapted.model.parameters())
+
+
+@pytest.mark.parametrize("lora", [None, 2])
+def test_what_goes_back_in_training_mode_alone_is_scored_and_not_trained(lora: int | None) -> None:
+    small = {"axial_pos_embds": False, "attention_head_size": 8, "hidden_size": 32, "num_attention_heads": 4}
+    small |= {"attn_layers": ["local", "local"], "local_attn_chunk_length": 64, "feed_forward_size": 32}
+    small |= {"is_decoder": True, "max_position_embeddings": 256, "hash_seed": 0}
+    model = tiny_model("reformer", **small)
+    assert model.token_statistics([model.encode(Example("Who?", "Ada Quell."))])[0].log_probs.isfinite().all()
+    with pytest.raises(ValueError, match="Reformer.*cannot be trained as it is scored"):
+        trainable_copy(model, lora=lora)

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -41,8 +42,8 @@ def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0,
         block: the first one that is trained; with it, above 1, the embeddings and a head tied to them stay.
 
     Raises:
-        ValueError: there are linear layers that adapters cannot be put beside, or the block is not there or cannot be
-            read apart from those below.
+        ValueError: there are linear layers that adapters cannot be put beside, the block is not there or cannot be
+            read apart from those below, or the model trains in another way than it is scored.
     """
     weights = copy.deepcopy(model.model).float().requires_grad_(lora is None)
     if lora is not None:
@@ -55,7 +56,8 @@ def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0,
                 f"{type(model.model).__name__} computes with its layers in a way that adapters do not fit: leave lora "
                 "out, and train all weights."
             )
-        unheard = _read_past(weights, probe_ids(model))
+        with _trains(type(model.model).__name__):
+            unheard = _read_past(model.with_weights(weights))
         if unheard:
             raise ValueError(
                 f"{type(model.model).__name__} reads the weights of {len(unheard)} layers past their adapters, such as "
@@ -63,9 +65,37 @@ def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0,
             )
     # No dropout: the forward that is trained is the forward that was scored.
     trained = model.with_weights(weights, f"{model.name}, unlearned")
+    if lora is None:
+        with _trains(type(model.model).__name__):
+            _try_backward(trained)
     if block > 1:
         freeze_below(trained, block)
     return trained
+
+
+@contextmanager
+def _trains(kind: str) -> Iterator[None]:
+    """A first way back through a model: where it fails, one sentence."""
+    try:
+        yield
+    except (AssertionError, RuntimeError) as error:
+        # Reformer goes backward through its layers in training mode alone, with dropout, and not beside adapters.
+        if isinstance(error, RuntimeError) and "grad" not in str(error):
+            raise
+        raise ValueError(
+            f"{kind} cannot be trained as it is scored, without dropout: its tokens can be scored, and nothing else. "
+            "Take another model to unlearn."
+        ) from error
+
+
+def _try_backward(model: LanguageModel) -> None:
+    ids = probe_ids(model)
+    trained = next((weight for weight in model.model.parameters() if weight.requires_grad), None)
+    if trained is not None:
+        with torch.enable_grad():
+            logits = model.run_whole(ids, torch.ones_like(ids)).logits
+            # Of one weight: the way back is the same, and the others' gradients would take memory.
+            torch.autograd.grad(logits.sum(), trained, allow_unused=True)
 
 
 def _with_adapters(weights: Any, rank: int, seed: int) -> Any:
@@ -136,20 +166,21 @@ def _without_adapter(adapted: Any) -> list[str]:
     return missed
 
 
-def _read_past(adapted: Any, ids: torch.Tensor) -> list[str]:
+def _read_past(model: LanguageModel) -> list[str]:
     """Layers whose weight a forward takes without asking the layer, so that an adapter beside it is not heard."""
     from peft.tuners.lora import LoraLayer, ParamWrapper
 
     found = {
         name: (part.get_base_layer().weight, part.lora_B["default"].weight)
-        for name, part in adapted.named_modules()
+        for name, part in model.model.named_modules()
         if isinstance(part, LoraLayer) and not isinstance(part, ParamWrapper) and "default" in part.lora_B
     }
     weights = [weight for weight, _ in found.values()]
     for weight in weights:
         weight.requires_grad_(True)
     with torch.enable_grad():
-        logits = adapted(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        ids = probe_ids(model)
+        logits = model.run_whole(ids, torch.ones_like(ids)).logits
         of_weights = torch.autograd.grad(logits.sum(), weights, allow_unused=True, retain_graph=True)
         of_adapters = torch.autograd.grad(logits.sum(), [second for _, second in found.values()], allow_unused=True)
     for weight in weights:
