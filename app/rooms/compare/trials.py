@@ -43,8 +43,8 @@ class StressCard:
     def build(self) -> None:
         """Lay the card out; it is shown once there is a run."""
         with gr.Column(elem_classes="pg-card", visible=False) as self.card:
-            with gr.Row(elem_classes="pg-line pg-ask"):
-                block(STRESS_HEAD)
+            block(STRESS_HEAD)
+            with gr.Row(elem_classes="pg-line"):
                 self.buttons = {
                     kind: gr.Button(title, size="sm", elem_id=f"stress-{kind}", scale=0, min_width=160)
                     for kind, title in BUTTONS.items()
