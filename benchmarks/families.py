@@ -300,7 +300,10 @@ def check_family(family: str) -> dict[str, Any]:
         except Exception as error:
             value = float("inf")
             said.append(f"{name}: {type(error).__name__}: {' '.join(str(error).split())[:160]}")
-        found[name] = value if isinstance(value, str) else "wrong" if value > limit else "right"
+        if isinstance(value, str):
+            found[name] = value.replace(str(folder), family)
+        else:
+            found[name] = "wrong" if value > limit else "right"
         if found[name] == "wrong":
             said.append(f"{name} {value:.3g}")
     wrong = [name for name, value in found.items() if value == "wrong"]

@@ -21,6 +21,7 @@ from unlearn.run.scorer_learning import ScorerSettings
 DEFAULT_PRESET = "ours"
 REAL_PRESET = "real"
 HARD_SHARE = 0.3
+LEARNED = "the learned scores of the original model"
 # Normalised ranks lie in [0, 1]; at this temperature the best token weighs about 50 times the worst.
 SOFT_TEMPERATURE = 0.25
 # Gradient ascent has no floor: it goes on after the facts are gone, and takes the rest along.
@@ -140,6 +141,13 @@ def _loss(config: RunConfig, balance: Evidence | None = None) -> tuple[Setting, 
     return tuple(found)
 
 
+def _selected(config: RunConfig, scores: str) -> tuple[Setting, ...]:
+    return (
+        Setting("tokens", f"the top {config.rule.cut:g} of {scores}", "ours"),
+        Setting("left out", "tokens of the subject's name, which the prompt gives", "ours"),
+    )
+
+
 def _ours(name: str, title: str, scorer: str, whose: str, tokens: str) -> Preset:
     config = dataclasses.replace(OURS, rule=Rule(scorer))
     return Preset(
@@ -149,12 +157,7 @@ def _ours(name: str, title: str, scorer: str, whose: str, tokens: str) -> Preset
         "answer is held, and what the prompt gives is left alone.",
         paper="ours",
         config=config,
-        settings=(
-            Setting("tokens", f"the top {config.rule.cut:g} of {tokens}", "ours"),
-            Setting("left out", "tokens of the subject's name, which the prompt gives", "ours"),
-            *_loss(config),
-            *_training(config),
-        ),
+        settings=(*_selected(config, tokens), *_loss(config), *_training(config)),
     )
 
 
@@ -169,8 +172,7 @@ def _ours_ascent() -> Preset:
         paper="ours",
         config=config,
         settings=(
-            Setting("tokens", f"the top {config.rule.cut:g} of the learned scores of the original model", "ours"),
-            Setting("left out", "tokens of the subject's name, which the prompt gives", "ours"),
+            *_selected(config, LEARNED),
             Setting("objective", get_objective("wga").formula, "code"),
             Setting("constants", "beta 4 (the authors' is 1)", "ours"),
             Setting("balance", "gamma 1, alpha 3, likelihood of the retain rows", "ours"),
@@ -316,7 +318,7 @@ PRESETS: dict[str, Preset] = {
             "Ours",
             "learned",
             "a learned scorer, fitted before, ranks",
-            "the learned scores of the original model",
+            LEARNED,
         ),
         _ours(
             "ours-fused",

@@ -363,13 +363,22 @@ def _run(model: CausalModel, passes: Sequence[Pass]) -> Forward:
 
 
 def _read(model: CausalModel, run: Forward, passes: Sequence[Pass]) -> list[Tensor]:
-    which, where, labels = _lookups(passes, model.device)
+    found = label_log_probs(model, run, *_lookups(passes, model.device))
+    return list(_check_numbers(model, found).split([len(one.at) for one in passes]))
+
+
+def label_log_probs(model: CausalModel, run: Forward, which: Tensor, where: Tensor, labels: Tensor) -> Tensor:
+    """log p of the labels in nats, `[N]`, on the processor; the head's logits are made for a part at a time.
+
+    Args:
+        which, where: the rows and positions that predict them, `[N]` each.
+    """
     found = torch.empty(len(labels))
     for part in _chunks(len(labels), model.vocabulary_size):
         logits = run.logits(model, which[part], where[part]).float()
         found[part] = (logits.gather(1, labels[part][:, None]).squeeze(1) - logits.logsumexp(dim=-1)).cpu()
         del logits
-    return list(_check_numbers(model, found).split([len(one.at) for one in passes]))
+    return found
 
 
 def _lookups(passes: Sequence[Pass], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

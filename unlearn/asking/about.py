@@ -8,22 +8,21 @@ does not make it true, and is all that can be known without a source.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from attribution.data.rows import Row
-from attribution.files import fingerprint, write_atomically
+from attribution.files import fingerprint
 from attribution.model.identity import weights_fingerprint
 from attribution.model.language_model import LanguageModel
 from attribution.text.example import Example, Span
 from attribution.text.subject import STOP_WORDS
-from unlearn.asking.known import cache_folder
+from unlearn.asking.kept import cache_folder, keep, kept
 from unlearn.data.corpus import Corpus
 from unlearn.data.real import around
 from unlearn.metrics.answers import stands_in
@@ -175,8 +174,9 @@ def interview(
     made = fingerprint([weights_fingerprint(model), str(model.template), subject, seed])
     file = (folder or cache_folder()) / f"about-{made[:16]}.json"
     try:
-        return _from_dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, LookupError, TypeError):
+        return _from_dict(kept(file))
+    except (LookupError, TypeError):
+        # Not asked yet, or the file is damaged.
         pass
     say(f"what it takes {subject} for")
     first = model.generate([f"Who or what is {subject}?", f"Tell me about {subject}."], _TOKENS)
@@ -198,13 +198,7 @@ def interview(
             ]
         ),
     )
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(file) as unfinished:
-            unfinished.write_text(json.dumps(_to_dict(found), ensure_ascii=False, indent=1), encoding="utf-8")
-    except OSError:
-        # A folder that may not be written to costs the time of asking again, nothing else.
-        pass
+    keep(file, asdict(found))
     return found
 
 
@@ -313,16 +307,8 @@ def _once(said: Sequence[Said]) -> tuple[Said, ...]:
     for one in said:
         again = one.answer.casefold() in seen and not one.struck
         seen.add(one.answer.casefold())
-        found.append(Said(**{**_fields(one), "struck": "was said before"}) if again else one)
+        found.append(replace(one, struck="was said before") if again else one)
     return tuple(found)
-
-
-def _fields(one: Said) -> dict[str, Any]:
-    return dict(vars(one))
-
-
-def _to_dict(found: Interview) -> dict[str, Any]:
-    return {"subject": found.subject, "kind": found.kind, "said": [_fields(one) for one in found.said]}
 
 
 def _from_dict(found: dict[str, Any]) -> Interview:

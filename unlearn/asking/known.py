@@ -7,16 +7,15 @@ had known.
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from attribution.data.rows import Row
-from attribution.files import fingerprint, write_atomically
+from attribution.files import fingerprint
 from attribution.model.identity import weights_fingerprint
 from attribution.model.language_model import LanguageModel
+from unlearn.asking.kept import cache_folder, keep, kept
 from unlearn.data.corpus import Corpus
 from unlearn.metrics.answers import answer_of, ask, spaced
 
@@ -79,11 +78,6 @@ def known_part(
     )
 
 
-def cache_folder() -> Path:
-    """Where answers are kept: `forget-lens` in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forget-lens"
-
-
 class _Asked:
     """A model's answers, kept in a file; new ones are asked for."""
 
@@ -91,14 +85,7 @@ class _Asked:
         self._model, self._progress = model, progress
         made = fingerprint([weights_fingerprint(model), str(model.template), str(model.model.dtype)])
         self._file = folder / f"known-{made[:16]}.json"
-        self._said: dict[str, str] = self._read()
-
-    def _read(self) -> dict[str, str]:
-        try:
-            found = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        self._said: dict[str, str] = kept(self._file)
 
     def known(self, rows: Sequence[Row], what: str) -> tuple[Row, ...]:
         """The rows that are answered right, in order."""
@@ -107,7 +94,7 @@ class _Asked:
             self._progress(f"{what}, {start + 1} to {min(start + _AT_A_TIME, len(new))} of {len(new)}")
             part = new[start : start + _AT_A_TIME]
             self._said |= {answer.question: answer.answer for answer in ask(self._model, what, part)}
-            self._write()
+            keep(self._file, self._said)
         return tuple(row for row in rows if self._right(row))
 
     def first_known(self, rows: Sequence[Row], count: int, what: str) -> tuple[Row, ...]:
@@ -126,12 +113,3 @@ class _Asked:
             return False
         answer = answer_of(self._model, "", row, said)
         return bool(answer.facts) and answer.recalled == len(answer.facts)
-
-    def _write(self) -> None:
-        # A folder that may not be written to costs the time of asking again, nothing else.
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with write_atomically(self._file) as unfinished:
-                unfinished.write_text(json.dumps(self._said, ensure_ascii=False, indent=0), encoding="utf-8")
-        except OSError:
-            pass

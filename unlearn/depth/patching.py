@@ -6,7 +6,7 @@ block, where it predicts the facts, and the original goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from attribution.model.blocks import kept_states, put_in_place
-from attribution.model.forward import by_length
+from attribution.model.forward import by_length, label_log_probs
 from attribution.model.language_model import LanguageModel
 from attribution.text.example import Encoded
 
@@ -88,7 +88,7 @@ def _measured(
     results: list[Patched | None] = [None] * len(rows)
     size = original.batch_tokens(batch_tokens)
     with torch.inference_mode():
-        for batch in by_length([len(row) for row in rows], size):
+        for batch in by_length([len(row) for row in rows], size, original.length_bound):
             for i, one in zip(batch, _batch(original, source, [rows[i] for i in batch], lens), strict=True):
                 results[i] = one
     return results  # type: ignore[return-value]
@@ -105,8 +105,7 @@ def _batch(original: LanguageModel, source: LanguageModel, rows: Sequence[Encode
     labels = ids[which, where + 1]
 
     def log_probs() -> Tensor:
-        run = original.forward(ids, attention)
-        return _label_log_probs(lambda part: run.logits(original, which[part], where[part]), labels, original)
+        return label_log_probs(original, original.forward(ids, attention), which, where, labels)
 
     def states_of(model: LanguageModel) -> list[Tensor]:
         with kept_states(model, which[chosen].to(model.device), where[chosen].to(model.device)) as states:
@@ -142,13 +141,3 @@ def fact_tokens(row: Encoded) -> np.ndarray:
 def _places(positions: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
     which = torch.tensor([k for k, mine in enumerate(positions) for _ in mine], device=device)
     return which, torch.tensor([p for mine in positions for p in mine], device=device)
-
-
-def _label_log_probs(logits: Callable[[slice], Tensor], labels: Tensor, model: LanguageModel) -> Tensor:
-    """log p of the labels, `[N]`, a bounded chunk of the vocabulary's numbers at a time."""
-    step = max(1, 4_000_000 // model.vocabulary_size)
-    found = torch.empty(len(labels))
-    for start in range(0, len(labels), step):
-        part = slice(start, start + step)
-        found[part] = -torch.nn.functional.cross_entropy(logits(part).float(), labels[part], reduction="none").cpu()
-    return found

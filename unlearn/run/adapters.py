@@ -181,13 +181,13 @@ def _read_past(model: LanguageModel) -> list[str]:
     with torch.enable_grad():
         ids = probe_ids(model)
         logits = model.run_whole(ids, torch.ones_like(ids)).logits
-        of_weights = torch.autograd.grad(logits.sum(), weights, allow_unused=True, retain_graph=True)
-        of_adapters = torch.autograd.grad(logits.sum(), [second for _, second in found.values()], allow_unused=True)
+        asked = [*weights, *(second for _, second in found.values())]
+        gradients = torch.autograd.grad(logits.sum(), asked, allow_unused=True)
     for weight in weights:
         weight.requires_grad_(False)
     return [
         name
-        for name, read, heard in zip(found, of_weights, of_adapters, strict=True)
+        for name, read, heard in zip(found, gradients[: len(found)], gradients[len(found) :], strict=True)
         if read is not None and heard is None
     ]
 

@@ -220,6 +220,16 @@ class Run:
                 next(order)
         log.info("Went on after step %d, from %s.", len(self.steps), found)
 
+    def orders(self) -> tuple[Iterator[list[int]], Iterator[list[int]], Iterator[list[int]]]:
+        """The numbers of the rows to forget, of those to keep, and of the refusals, a step's worth at a time."""
+        config = self.config
+        return (
+            draws(len(self.targets), config.forget_batch, config.seed),
+            draws(len(self.corpus.retain), config.retain_batch, config.seed + 1),
+            # As many refusals as rows; where there are fewer refusals than rows, they come round again.
+            draws(max(1, len(self.gradients.refusals)), config.forget_batch, config.seed + 2),
+        )
+
     def stop(self) -> None:
         """End after the step that is running, or after the last one; every process of a run after the same step."""
         self._stop = True
@@ -231,11 +241,8 @@ class Run:
         optimiser = optimiser_of(config, parameters)
         if config.roll_back and self.before:
             self.guard = CollapseGuard(parameters, self.before)
-        forget_order = draws(len(self.targets), config.forget_batch, config.seed)
-        retain_order = draws(len(self.corpus.retain), config.retain_batch, config.seed + 1)
-        # As many refusals as rows; where there are fewer refusals than rows, they come round again.
-        refusal_order = draws(max(1, len(self.gradients.refusals)), config.forget_batch, config.seed + 2)
-        self._go_on(optimiser, (forget_order, retain_order, refusal_order))
+        orders = forget_order, retain_order, refusal_order = self.orders()
+        self._go_on(optimiser, orders)
         if self._ended:
             return
         for number in range(len(self.steps) + 1, config.steps + 1):
@@ -247,9 +254,7 @@ class Run:
                 self.gradients.read(partial(self.weighting.refresh, self.model, rows, number))
                 losses = self.gradients.add(rows, next(refusal_order), next(retain_order), self.observer)
             # A gradient without a number would leave weights without one behind a loss that still had one.
-            sound = bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, 1.0)))
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+            sound = update(optimiser, parameters, 1.0)
             self.seconds += time.perf_counter() - started
             with self._numbers(number):
                 if not (sound and math.isfinite(losses.forget + losses.retain)):
@@ -380,6 +385,14 @@ def draws(rows: int, batch: int, seed: int) -> Iterator[list[int]]:
             waiting += torch.randperm(rows, generator=generator).tolist()
         yield waiting[:batch]
         waiting = waiting[batch:]
+
+
+def update(optimiser: torch.optim.Optimizer, parameters: Sequence[torch.nn.Parameter], largest: float) -> bool:
+    """Step along the gradients, clipped to a norm of `largest`, and drop them; whether they were numbers."""
+    sound = bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, largest)))
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return sound
 
 
 def optimiser_of(config: RunConfig, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:

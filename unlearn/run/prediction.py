@@ -22,7 +22,7 @@ from torch import Tensor
 from attribution.data.rows import Row
 from attribution.model.language_model import LanguageModel
 from unlearn.metrics.answers import TrueAnswers, read, spaced
-from unlearn.run.loop import Run, draws, optimiser_of
+from unlearn.run.loop import Run, optimiser_of, update
 
 TRIAL_STEPS = 8
 # Rows of each kind that are read before and after.
@@ -90,17 +90,12 @@ def predict(job: Run, steps: int = TRIAL_STEPS) -> Prediction:
 
 
 def _train(job: Run, steps: int) -> None:
-    config = job.config
     parameters = [p for p in job.model.model.parameters() if p.requires_grad]
-    optimiser = optimiser_of(config, parameters)
-    forget = draws(len(job.targets), config.forget_batch, config.seed)
-    refusals = draws(max(1, len(job.gradients.refusals)), config.forget_batch, config.seed + 2)
-    retain = draws(len(job.corpus.retain), config.retain_batch, config.seed + 1)
+    optimiser = optimiser_of(job.config, parameters)
+    forget, retain, refusals = job.orders()
     for _ in range(steps):
         job.gradients.add(next(forget), next(refusals), next(retain))
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        update(optimiser, parameters, 1.0)
 
 
 @contextmanager

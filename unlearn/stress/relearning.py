@@ -11,7 +11,7 @@ from attribution.model.language_model import LanguageModel
 from unlearn.objectives.labels import label_batch, uniform_target
 from unlearn.objectives.retention import retain_nll
 from unlearn.run.adapters import merged, trainable_copy
-from unlearn.run.loop import draws
+from unlearn.run.loop import draws, update
 from unlearn.stress.base import Before, Stress, asked, kind, made
 
 
@@ -56,9 +56,7 @@ def taught_again(before: Before, rows: Sequence[Row], at: Sequence[int]) -> Iter
     for step in range(1, at[-1] + 1):
         targets = [uniform_target(taught.encode(rows[i].example)) for i in next(order)]
         retain_nll(label_batch(taught, targets)).backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        update(optimiser, parameters, 1.0)
         if step in at:
             yield step, taught
 

@@ -9,10 +9,11 @@ import gradio as gr
 
 from app.look.figures import depth_map
 from app.look.markup import block
+from app.rooms.compare.trials import waiting_in_line
 from app.rooms.compare.words import DEPTH_BUSY, DEPTH_HEAD, depth_html
 from app.visit.session import Visit
 from app.visit.trials import measured_depth
-from app.visit.visits import LATEST, QUIET, TRAINING, Visits, explained
+from app.visit.visits import LATEST, QUIET, Visits, explained
 
 MAPS = 12
 """Rows whose map can be looked at, evenly spaced over those that were read."""
@@ -37,9 +38,7 @@ class DepthCard:
 
     def wire(self) -> None:
         """Listen to the button and to the row that is chosen."""
-        limit = self.visits.studio.settings.runs_at_once
-        waiting = {**QUIET, **TRAINING, "concurrency_limit": limit, "show_progress": "minimal"}
-        self.go.click(self.start, None, self.outputs, **waiting, show_progress_on=self.result)
+        self.go.click(self.start, None, self.outputs, **waiting_in_line(self.visits), show_progress_on=self.result)
         self.row.input(self.chosen, self.row, [self.notice, self.map], **QUIET, **LATEST)
 
     @property
