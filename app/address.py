@@ -23,10 +23,11 @@ from app.look.markup import alert
 from app.rooms.inspect.room import SCOPES, InspectRoom
 from app.rooms.own.room import OwnRoom
 from app.rooms.unlearn.room import UnlearnRoom
-from app.visit.run_config import FIELDS, ITS_OWN, OWN_CUT, PRESET_NAMES, STRATEGIES, form_values, shown_setting
+from app.visit.run_config import FIELDS, HAND, ITS_OWN, OWN_CUT, PRESET_NAMES, STRATEGIES, form_values, shown_setting
 from app.visit.studio import OWN
 from attribution.lanes import DEFAULT_SHARE, check_state
 from attribution.scorers import DEFAULT_SCORERS, scorer_info
+from attribution.selection import read_edits, write_edits
 from attribution.suggestions import did_you_mean
 from attribution.text.templates import AUTO, Asking
 
@@ -51,6 +52,7 @@ VIEW_DEFAULTS: dict[str, str] = {
     "given": "0",
     "lane": "learned",
     "cuts": "",
+    HAND: "",
 }
 
 
@@ -118,6 +120,7 @@ def read_address(query: Mapping[str, str], opening_row: int, most_steps: int) ->
     state["active"] = asked["lane"] if "lane" in said or asked["lane"] in scorers else scorers[0]
     # Every lane of the view: what the visitor did before must not show through.
     state["cuts"] = {name: {"kind": "top", "cut": DEFAULT_SHARE} for name in scorers} | _cuts(asked["cuts"])
+    state[HAND] = write_edits(read_edits(asked[HAND]))
     check_state(state, scorers)
     return Address(
         room=_one_of("room", asked["room"], ROOMS),

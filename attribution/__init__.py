@@ -10,7 +10,7 @@ from attribution.model.loading import load_model
 from attribution.model.plain_text import split_text
 from attribution.scorers.learned import LinearScorer
 from attribution.scores import ChangeMatrix, ScoreOptions, TokenScores, score
-from attribution.selection import Rule, Selection, select
+from attribution.selection import Rule, Selection, by_hand, select
 from attribution.text.example import AnswerToken, Encoded, Example, Span
 from attribution.text.subject import Subject, find_subject
 
@@ -27,6 +27,7 @@ __all__ = [
     "Span",
     "Subject",
     "TokenScores",
+    "by_hand",
     "find_subject",
     "load_model",
     "score",

@@ -7,8 +7,9 @@ on random scores with ties.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -20,6 +21,11 @@ from attribution.settings import check_settings, setting
 RuleKind = Literal["threshold", "top", "rest", "soft", "proportional", "raw", "sequence"]
 RULE_KINDS: tuple[str, ...] = get_args(RuleKind)
 TOKENS = "Which tokens"
+SEQUENCE_BY_HAND = (
+    "The whole sequence takes every token, so that none can be put in or taken out by hand: choose the strategy hard "
+    "or soft, or no edits."
+)
+_EDIT = re.compile(r"([+-])([0-9]{1,6})")
 
 
 @dataclass(frozen=True)
@@ -66,14 +72,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Selection:
-    """A weight per answer token, and the rule that made it.
+    """A weight per answer token, the rule that made it, and what was changed by hand.
 
     Hard rules give 0 or 1. `soft` and `proportional` give weights >= 0 with mean 1 over the tokens they may select,
     `raw` gives weights in [0, 1]. `sequence` gives 1 everywhere and trains the end token too.
+
+    Attributes:
+        hand: the tokens put in and taken out by hand, as `by_hand` reads them; empty where the rule alone decides.
     """
 
     weights: tuple[float, ...]
     rule: Rule
+    hand: str = ""
 
     @property
     def kept(self) -> tuple[bool, ...]:
@@ -96,6 +106,64 @@ def select(scores: TokenScores, rule: Rule) -> Selection:
         )
     eligible = [True] * len(scores) if rule.keep_given else [not given for given in scores.given]
     return Selection(weights(scores.columns[rule.scorer], eligible, rule), rule)
+
+
+def by_hand(selection: Selection, edits: str, may_be_empty: bool = False) -> Selection:
+    """A rule's selection with tokens put in (+) and taken out (-), by their numbers in the answer, from 0: `+4-9`.
+
+    A token put in weighs as much as the tokens that the rule weighs do on average: 1 under a hard rule. One that weighs
+    more already keeps its weight. Nothing is scaled afterwards: the other tokens weigh what they did.
+
+    Args:
+        may_be_empty: let the edits take out all there is, as scores that move may make them do.
+
+    Raises:
+        ValueError: a text that is no edits, a number outside the answer, a selection of the whole sequence or one that
+            was edited before, or nothing is left.
+    """
+    wanted = read_edits(edits)
+    if not wanted:
+        return selection
+    if selection.rule.kind == "sequence":
+        raise ValueError(SEQUENCE_BY_HAND)
+    if selection.hand:
+        raise ValueError(f"The selection was edited by hand before ({selection.hand}): give all edits at once.")
+    count = len(selection.weights)
+    if max(wanted) >= count:
+        raise ValueError(
+            f"The edits {write_edits(wanted)} name token {max(wanted)}, and the answer has {count}: count from 0 to "
+            f"{count - 1}."
+        )
+    heavy = [weight for weight in selection.weights if weight > 0]
+    usual = math.fsum(heavy) / len(heavy) if heavy else 1.0
+    changed = list(selection.weights)
+    for token, put_in in wanted.items():
+        changed[token] = max(changed[token], usual) if put_in else 0.0
+    if not may_be_empty and not any(changed):
+        raise ValueError(f"The edits {write_edits(wanted)} leave no token of the answer: put one in.")
+    return replace(selection, weights=tuple(changed), hand=write_edits(wanted))
+
+
+def read_edits(text: str) -> dict[int, bool]:
+    """Edits by hand: token -> whether it is put in, in the order of the answer.
+
+    Raises:
+        ValueError: the text is none, or puts a token in and takes it out.
+    """
+    plain = "".join(text.split())
+    if _EDIT.sub("", plain):
+        raise ValueError(f"The edits by hand are {plain[:40]!r}: write + or - and a token's number, such as +4-9.")
+    found: dict[int, bool] = {}
+    for sign, number in _EDIT.findall(plain):
+        token, put_in = int(number), sign == "+"
+        if found.setdefault(token, put_in) != put_in:
+            raise ValueError(f"The edits by hand put token {token} in and take it out: do one of the two.")
+    return dict(sorted(found.items()))
+
+
+def write_edits(edits: Mapping[int, bool]) -> str:
+    """What `read_edits` reads, each token once and in order: `+4-9`."""
+    return "".join(f"{'+' if put_in else '-'}{token}" for token, put_in in sorted(edits.items()))
 
 
 def weights(values: Sequence[float], eligible: Sequence[bool], rule: Rule) -> tuple[float, ...]:

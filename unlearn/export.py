@@ -81,7 +81,7 @@ def card(job: Run, form: Form, evaluations: Mapping[str, Evaluation]) -> str:
     lines += ["| setting | value | |", "|---|---|---|"]
     for name, described in settings_of(RunConfig).items():
         value = values.get(name, getattr(config, name))
-        said = described.facts.none if value is None else written(value)
+        said = described.facts.none if value is None else written(value) or "none"
         lines.append(f"| {described.facts.title} | {said} | {described.facts.help} |")
     lines.append("")
     if evaluations:

@@ -25,6 +25,7 @@ def race_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
         threshold: float | None = None,
         temperature: float = SOFT_TEMPERATURE,
         keep_given: bool = False,
+        by_hand: str = "",
         objective: str = OURS.objective,
         steps: int = STEPS,
         learning_rate: float = OURS.learning_rate,
@@ -41,6 +42,7 @@ def race_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
             threshold: keep scores from here on, instead of a top share.
             temperature: of the soft arm.
             keep_given: also select the subject's name, which the prompt gives.
+            by_hand: tokens of the cut put in (+) and taken out (-), by forget row and token, both from 0: 36:+4-9.
             objective: wga, npo, graddiff, satga, ...
             steps: optimiser steps of each arm.
             learning_rate: of AdamW.
@@ -55,7 +57,7 @@ def race_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
             studio = visit.studio
             names = [name.strip() for name in arms.split(",") if name.strip()]
             cut: dict[str, Any] = {"top": top} if threshold is None else {"threshold": threshold}
-            cut |= {"scorer": scorer, "keep_given": keep_given}
+            cut |= {"scorer": scorer, "keep_given": keep_given, "by_hand": by_hand}
             settings = {"objective": objective, "steps": steps, "learning_rate": learning_rate, "seed": seed}
             config = run_config("", cut | settings, studio.settings.max_steps)
             wanted = make_arms(config, temperature, names, is_marked(studio.corpus))

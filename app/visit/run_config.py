@@ -8,16 +8,20 @@ from typing import Any
 
 from app.server.settings import Settings
 from attribution import Rule
+from attribution.selection import read_edits, write_edits
 from attribution.settings import Described
 from unlearn import RunConfig
 from unlearn.presets import PRESETS, SOFT_TEMPERATURE, preset
 from unlearn.run.config import OF_THE_OBJECTIVE, OURS
+from unlearn.run.hand import written_by_hand
 from unlearn.wishes import WISHES, run_config
 
 OWN_CUT = "cut"
 """In place of a preset's name: the cut that is visible in Inspect, with our default settings."""
 ITS_OWN = "preset"
 """In place of a strategy: the tokens that the preset brings."""
+HAND = "hand"
+"""In the visible cut, beside the fields of its rule: what was put in and taken out by hand."""
 PRESET_NAMES = (OWN_CUT, *PRESETS)
 STRATEGIES = {name: WISHES["strategy"].titles[name] for name in ("hard", "soft", "sequence")}
 FIELDS = {one.facts.key: name for name, one in WISHES.items() if one.facts.form}
@@ -63,8 +67,14 @@ def shown(config: RunConfig, setting: str) -> Any:
     return 0 if value is None else value
 
 
-def form_config(values: Mapping[str, Any], cut: dict[str, Any], settings: Settings) -> RunConfig:
+def form_config(
+    values: Mapping[str, Any], cut: dict[str, Any], settings: Settings, row: int | None = None
+) -> RunConfig:
     """The run that a filled form asks for, given the visible cut.
+
+    Args:
+        row: the number among the rows to forget of the one in view, whose selection the cut edits by hand; None where
+            it is none of them, and the edits are not used.
 
     Raises:
         ValueError: a field is empty or has a value that cannot be.
@@ -81,25 +91,40 @@ def form_config(values: Mapping[str, Any], cut: dict[str, Any], settings: Settin
             wishes[setting] = value
     name = values["preset"]
     if values["strategy"] != ITS_OWN or name == OWN_CUT:
-        wishes |= cut_wishes(cut, values["strategy"], values["softness"])
+        wishes |= cut_wishes(cut, values["strategy"], values["softness"], row)
     return run_config("" if name == OWN_CUT else name, wishes, settings.max_steps)
 
 
-def cut_wishes(cut: dict[str, Any], strategy: str, softness: float) -> dict[str, Any]:
+def cut_wishes(cut: dict[str, Any], strategy: str, softness: float, row: int | None = None) -> dict[str, Any]:
     """What the visible cut wishes for under a strategy.
 
+    Args:
+        cut: a rule's fields, and perhaps what was put in and taken out of the row in view by hand (`HAND`).
+        row: as `form_config`.
+
     Raises:
-        ValueError: a strategy or a rule that is none.
+        ValueError: a strategy, a rule or edits that are none.
     """
-    if not isinstance(cut, dict) or set(cut) - {entry.name for entry in dataclasses.fields(Rule)}:
+    if not isinstance(cut, dict) or set(cut) - {HAND, *(entry.name for entry in dataclasses.fields(Rule))}:
         raise ValueError("The cut is none: it has a scorer, a kind, a cut and keep_given. Move it, then try again.")
-    rule = Rule(**cut)
+    edits = edits_of(cut)
+    rule = Rule(**{name: value for name, value in cut.items() if name != HAND})
     wishes = {"scorer": rule.scorer, "keep_given": rule.keep_given, "strategy": strategy}
     if strategy == "hard":
         wishes["threshold" if rule.kind == "threshold" else "top"] = rule.cut
     elif strategy == "soft":
         wishes["temperature"] = softness
+    if edits and row is not None and strategy != "sequence":
+        wishes["by_hand"] = written_by_hand({row: edits})
     return wishes
+
+
+def edits_of(cut: Mapping[str, Any]) -> str:
+    """What the visible cut puts in and takes out by hand, `+4-9`. ValueError when that is no such text."""
+    edits = cut.get(HAND) or ""
+    if not isinstance(edits, str):
+        raise ValueError("The cut's edits by hand are no text, such as +4-9: take them back, then try again.")
+    return write_edits(read_edits(edits))
 
 
 def changed_from(name: str, config: RunConfig) -> bool:

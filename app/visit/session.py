@@ -189,6 +189,13 @@ class Visit:
         return kept
 
     @property
+    def forget_row(self) -> int | None:
+        """The number of the row in view among those to forget; None where it is none of them."""
+        if self.scores is None:
+            return self.studio.opening_row
+        return self.row if self.split == "forget" else None
+
+    @property
     def last(self) -> KeptRun | None:
         """The current run, the one that Unlearn and Compare show: the latest, or the one that was picked since."""
         if not self.runs:

@@ -154,10 +154,10 @@ def corpus_in_view(visit: Visit) -> tuple[Corpus, int]:
 
     A subject that the visitor chose for the row in view goes along, so that the run selects what the lanes underline.
     """
-    studio = visit.studio
-    if visit.scores is None or visit.split != "forget" or visit.row is None:
+    studio, row = visit.studio, visit.forget_row
+    if visit.scores is None or row is None:
         return studio.corpus, studio.opening_row
     rows = list(studio.corpus.forget)
     shown = visit.scores.example
-    rows[visit.row] = dataclasses.replace(rows[visit.row], example=shown)
-    return dataclasses.replace(studio.corpus, forget=tuple(rows)), visit.row
+    rows[row] = dataclasses.replace(rows[row], example=shown)
+    return dataclasses.replace(studio.corpus, forget=tuple(rows)), row

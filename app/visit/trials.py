@@ -87,7 +87,8 @@ def make_arms(config: RunConfig, temperature: float, names: Sequence[str], marke
     Args:
         config: the run on the visible cut.
         temperature: of the soft arm.
-        names: keys of `ARMS`; `hard` always takes part. `oracle` is left out where nothing is marked.
+        names: keys of `ARMS`; `hard` always takes part, and it alone has the edits by hand. `oracle` is left out where
+            nothing is marked.
 
     Raises:
         ValueError: a name that is none.
@@ -106,7 +107,7 @@ def make_arms(config: RunConfig, temperature: float, names: Sequence[str], marke
     arms = {name: replace(made[base], name=name, title=ARMS[name]) for base, name in wanted.items()}
     if "soft" in names:
         soft = Rule(rule.scorer, "soft", temperature, rule.keep_given)
-        arms["soft"] = Arm("soft", ARMS["soft"], replace(hard.config, rule=soft))
+        arms["soft"] = Arm("soft", ARMS["soft"], replace(hard.config, rule=soft, by_hand=""))
     return [hard, *(arms[name] for name in ARMS if name in arms)]
 
 

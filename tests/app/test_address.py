@@ -49,6 +49,7 @@ def test_a_whole_view_comes_back() -> None:
             "given": "1",
             "lane": "random",
             "cuts": "masking:threshold:-0.25,random:top:0.5",
+            "hand": "-9 +4",
             "strategy": "soft",
             "softness": "0.4",
             "objective": "npo",
@@ -76,6 +77,7 @@ def test_a_whole_view_comes_back() -> None:
         "keep_given": True,
         "active": "random",
         "cuts": {"masking": {"kind": "threshold", "cut": -0.25}, "random": {"kind": "top", "cut": 0.5}},
+        "hand": "+4-9",
     }
     run = {"strategy": "soft", "softness": 0.4, "objective": "npo", "steps": 12, "rate": 1e-4, "seed": 7}
     run |= {"retain": "kl", "gamma": 0.5, "normaliser": "label", "every": 3, "lora": 8, "until": 0.1, "rollback": True}
@@ -97,6 +99,7 @@ def test_a_whole_view_comes_back() -> None:
         ({"cuts": "masking:top:0"}, "above 0"),
         ({"cuts": "masking"}, "number"),
         ({"cuts": "masking:sideways:0.3"}, "sideways"),
+        ({"hand": "4"}, "such as +4-9"),
         ({"view": "rows"}, "choose from lanes"),
         ({"given": "yes"}, "choose from 0, 1"),
         ({"hides": "custom"}, "choose from subject"),

@@ -34,6 +34,8 @@ def test_arms_differ_in_their_tokens_alone() -> None:
     assert chosen["hard"] == CUT.rule and chosen["soft"] == Rule("entropy", "soft", 0.5)
     assert chosen["sequence"].kind == "sequence" and chosen["random"] == Rule("random", "top", 0.3)
     assert chosen["oracle"] == Rule("oracle", "threshold", 0.5)
+    edited = dataclasses.replace(CUT, by_hand="3:+4-9")
+    assert [arm.config.by_hand for arm in make_arms(edited, 0.5, ALL, True)] == ["3:+4-9", "", "", "", ""]
 
 
 def test_what_cannot_be_held_against_the_cut_is_left_out_or_said() -> None:

@@ -64,6 +64,18 @@ def test_your_own_cut_is_the_default() -> None:
     assert (config.objective, config.beta, config.alpha) == (OURS.objective, OURS.beta, OURS.alpha)
 
 
+def test_what_was_changed_by_hand_is_the_row_s_in_view_and_the_cut_s() -> None:
+    edited = {**CUT, "hand": "-9 +4"}
+    assert form_config(filled(OWN_CUT), edited, SETTINGS, row=3).by_hand == "3:+4-9"
+    assert form_config(filled("etw", strategy="soft"), edited, SETTINGS, row=3).by_hand == "3:+4-9"
+    untouched = (("etw", {}, 3), (OWN_CUT, {"strategy": "sequence"}, 3), (OWN_CUT, {}, None))
+    for name, changes, row in untouched:
+        assert form_config(filled(name, **changes), edited, SETTINGS, row).by_hand == "", name
+    for wrong in ("4", ["+4"]):
+        with pytest.raises(ValueError, match=r"such as \+4-9"):
+            form_config(filled(OWN_CUT), {**CUT, "hand": wrong}, SETTINGS, row=3)
+
+
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_another_objective_brings_its_own_constants(name: str) -> None:
     config = run_config("", {"objective": name})
@@ -156,11 +168,15 @@ def by_form(preset: str, wishes: dict[str, Any]) -> RunConfig:
     for kind in ("top", "threshold"):
         if kind in wishes:
             cut |= {"kind": kind, "cut": wishes[kind]}
+    row = None
+    if "by_hand" in wishes:
+        number, _, cut["hand"] = wishes["by_hand"].partition(":")
+        row = int(number)
     if "strategy" in wishes:
         fields |= {"strategy": wishes["strategy"], "softness": wishes.get("temperature", 0.25)}
     objective = wishes.get("objective")
     constants = objective_values(preset or OWN_CUT, objective) if objective else {}
-    return form_config(filled(preset or OWN_CUT, **{**constants, **fields}), cut, SETTINGS)
+    return form_config(filled(preset or OWN_CUT, **{**constants, **fields}), cut, SETTINGS, row)
 
 
 def test_every_preset_is_the_same_run_by_shell_form_and_api() -> None:
@@ -171,6 +187,7 @@ def test_every_preset_is_the_same_run_by_shell_form_and_api() -> None:
 
 CHANGED: dict[str, Any] = {
     **{"scorer": "fused", "top": 0.2, "threshold": 0.5, "keep_given": True, "score_every": 3, "learn": "alternate"},
+    "by_hand": "36:+4-9",
     **{
         "objective": "npo",
         "retain": "kl",
@@ -202,7 +219,7 @@ def test_one_changed_setting_is_the_same_run_by_shell_form_and_api(name: str) ->
     assert config != OURS
     assert by_shell("", wish) == by_api("", wish) == config
     # The form has a field for it, or the visible cut has it.
-    if name in FIELDS.values() or name in ("scorer", "top", "threshold", "keep_given", "strategy"):
+    if name in FIELDS.values() or name in ("scorer", "top", "threshold", "keep_given", "strategy", "by_hand"):
         assert by_form("", wish) == config
 
 

@@ -125,6 +125,13 @@ def test_the_cut_says_when_a_preset_brings_its_own_tokens() -> None:
     assert "learned while the model forgets" in atwu and "of 21" not in atwu and "is from world" in atwu
 
 
+def test_the_cut_says_what_was_changed_by_hand() -> None:
+    edited = cut_html(RunConfig(by_hand="3:+4-9"), 6, 21, "forget", 390, "forget05", False, "+4-9")
+    assert "2 tokens of this row changed by hand." in edited
+    elsewhere = cut_html(RunConfig(), 6, 21, "world", 390, "forget05", False, "+4-9")
+    assert "What you changed by hand is not used" in elsewhere
+
+
 def test_an_estimate_of_a_run_that_does_more_is_a_lower_bound() -> None:
     assert estimate_html(0.5, 64, RunConfig(steps=20), True).startswith('<p class="pg-soft">About <b>10 s</b>')
     more = estimate_html(0.5, 64, RunConfig(steps=20, score_every=1, roll_back=True), False)

@@ -18,7 +18,7 @@ from app.visit.run_config import cut_wishes
 from app.visit.session import Visit
 from app.visit.studio import Studio
 from app.visit.training import corpus_in_view, foresee, train
-from attribution import select
+from attribution import by_hand, select
 from unlearn.wishes import run_config
 
 CUT = {"scorer": "fused", "kind": "top", "cut": 0.3, "keep_given": False}
@@ -40,12 +40,13 @@ def visit_at(studio: Studio, row: int, subject: str | None = None) -> Visit:
 @pytest.mark.parametrize(("strategy", "kind"), [("hard", "top"), ("soft", "soft"), ("sequence", "sequence")])
 def test_the_run_trains_the_visible_cut(studio: Studio, strategy: str, kind: str) -> None:
     visit = visit_at(studio, 7)
-    config = run_config("", {**cut_wishes(CUT, strategy, 0.25), "steps": 2})
+    edits = "" if strategy == "sequence" else "+0-3"
+    config = run_config("", {**cut_wishes({**CUT, "hand": "+0-3"}, strategy, 0.25, visit.forget_row), "steps": 2})
     rule = config.rule
     assert rule.kind == kind
     before = copy.deepcopy(studio.model.model.state_dict())
     trainings = list(train(visit, config))
-    visible = select(visit.scores, rule)
+    visible = by_hand(select(visit.scores, rule), edits)
     assert trainings[-1].selections[7].weights == pytest.approx(visible.weights, abs=1e-6)
     assert visit.last is not None and visit.last.selections[7].kept == visible.kept
     assert len(trainings[-1].steps) == 2 and trainings[-1].samples[-1].step == 2
@@ -73,6 +74,8 @@ def test_a_chosen_subject_goes_along(studio: Studio) -> None:
     assert studio.corpus.forget[row].example.subject is None
     own = replace(visit, split="own", row=None)
     assert corpus_in_view(own) == (studio.corpus, studio.opening_row)
+    rows = [each.forget_row for each in (visit, own, replace(visit, split="world", row=7), Visit(studio))]
+    assert rows == [studio.opening_row, None, None, studio.opening_row]
 
 
 def test_stop_ends_within_a_step_and_keeps_what_there_is(studio: Studio) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution import Rule, TokenScores, select
+from attribution import Rule, Selection, TokenScores, by_hand, select
 from attribution.selection import weights
 
 MakeRow = Callable[..., TokenScores]
@@ -113,3 +113,47 @@ def test_rules_that_are_none(arguments: tuple[str, str, float], told: str) -> No
 def test_a_row_without_the_rules_scorer(toy: MakeRow) -> None:
     with pytest.raises(ValueError, match="not scored by 'entropy' but by masking"):
         select(toy("f-", {"masking": [1, 0]}), Rule("entropy"))
+
+
+# By hand -------------------------------------------------------------------------------------------------------------
+
+TOP = Rule("masking", "top", 0.4)
+
+
+@pytest.mark.parametrize("edits", ["+4-1", " -1 +4 ", "+4-1+4"])
+def test_tokens_are_put_in_and_taken_out_by_hand(edits: str) -> None:
+    changed = by_hand(Selection((0, 1, 1, 0, 0), TOP), edits)
+    assert changed == Selection((0, 0, 1, 0, 1), TOP, hand="-1+4")
+
+
+def test_a_soft_token_put_in_weighs_what_the_others_do_on_average() -> None:
+    soft = Selection((0, 0.5, 2.0, 0.5), Rule("masking", "soft", 0.5))
+    assert by_hand(soft, "+0+1+2-3").weights == (1, 1, 2, 0)
+    assert by_hand(Selection((0, 0), TOP), "+1").weights == (0, 1), "the rule chose none"
+
+
+def test_no_edits_change_nothing() -> None:
+    selection = Selection((1.0, 1.0), Rule("masking", "sequence"))
+    assert by_hand(selection, "") is selection and selection.hand == ""
+
+
+@pytest.mark.parametrize(
+    ("selection", "edits", "told"),
+    [
+        (Selection((1, 0), TOP), "4", "'4': write \\+ or - and a token's number, such as"),
+        (Selection((1, 0), TOP), "+1; -2", "such as"),
+        (Selection((1, 0), TOP), "+１", "such as"),
+        (Selection((1, 0), TOP), "+1-1", "put token 1 in and take it out"),
+        (Selection((1, 0), TOP), "-0+2", "name token 2, and the answer has 2: count from 0 to 1"),
+        (Selection((1, 0), TOP), "-0", "leave no token of the answer"),
+        (Selection((1, 0), TOP, "+0"), "-1", r"edited by hand before \(\+0\)"),
+        (Selection((1, 1), Rule("masking", "sequence")), "-1", "The whole sequence takes every token"),
+    ],
+)
+def test_edits_that_cannot_be(selection: Selection, edits: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        by_hand(selection, edits)
+
+
+def test_scores_that_move_may_leave_an_edited_row_with_nothing() -> None:
+    assert by_hand(Selection((1, 0), TOP), "-0", may_be_empty=True).weights == (0, 0)

@@ -253,6 +253,7 @@ def test_the_card_says_what_was_done(tiny, small_corpus, tmp_path):
         "| beta | 1 |",
         "4 of 4 steps",
         "| Seed | 0 |",
+        "| By hand | none |",
         "forget_recall",
         "before | after",
     ):

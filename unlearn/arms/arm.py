@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ CONTROLS = {
     "sequence": "every token, the end included",
     "sequence-matched": "every token, stopped where the weights have moved as far as the reference's",
 }
+_SWAPPED = str.maketrans("+-", "-+")
 STRATEGIES = {"hard": ("top", HARD_SHARE), "soft": ("soft", SOFT_TEMPERATURE)}
 
 
@@ -52,7 +54,10 @@ def parse_arms(names: Sequence[str], reference: str | Arm) -> list[Arm]:
         a preset, such as `ours` or `etw`;
         a control of the reference (`CONTROLS`), which differs from it in the tokens alone;
         a scorer, such as `masking`, or a scorer and a strategy, such as `fused/soft`: the reference with other tokens;
-    and any of them with changes to the run: `etw+learning_rate=1e-4+steps=40`, `ours+top=0.25`.
+    and any of them with changes to the run: `etw+learning_rate=1e-4+steps=40`, `ours+top=0.25`, `ours+by_hand=3:+4-9`.
+
+    Tokens put in and taken out by hand are the reference's own: `others` takes what they leave out, and every other
+    control follows its rule alone (`Trial.selected` counts the tokens of each).
 
     Args:
         reference: a name, or an arm that no name describes, such as a cut somebody made by hand.
@@ -74,11 +79,16 @@ def parse_arms(names: Sequence[str], reference: str | Arm) -> list[Arm]:
 
 
 def _base(name: str) -> str:
-    return name.split("+")[0]
+    return _parts(name)[0]
+
+
+def _parts(name: str) -> list[str]:
+    # The + of an edit by hand stands before a number.
+    return re.split(r"\+(?!\d)", name)
 
 
 def _parse(name: str, reference: RunConfig, reference_name: str | None) -> Arm:
-    base, *changes = name.split("+")
+    base, *changes = _parts(name)
     arm = _known(base, reference, reference_name)
     return dataclasses.replace(arm, name=name, config=_changed(arm.config, changes, name))
 
@@ -87,7 +97,7 @@ def _known(name: str, reference: RunConfig, reference_name: str | None) -> Arm:
     if name in PRESETS:
         return Arm(name, PRESETS[name].title, dataclasses.replace(PRESETS[name].config, probe_every=0))
     # A control scores once: what it controls for is the choice of tokens.
-    given = dataclasses.replace(reference, learn="given", score_every=0, probe_every=0)
+    given = dataclasses.replace(reference, learn="given", score_every=0, probe_every=0, by_hand="")
     rule = given.rule
     if name in ("sequence", "sequence-matched"):
         config = dataclasses.replace(given, rule=Rule(rule.scorer, "sequence", rule.cut, rule.keep_given))
@@ -96,7 +106,8 @@ def _known(name: str, reference: RunConfig, reference_name: str | None) -> Arm:
     if name == "others":
         if rule.kind != "top":
             raise ValueError(f"The arm 'others' needs a reference that selects a top share, not {rule.kind!r}.")
-        return Arm(name, CONTROLS[name], dataclasses.replace(given, rule=dataclasses.replace(rule, kind="rest")))
+        rest, swapped = dataclasses.replace(rule, kind="rest"), reference.by_hand.translate(_SWAPPED)
+        return Arm(name, CONTROLS[name], dataclasses.replace(given, rule=rest, by_hand=swapped))
     if name in ("permuted", "inverse"):
         changed = dataclasses.replace(rule, scorer=name)
         return Arm(name, CONTROLS[name], dataclasses.replace(given, rule=changed), {"of": rule.scorer})

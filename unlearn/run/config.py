@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from attribution.scorers import scorer_info
-from attribution.selection import TOKENS, Rule
+from attribution.selection import SEQUENCE_BY_HAND, TOKENS, Rule
 from attribution.settings import check_settings, setting
 from unlearn.objectives import OBJECTIVES, RETENTIONS, Constants, Normaliser, get_objective
+from unlearn.run.hand import rows_by_hand, written_by_hand
 from unlearn.run.scorer_learning import ScorerSettings
 
 Learning = Literal["given", "alternate", "refit"]
@@ -48,6 +49,15 @@ class RunConfig:
     """
 
     rule: Rule = field(default_factory=Rule)
+    by_hand: str = setting(
+        "",
+        "By hand",
+        "tokens put in (+) and taken out (-) of what the rule selects, by forget row and token, both from 0: "
+        "36:+4-9; 40:-2",
+        group=TOKENS,
+        flag="--by-hand",
+        key="hand",
+    )
     score_every: int = setting(
         0,
         "Steps between scorings",
@@ -283,6 +293,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        # Equal edits are equal runs, however they are written.
+        object.__setattr__(self, "by_hand", written_by_hand(rows_by_hand(self.by_hand)))
         chosen = get_objective(self.objective)
         if self.until_recall is not None and not self.probe_every:
             raise ValueError("until_recall looks at the probe: set probe_every to some steps, such as 5.")
@@ -294,6 +306,13 @@ class RunConfig:
             raise ValueError(
                 f"A run that learns its scorer ({self.learn}) weighs tokens by 'learned', and this one by "
                 f"{'the whole sequence' if self.rule.kind == 'sequence' else repr(self.rule.scorer)}."
+            )
+        if self.by_hand and self.rule.kind == "sequence":
+            raise ValueError(SEQUENCE_BY_HAND)
+        if self.by_hand and self.learn != "given":
+            raise ValueError(
+                f"A run that learns its scorer ({self.learn}) selects what nobody has seen before it, so nothing can "
+                "be put in or taken out by hand: leave the edits out, or set learn to given."
             )
         if self.score_every and scorer_info(self.rule.scorer).across_rows:
             raise ValueError(

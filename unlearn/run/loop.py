@@ -34,6 +34,7 @@ from unlearn.run.adapters import first_block, trainable_copy
 from unlearn.run.collapse import REMEDY, CollapseGuard, best_sound_step
 from unlearn.run.config import OURS, RunConfig
 from unlearn.run.gradients import Gradients
+from unlearn.run.hand import rows_by_hand
 from unlearn.run.processes import Processes
 from unlearn.run.scorer_learning import ScorerLearner
 from unlearn.run.state import LossNotFiniteError, Observer, RunState, Step
@@ -108,6 +109,7 @@ class Run:
             config.score_every,
             learner,
             config.resolved["anchor"] > 0 or bool({"teacher", "rest"} & set(needs)),
+            rows_by_hand(config.by_hand),
             **{"seed": config.seed, **score_options},
         )
         if not any(float(target.weights.sum()) > 0 for target in self.targets):

@@ -8,7 +8,7 @@ learned during the run (ATWU) takes its own step on the rows that are drawn, the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from attribution.model.language_model import LanguageModel
 from attribution.scorers import OF, with_needs
 from attribution.scorers.learned import scorer_for
 from attribution.scores import ScoreOptions, TokenScores, score
-from attribution.selection import Rule, Selection, select
+from attribution.selection import Rule, Selection, by_hand, select
 from attribution.text.example import Example
 from unlearn.objectives.labels import Target, weighted_target
 from unlearn.run.scorer_learning import ScorerLearner
@@ -33,6 +33,7 @@ class Weighting:
 
     Attributes:
         rule: how scores become weights.
+        edits: by row, what is put in and taken out by hand; it holds for new scores, too.
         selections, targets: per forget row, in the order given.
         scores: the numbers they were made from.
         learner: the scorer that is learned during the run, if one is.
@@ -47,6 +48,7 @@ class Weighting:
         every: int = 0,
         learner: ScorerLearner | None = None,
         anchored: bool = False,
+        edits: Mapping[int, str] | None = None,
         **options: Any,
     ) -> None:
         """Score every row with the original model and apply the rule.
@@ -56,9 +58,20 @@ class Weighting:
         Args:
             every: score again when a row's scores are this many steps old; 0 for never.
             anchored: what is not selected is held, the end token with it, which is a label then.
+            edits: by hand, by row.
             options: fields of `attribution.ScoreOptions`.
+
+        Raises:
+            ValueError: edits of a row or a token that there is none of, or that leave nothing of a row.
         """
         self.rule = rule
+        self.edits = edits or {}
+        for row in self.edits:
+            if row >= len(examples):
+                raise ValueError(
+                    f"The edits by hand name row {row}, and there are {len(examples)} rows to forget: count from 0 to "
+                    f"{len(examples) - 1}."
+                )
         self.every = 0 if rule.kind == "sequence" else every
         self.learner = learner
         self.anchored = anchored
@@ -70,12 +83,19 @@ class Weighting:
             # The model that is trained has no files of its own to find a fitted scorer beside.
             self.options = {**options, "linear_scorer": scorer_for(model, options.get("linear_scorer"))}
         self.scores = score(model, examples, (self.scorer,), **self.options)
-        self.selections = [select(row, rule) for row in self.scores]
+        self.selections = [self._select(row, scores) for row, scores in enumerate(self.scores)]
         self.targets = [
             weighted_target(row.encoded, selection.weights, selection.trains_end, anchored)
             for row, selection in zip(self.scores, self.selections, strict=True)
         ]
         self.scored_before = [1] * len(self.scores)
+
+    def _select(self, row: int, scores: TokenScores, may_be_empty: bool = False) -> Selection:
+        selection = select(scores, self.rule)
+        try:
+            return by_hand(selection, self.edits.get(row, ""), may_be_empty)
+        except ValueError as error:
+            raise ValueError(f"Row {row} to forget: {error}") from error
 
     def refresh(self, model: LanguageModel, rows: Sequence[int], number: int) -> None:
         """Make the weights that are due of the rows that step `number` (from 1) draws, with the model as it stands."""
@@ -107,7 +127,7 @@ class Weighting:
 
     def take(self, row: int, scores: TokenScores, number: int) -> None:
         """Give a row the weights of scores that were made before step `number`."""
-        selection: Selection = select(scores, self.rule)
+        selection = self._select(row, scores, may_be_empty=True)
         target: Target = weighted_target(scores.encoded, selection.weights, selection.trains_end, self.anchored)
         self.scores[row] = scores
         self.selections[row] = selection

@@ -157,7 +157,8 @@ class RaceCard:
             cut, values = self.asked(given)
             visit = self.visits.of(request.session_hash)
             studio = visit.studio
-            config = form_config({**values, "strategy": "hard", "steps": given[self.steps]}, cut, studio.settings)
+            wanted = {**values, "strategy": "hard", "steps": given[self.steps]}
+            config = form_config(wanted, cut, studio.settings, visit.forget_row)
             arms = make_arms(config, values["softness"], tuple(ARMS), is_marked(studio.corpus))
             yield {
                 self.go: gr.update(interactive=False),

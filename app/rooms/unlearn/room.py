@@ -29,12 +29,12 @@ from app.rooms.unlearn.words import (
     tokens_html,
     way_on,
 )
-from app.visit.run_config import ITS_OWN, OWN_CUT, form_config, form_values
+from app.visit.run_config import ITS_OWN, OWN_CUT, edits_of, form_config, form_values
 from app.visit.session import LONGEST_NAME, KeptRun, Visit
 from app.visit.studio import Studio
 from app.visit.training import Training, foresee, plain, train
 from app.visit.visits import LATEST, QUIET, TRAINING, Visits, explained
-from attribution import TokenScores, select
+from attribution import TokenScores, by_hand, select
 from unlearn import RunConfig
 from unlearn.run.config import OURS
 from unlearn.run.prediction import TRIAL_STEPS
@@ -204,14 +204,16 @@ class UnlearnRoom:
     def _words(self, visit: Visit, values: dict[str, Any], rule: dict[str, Any]) -> tuple[str, str, str]:
         """The cut, the estimate and the tokens of the row in view, for the run that the form asks for."""
         studio = visit.studio
-        config = form_config(values, rule, studio.settings)
+        config = form_config(values, rule, studio.settings, visit.forget_row)
         scores = self._scored(visit, config)
         # What a run learns for itself, it alone can show.
         selection = select(scores, config.rule) if config.learn == "given" else None
+        if selection and config.by_hand:
+            selection = by_hand(selection, edits_of(rule))
         kept = sum(selection.kept) if selection else None
         rows, name = len(studio.corpus.forget), studio.corpus.name
         return (
-            cut_html(config, kept, len(scores), visit.split, rows, name, values["strategy"] == ITS_OWN),
+            cut_html(config, kept, len(scores), visit.split, rows, name, values["strategy"] == ITS_OWN, edits_of(rule)),
             estimate_html(studio.seconds_per_step, studio.run_megabytes, config, plain(config)),
             tokens_html("What a run would train in this row", scores.encoded, selection) if selection else "",
         )
@@ -229,7 +231,7 @@ class UnlearnRoom:
         """Try a few steps of the run that the form asks for, say what they cost, and take them back."""
         cut, values = self.asked(given)
         visit = self.visits.of(request.session_hash)
-        config = form_config(values, cut, visit.studio.settings)
+        config = form_config(values, cut, visit.studio.settings, visit.forget_row)
         yield {self.foreseen: f'<p class="pg-soft">Trying {TRIAL_STEPS} steps of this run, to be taken back.</p>'}
         try:
             yield {self.foreseen: foreseen_html(foresee(visit, config))}
@@ -241,7 +243,7 @@ class UnlearnRoom:
     def start(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Train, and draw every step. What goes wrong is one sentence, and what was there stays."""
         visit, (cut, values) = self.visits.of(request.session_hash), self.asked(given)
-        config = form_config(values, cut, visit.studio.settings)
+        config = form_config(values, cut, visit.studio.settings, visit.forget_row)
         yield from self._run(visit, config, "" if values["preset"] == OWN_CUT else values["preset"])
 
     @explained

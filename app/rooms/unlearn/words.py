@@ -12,6 +12,7 @@ from app.visit.studio import OWN, SPLITS
 from app.visit.training import Training
 from attribution import Encoded, Rule, Selection
 from attribution.scorers import EVIDENCE_TEXT
+from attribution.selection import read_edits
 from unlearn import RunConfig
 from unlearn.metrics import latest, what_is_lost
 from unlearn.metrics.probe import SPOKEN
@@ -124,16 +125,30 @@ def tokens_words(rule: Rule, kept: int | None, total: int) -> str:
     return f"{what}: {kept} of {total} answer tokens of this row"
 
 
-def cut_html(config: RunConfig, kept: int | None, total: int, split: str, rows: int, corpus: str, brought: bool) -> str:
+def cut_html(
+    config: RunConfig,
+    kept: int | None,
+    total: int,
+    split: str,
+    rows: int,
+    corpus: str,
+    brought: bool,
+    edits: str = "",
+) -> str:
     """`This cut`: which tokens, and where it applies.
 
     Args:
         kept, total: tokens of the row in view, selected (None where only the run can say) and in all.
         brought: whether a preset brings its own tokens.
+        edits: what was put in and taken out of the row in view by hand.
     """
     lead, notes = tokens_words(config.rule, kept, total), []
     if brought:
         notes.append("The preset brings its own tokens: your cut in Inspect is not used.")
+    elif config.by_hand:
+        notes.append(f"{count(len(read_edits(edits)), 'token')} of this row changed by hand.")
+    elif edits and config.rule.kind != "sequence":
+        notes.append("What you changed by hand is not used: the row in view is not one to forget.")
     if config.learn == "alternate":
         notes.append("The scorer starts from nothing and is learned while the model forgets.")
     elif config.learn == "refit":
