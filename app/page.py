@@ -24,6 +24,7 @@ from app.rooms.learn.room import LearnRoom
 from app.rooms.learn.words import LessonStep
 from app.rooms.own.room import OwnRoom
 from app.rooms.unlearn.room import UnlearnRoom
+from app.server.gradio_side import GuardedBlocks, fair_line
 from app.visit.models import Shelf
 from app.visit.run_config import OWN_CUT, form_values
 from app.visit.visits import PRIVATE, QUIET, SCORING, TRAINING, Visits
@@ -51,7 +52,7 @@ class Page:
 
     def build(self) -> gr.Blocks:
         """Lay the rooms out and wire them."""
-        with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+        with GuardedBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
             block(HEADER)
             self.learn.build_strip()
             with gr.Tabs(selected="inspect", elem_id="rooms") as self.tabs:
@@ -94,10 +95,8 @@ class Page:
         self.learn.answer.click(self._to("learn"), None, self.tabs, **QUIET).then(**back)
         self._wire_address(page)
 
-        def leave(request: gr.Request) -> None:
-            self.visits.close(request.session_hash)
-
-        page.unload(leave)
+        # The guard ends a visit (app/server/guard.py); this tells the browser to keep a connection open for it.
+        page.unload(lambda: None)
 
     def _to(self, room: str) -> Callable[..., Any]:
         """A handler that opens a room; not where its input is a notice that says why it should not."""
@@ -147,7 +146,8 @@ def build_page(visits: Visits) -> gr.Blocks:
     """The whole page, wired, around what its visitors share."""
     # Small handlers of many visitors side by side; scoring and training have limits of their own.
     waiting = visits.studio.settings.max_waiting
-    return Page(visits).build().queue(default_concurrency_limit=16, max_size=waiting, api_open=False)
+    page = Page(visits).build().queue(default_concurrency_limit=16, max_size=waiting, api_open=False)
+    return fair_line(page, visits.studio.settings)
 
 
 def publish(visits: Visits) -> None:

@@ -45,9 +45,10 @@ def answers(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def serve(patience_seconds: float = 120, **environment: str) -> Iterator[str]:
+def serve(patience_seconds: float = 120, log_to: Path | None = None, **environment: str) -> Iterator[str]:
     """Run `python app.py` on a free port and give its address; stop it at the end.
 
+    log_to: a file for what it prints.
     environment: settings laid over the current environment, for example FORGET_LENS_SETTING="1".
 
     Raises RuntimeError, with what the process printed, when it ends or does not answer within patience_seconds.
@@ -64,7 +65,7 @@ def serve(patience_seconds: float = 120, **environment: str) -> Iterator[str]:
         "GRADIO_SERVER_PORT": str(port),
         **environment,
     }
-    with tempfile.TemporaryFile() as log:
+    with log_to.open("w+b") if log_to else tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "app.py"], cwd=ROOT, env=settings, stdout=log, stderr=subprocess.STDOUT
         )

@@ -35,3 +35,17 @@ class Rates:
             while len(self._buckets) > self._keys:
                 self._buckets.popitem(last=False)
             return 0.0 if granted else (1 - left) * 60 / self._most
+
+    def give_back(self, key: str) -> None:
+        """What was asked last was no such thing after all."""
+        with self._lock:
+            if key in self._buckets:
+                left, since = self._buckets[key]
+                self._buckets[key] = (min(self._most, left + 1), since)
+
+    def wait(self, key: str) -> float:
+        """The seconds to wait before one more would be granted, without asking for it; 0 for none."""
+        with self._lock:
+            left, since = self._buckets.get(key, (self._most, self._clock()))
+            left += (self._clock() - since) * self._most / 60
+            return 0.0 if left >= 1 else (1 - left) * 60 / self._most

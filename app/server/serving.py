@@ -13,10 +13,10 @@ from types import FrameType
 from typing import Any, Protocol
 
 import gradio as gr
-from starlette.middleware import Middleware
 
 from app.look.texts import TEXTS
 from app.look.theme import FORGET_LENS
+from app.server.gradio_side import GuardedApp
 from app.server.guard import Guard
 from app.server.logs import log_to_stderr
 from app.server.settings import Settings
@@ -37,6 +37,12 @@ class Visits(Protocol):
     def arrived(self, session: str, address: str) -> None:
         """Told of every request that names its session."""
 
+    def close(self, session: str) -> None:
+        """End a visit, with its run."""
+
+    def give_up(self, session: str) -> None:
+        """End what a visit is doing: nobody waits for it."""
+
     def close_all(self) -> None:
         """End every visit, with its run."""
 
@@ -45,7 +51,12 @@ def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     """What `launch` is given: the look, the guard before every request, and none of Gradio's own doors."""
     look = Path(__file__).resolve().parents[1] / "look"
     style, script = ((look / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    guard = Middleware(Guard, settings=settings, health=Health(visits), arrived=visits.arrived)
+    health = Health(visits)
+
+    def guard(app: Any, inside: GuardedApp) -> Guard:
+        return Guard(app, inside, settings, health, visits)
+
+    served = GuardedApp(guard, visits.give_up)
     return {
         "theme": FORGET_LENS,
         "i18n": TEXTS,
@@ -59,8 +70,10 @@ def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
         # Uploads lie in Gradio's own folder; nothing beside them is ever handed out.
         "blocked_paths": [str(Path(__file__).resolve().parents[2])],
         "max_file_size": settings.max_upload_mb * 1024**2,
-        "state_session_capacity": settings.max_visits,
-        "app_kwargs": {"middleware": [guard]},
+        # The sweep lets go of what pages hold, visit by visit: no bound of Gradio's, which knows no addresses.
+        "state_session_capacity": 100 * settings.max_visits,
+        "_app": served,
+        "app_kwargs": {"lifespan": served.sweeping},
         "auth": settings.accounts,
         "mcp_server": settings.mcp,
         "root_path": settings.root_path or None,
@@ -108,6 +121,8 @@ def serve(page: gr.Blocks, settings: Settings, visits: Visits) -> None:
     What visits hold is in memory alone, so nothing is half written.
     """
     log_to_stderr(settings.log_level)
+    # The guard alone says which proxies are believed; the server's own default believes any on this machine.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
 
     def end(number: int, frame: FrameType | None) -> None:
         log.info("stopping", extra={"visits": len(visits)})

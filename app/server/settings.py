@@ -45,6 +45,9 @@ class Settings:
     # Against floods.
     requests_per_minute: int = _setting(1200, "what one address may ask a minute; a class behind one router is one")
     max_request_kb: int = _setting(1024, "the size of one request, uploads aside")
+    connections_per_address: int = _setting(256, "connections that one address may hold open at once")
+    connections: int = _setting(4000, "connections that all addresses together may hold open")
+    runs_waiting_per_address: int = _setting(10, "runs, races and the like that one address may have waiting in line")
     proxies: int = _setting(0, "proxies in front that write X-Forwarded-For; 1 on a Space unless told", low=0)
     # Models and data.
     models: tuple[str, ...] = _setting(
@@ -64,7 +67,16 @@ class Settings:
     auth: tuple[str, ...] = _setting((), "`name:password` pairs, separated by commas; empty: anybody")
     mcp: bool = _setting(True, "whether the endpoints can be called as MCP tools")
     embed_in: tuple[str, ...] = _setting(
-        ("https://huggingface.co", "https://*.hf.space"), "sites that may show the page in a frame of theirs"
+        ("https://huggingface.co", "https://*.hf.space"),
+        "sites that may show the page in a frame of theirs; those without a `*` may call it, too",
+    )
+    hosts: tuple[str, ...] = _setting(
+        (),
+        "names under which the page is asked, such as `lens.example.org`, beside localhost, the machine's own name, "
+        "any address in digits and a Space's own; `*` stands for any letters",
+    )
+    origins: tuple[str, ...] = _setting(
+        (), "other sites whose scripts may call the page, such as `https://example.org`, beside those that may frame it"
     )
     root_path: str = _setting("", "the path under which a proxy serves the page, such as `/forget-lens`")
     log_level: str = _setting(
@@ -97,10 +109,14 @@ class Settings:
             ValueError: a setting is not of its kind or outside its range; the message names it.
         """
         texts = _environment()().model_dump(exclude_none=True)
-        given: dict[str, Any] = {"proxies": 1} if texts.pop("space_id", "") else {}
+        space, own = texts.pop("space_id", ""), texts.pop("space_host", "")
+        given: dict[str, Any] = {"proxies": 1} if space else {}
+        names = ["*.hf.space"] * bool(space) + own.split(",") * bool(own)
         for name, text in texts.items():
             if text:
                 given[name] = _parts(text) if isinstance(_described()[name].default, tuple) else text
+        if names:
+            given["hosts"] = (*given.get("hosts", ()), *names)
         return cls(**given)
 
     @classmethod
@@ -138,6 +154,7 @@ def _environment() -> type[BaseSettings]:
         )
         # Set by Hugging Face on a Space.
         space_id: str | None = Field(None, validation_alias="SPACE_ID")
+        space_host: str | None = Field(None, validation_alias="SPACE_HOST")
 
     texts: dict[str, Any] = {name: (str | None, None) for name in _described()}
     return create_model("Environment", __base__=Environment, **texts)

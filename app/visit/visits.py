@@ -69,6 +69,13 @@ class Visits:
         with self._lock:
             self._end(session or "")
 
+    def give_up(self, session: str) -> None:
+        """End the run of a session to which nobody listens any more; what it has kept stays."""
+        with self._lock:
+            visit = self._visits.get(session)
+        if visit is not None:
+            visit.stop()
+
     def close_all(self) -> None:
         """End every visit."""
         with self._lock:
