@@ -12,9 +12,9 @@ import hmac
 import secrets
 from typing import Any
 
-import fastapi
 from gradio.data_classes import PredictBodyInternal
 from gradio.server_messages import ProcessCompletedMessage, ProcessGeneratingMessage
+from starlette.requests import Request
 
 from app.server.line import Line
 
@@ -59,7 +59,7 @@ def serve_tools(tools: Any, line: Line) -> None:
         context = server.request_context
         request: Any = context.request
         session = request.scope.get(SESSION) or PREFIX + secrets.token_hex(16)
-        asked = fastapi.Request({**request.scope, "path": JOIN, "raw_path": JOIN.encode(), "query_string": b""})
+        asked = Request({**request.scope, "path": JOIN, "raw_path": JOIN.encode(), "query_string": b""})
         body = PredictBodyInternal(data=data, fn_index=fn._id, session_hash=session, simple_format=True, request=asked)
         token = context.meta.progressToken if context.meta is not None else None
         found: Any = None
