@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 from collections.abc import Sequence
@@ -19,13 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the shell; returns the exit code. A fault of the input is one sentence on standard error, exit code 2."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     _quiet_the_libraries()
-    try:
-        return options.run(options.program(scores_command, COMMANDS), arguments, "python -m attribution")
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        sys.stderr.write("The disk is full. What was finished is kept: make room and start the same command again.\n")
-        return 2
+    return options.run(options.program(scores_command, COMMANDS), arguments, "python -m attribution")
 
 
 def _quiet_the_libraries() -> None:

@@ -14,7 +14,7 @@ from app.server.settings import Settings
 from attribution.data.records import FILE_KINDS, Record, file_records
 from attribution.data.rows import FORGET_AUTHORS, Row, blank_wrong_answers, embedded_rows, row_of
 from unlearn import Corpus, load_corpus
-from unlearn.data.rows import LONGEST_FIELD, without
+from unlearn.data.rows import LONGEST_FIELD, says_more, without
 
 FIELDS = ("question", "answer", "text")
 GUESSES = {
@@ -48,19 +48,22 @@ class UsableRows:
     Attributes:
         refused: (where, why) of every record that is no row.
         repeated: rows that stood there already.
+        poorer: those of them that had something beside question and answer that the row taken for them has not.
         blank: wrong answers that are empty or null.
     """
 
     rows: tuple[Row, ...]
     refused: tuple[tuple[str, str], ...] = ()
     repeated: int = 0
+    poorer: int = 0
     blank: int = 0
 
     def said(self) -> list[str]:
         """What happened, in sentences: counts first, then reasons, the most frequent first, with places."""
         sentences = [f"{len(self.rows):,} rows can be used."]
         if self.repeated:
-            sentences.append(f"{self.repeated:,} stand there already and were taken once.")
+            lost = f", {self.poorer:,} of them without what only they have" if self.poorer else ""
+            sentences.append(f"{self.repeated:,} stand there already and were taken once{lost}.")
         if self.blank:
             sentences.append(f"{self.blank:,} wrong answers are empty or null and were left out.")
         for why, many in Counter(why for _, why in self.refused).most_common(5):
@@ -105,7 +108,7 @@ def read_rows(sheet: Sheet, mapping: Mapping[str, str]) -> UsableRows:
         raise ValueError("Say which column holds the answers, or which holds plain texts.")
     rows: dict[tuple[str, str], Row] = {}
     refused: list[tuple[str, str]] = []
-    blank = 0
+    blank = poorer = 0
     for number, (where, record) in enumerate(sheet.records):
         renamed = dict(record)
         if chosen["answer"]:
@@ -123,11 +126,13 @@ def read_rows(sheet: Sheet, mapping: Mapping[str, str]) -> UsableRows:
             refused.append((where, str(error).removeprefix(f"{where}: ")[:300]))
             continue
         blank += blank_wrong_answers(renamed)
-        rows.setdefault((row.example.prompt, row.example.answer), row)
+        poorer += says_more(row, rows.setdefault((row.example.prompt, row.example.answer), row))
     if not rows:
         why = refused[0][1] if refused else "there are none"
         raise ValueError(f"No row of {sheet.name!r} can be used: {why}")
-    return UsableRows(tuple(rows.values()), tuple(refused), len(sheet.records) - len(refused) - len(rows), blank)
+    return UsableRows(
+        tuple(rows.values()), tuple(refused), len(sheet.records) - len(refused) - len(rows), poorer, blank
+    )
 
 
 def _unusable(record: Record, chosen: Mapping[str, str]) -> str:

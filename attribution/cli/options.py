@@ -13,6 +13,7 @@ a wrong one is answered with the same sentence wherever it was given.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import functools
 import inspect
 import sys
@@ -68,8 +69,19 @@ def run(app: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
         sentence = f"There is no option {option}{did_you_mean(option, close)}" if close else error.format_message()
     except ValueError as error:
         sentence = str(error)
+    except OSError as error:
+        sentence = _refused_by_the_system(error)
     sys.stderr.write(f"{sentence}\n")
     return 2
+
+
+def _refused_by_the_system(error: OSError) -> str:
+    """What a person can do about a path that is too long or closed, or a disk that is full."""
+    if error.errno == errno.ENOSPC:
+        return "The disk is full. What was finished is kept: make room and start the same command again."
+    name = str(error.filename or "")
+    shown = f"{name[:80]!r}" if name else "A file"
+    return f"{shown} cannot be used here ({error.strerror or error}): give another path, or open this one."
 
 
 class _Command(TyperCommand):

@@ -12,7 +12,8 @@ from typing import Any
 from attribution.data.records import file_records
 from attribution.model.loading import EMBEDDED_FOLDER
 from attribution.suggestions import did_you_mean
-from attribution.text.example import Example, Span, check_text
+from attribution.text.example import Example, Span
+from attribution.text.tokenising import check_text
 
 DATA_FOLDER = EMBEDDED_FOLDER / "data"
 AUTHORS = 200

@@ -284,7 +284,8 @@ def probe_ids(model: CausalModel, length: int = _LENGTH) -> Tensor:
     """Some ordinary token ids, different ones where the vocabulary has as many, `[1, length]`."""
     text = "The quick brown fox jumps over the lazy dog and runs into a deep dark wood"
     special = set(model.tokenizer.all_special_ids)
-    found = dict.fromkeys(i for i in model.tokenizer(text, add_special_tokens=False)["input_ids"] if i not in special)
+    written = model.tokenizer(text, add_special_tokens=False)["input_ids"]
+    found = dict.fromkeys(i for i in written if i not in special and i < model.vocabulary_size)
     ids = [*found, *(i for i in range(model.vocabulary_size) if i not in found and i not in special)]
     return torch.tensor([[ids[k % len(ids)] for k in range(length)]], device=model.device)
 

@@ -102,10 +102,21 @@ class LanguageModel:
         """The row under this tokenizer and template.
 
         Raises:
-            ValueError: it is longer than the model's window, or this is a model whose numbers would be wrong.
+            ValueError: it is longer than the model's window, it holds tokens that the model has no embedding for, or
+                this is a model whose numbers would be wrong.
         """
         self.check()
-        return encode(self.tokenizer, example, self.template, self.max_length)
+        row = encode(self.tokenizer, example, self.template, self.max_length)
+        self._check_ids(row.input_ids)
+        return row
+
+    def _check_ids(self, ids: Sequence[int]) -> None:
+        """ValueError where the tokenizer has more tokens than the model, and one of those is among these."""
+        if max(ids, default=0) >= self.embeddings:
+            raise ValueError(
+                f"The tokenizer of {self.name!r} writes {self.tokenizer.convert_ids_to_tokens(max(ids))!r}, a token "
+                f"that the model does not have: it knows {self.embeddings:,}. Take the tokenizer that belongs to it."
+            )
 
     def format_prompt(self, prompt: str) -> str:
         """The exact text the model is given before it answers.
@@ -385,7 +396,7 @@ class LanguageModel:
     def pad_id(self) -> int:
         """What fills a row; nothing ever attends to it, so any token that the model has an embedding for will do."""
         pad = self.tokenizer.pad_token_id
-        return pad if pad is not None and pad < self.model.get_input_embeddings().weight.shape[0] else 0
+        return pad if pad is not None and pad < self.embeddings else 0
 
     def pad(
         self,
@@ -408,6 +419,11 @@ class LanguageModel:
         return ids.to(self.device), attention.to(self.device)
 
     @cached_property
+    def embeddings(self) -> int:
+        """How many tokens the model can read."""
+        return int(self.model.get_input_embeddings().weight.shape[0])
+
+    @cached_property
     def vocabulary_size(self) -> int:
         return int(self.model.get_output_embeddings().weight.shape[0])
 
@@ -425,10 +441,11 @@ class LanguageModel:
         Each is a `Said`, a text that knows what ended it.
 
         Raises:
-            ValueError: a prompt leaves no room for an answer in the model's window.
+            ValueError: a prompt leaves no room for an answer in the model's window, or holds tokens that it lacks.
         """
         encoded = [encode_prompt(self.tokenizer, self.template, prompt) for prompt in prompts]
         for prompt, ids in zip(prompts, encoded, strict=True):
+            self._check_ids(ids)
             if len(ids) >= self.max_length:
                 raise ValueError(
                     f"The prompt {prompt[:40]!r}... takes {len(ids)} tokens and this model reads at most "
@@ -472,8 +489,9 @@ class LanguageModel:
         ]
         more = [i for each in declared for i in (each if isinstance(each, (list, tuple)) else [each])]
         written = [i for mark, i in special_marks(self.tokenizer).items() if mark in self.template]
-        ids = dict.fromkeys(int(i) for i in (*last, self.tokenizer.eos_token_id, *more, *written) if i is not None)
-        return tuple(i for i in ids if 0 <= i < self.vocabulary_size)
+        ids = dict.fromkeys((*last, self.tokenizer.eos_token_id, *more, *written))
+        # What a folder writes there may be no number.
+        return tuple(i for i in ids if isinstance(i, int) and 0 <= i < self.vocabulary_size)
 
     def generated_logits(self, prompts: Sequence[Sequence[int]], steps: int = 2, once: bool | None = None) -> Tensor:
         """Logits of the first greedy tokens after each prompt, as generation computes them, `[batch, steps, V]`."""

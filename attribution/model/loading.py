@@ -98,6 +98,7 @@ def load_model(
             "with a causal language model in safetensors, a GGUF file, or a Hub id."
         ) from error
     _check_complete(name, info, [key for key, _ in model.named_parameters()])
+    _check_settings(name, model, tokenizer)
     if isinstance(dtype, str):
         log.debug("loaded %s in %s", name, dtype)
     folder = Path(source) if Path(source).is_dir() else None
@@ -145,6 +146,11 @@ def _read(source: str, dtype: str | torch.dtype, placed: Mapping[str, Any]) -> t
         ignore_mismatched_sizes=True,
         **placed,
     )
+    rounded = getattr(model.config, "quantization_config", None)
+    if rounded and getattr(model, "hf_quantizer", None) is None:
+        # transformers passes over a kind that it does not know, and takes the packed numbers for weights.
+        kind = rounded.get("quant_method") if isinstance(rounded, Mapping) else None
+        raise ValueError(f"its weights are quantised by {kind!r}, which this release of transformers does not know")
     return model, tokenizer, info
 
 
@@ -209,9 +215,23 @@ def _check_complete(name: str, info: Mapping[str, Any], known: Iterable[str] = (
         )
 
 
+def _check_settings(name: str, model: Any, tokenizer: Any) -> None:
+    """ValueError for settings that transformers takes as they are, and that make a model none or fail later."""
+    blocks = getattr(model.config.get_text_config(), "num_hidden_layers", None)
+    if isinstance(blocks, int) and blocks < 1:
+        raise ValueError(f"The config.json of {name!r} says that it has {blocks} blocks: correct num_hidden_layers.")
+    longest = tokenizer.model_max_length
+    if longest is not None and not isinstance(longest, int | float):
+        raise ValueError(
+            f"The tokenizer_config.json of {name!r} says that model_max_length is {longest!r}: a number is needed."
+        )
+
+
 def _said(error: BaseException) -> str:
     """What transformers said, in few words."""
     said = " ".join(str(error).split())
+    if "custom code" in said:
+        return "it brings code of its own, which is never run here"
     if isinstance(error, KeyError):
         return f"{said} is nothing that transformers knows"
     if said.startswith("Unrecognized configuration class"):
@@ -226,7 +246,8 @@ def _one_of(key: str) -> str:
 
 def _pointer(source: str) -> str | None:
     """Says that a weight file is a Git LFS pointer, when one is."""
-    for path in sorted(Path(source).glob("*.safetensors")) if Path(source).is_dir() else ():
+    files = (path for path in Path(source).glob("*.safetensors") if path.is_file()) if Path(source).is_dir() else ()
+    for path in sorted(files):
         with path.open("rb") as file:
             if file.read(40).startswith(b"version https://git-lfs"):
                 return f"{path.name} is a Git LFS pointer and not the weights themselves: run `git lfs pull` there"

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from attribution.text.templates import DEFAULT_TEMPLATE, ChatTemplate, fill_template, prompt_text
-from attribution.text.tokenising import close, close_turn, leave_open, tokenise
+from attribution.text.tokenising import check_text, close, close_turn, leave_open, tokenise
 
 SpanKind = Literal["fact", "subject"]
 SPAN_KINDS: tuple[str, ...] = ("fact", "subject")
@@ -36,15 +36,6 @@ class Span:
             raise ValueError(f"The span kind {self.kind!r} is unknown: use one of {', '.join(SPAN_KINDS)}.")
         if not 0 <= self.start < self.end:
             raise ValueError(f"The span {self.start}-{self.end} is empty or negative: 0 <= start < end is needed.")
-
-
-def check_text(what: str, text: str) -> None:
-    """ValueError when a text holds half a character, which no tokenizer and no file takes."""
-    if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError(
-            f"The {what} holds half a character (a lone surrogate), which is no text: copy it again from where it is "
-            "shown whole."
-        )
 
 
 @dataclass(frozen=True)

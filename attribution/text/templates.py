@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from attribution.settings import check_settings, setting
+from attribution.text.tokenising import check_text
 
 DEFAULT_TEMPLATE = "Question: {prompt}\nAnswer: {answer}"
 AUTO, PLAIN, CHAT = "auto", "plain", "chat"
@@ -45,7 +46,8 @@ class ChatTemplate(str):
 
 
 def check_template(template: str) -> str:
-    """`template`, when it holds `{prompt}` and then `{answer}`, once each; otherwise a ValueError."""
+    """`template`, when it holds `{prompt}` and then `{answer}`, once each, and is text; otherwise a ValueError."""
+    check_text("template", template)
     if template.count("{prompt}") != 1 or template.count("{answer}") != 1:
         raise ValueError(
             f"The template {template!r} needs {{prompt}} and {{answer}}, once each; or name {', '.join(NAMES)}."
@@ -74,7 +76,15 @@ def chat_template(tokenizer: Any, name: str) -> ChatTemplate:
     # there) is for the person who gave it.
     try:
         text = tokenizer.apply_chat_template(messages, tokenize=False)
-    except (TemplateError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+    except (
+        TemplateError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
             f"The chat template of {name!r} cannot be filled with one question and its answer ({reason}): give the "

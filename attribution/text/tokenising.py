@@ -13,6 +13,15 @@ _TOKENIZER_LOCK = Lock()
 _MARKS: WeakKeyDictionary[Any, tuple[tuple[int, str], dict[str, int]]] = WeakKeyDictionary()
 
 
+def check_text(what: str, text: str) -> None:
+    """ValueError when a text holds half a character, which no tokenizer and no file takes."""
+    if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(
+            f"The {what} holds half a character (a lone surrogate), which is no text: copy it again from where it is "
+            "shown whole."
+        )
+
+
 def special_marks(tokenizer: Any) -> dict[str, int]:
     """The tokenizer's special tokens: the text that stands for each, and its id."""
     # Asked for every row, and slow where a tokenizer has hundreds: kept until one is added.

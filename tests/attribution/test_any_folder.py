@@ -14,6 +14,13 @@ import attribution.model.generation
 from attribution import Example, LanguageModel, load_model, score
 from tests.attribution.tiny import byte_level, tiny_model, unigram
 
+CHANGES: dict[str, dict[str, Any]] = {
+    "heads": {"n_head": 5},
+    "blocks": {"n_layer": 0},
+    "quantised": {"quantization_config": {"quant_method": "wondrous", "bits": 4}},
+    "longest": {"model_max_length": "long"},
+    "code": {"model_type": "wondrous", "auto_map": {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}},
+}
 PROMPTS = ["Where was Ada Quell born?", "What?"]
 
 
@@ -103,7 +110,13 @@ def test_a_special_token_written_in_a_question_or_an_answer_is_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["{{ raise_exception('no') }}", "{% for m in messages %}", "{{ messages[7].x.y }}"]
+    "template",
+    [
+        "{{ raise_exception('no') }}",
+        "{% for m in messages %}",
+        "{{ messages[7].x.y }}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+    ],
 )
 def test_a_chat_template_that_cannot_be_filled_is_a_sentence(template: str) -> None:
     tokenizer = byte_level()
@@ -138,7 +151,16 @@ def test_weights_that_would_be_drawn_at_random_are_refused(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [("pointer", "git lfs pull"), ("half", "could not be loaded"), ("heads", "could not be loaded|another shape")],
+    [
+        ("pointer", "git lfs pull"),
+        ("half", "could not be loaded"),
+        ("folder", "could not be loaded"),
+        ("heads", "could not be loaded|another shape"),
+        ("blocks", "says that it has 0 blocks"),
+        ("quantised", "quantised by 'wondrous', which this release of transformers does not know"),
+        ("longest", "says that model_max_length is 'long'"),
+        ("code", "code of its own, which is never run here"),
+    ],
 )
 def test_files_that_are_no_model_are_a_sentence(tmp_path: Path, fault: str, said: str) -> None:
     saved(tiny_model("gpt2"), tmp_path)
@@ -147,11 +169,31 @@ def test_files_that_are_no_model_are_a_sentence(tmp_path: Path, fault: str, said
         weights.write_text("version https://git-lfs.github.com/spec/v1\nsize 1\n")
     elif fault == "half":
         weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    elif fault == "folder":
+        weights.unlink()
+        weights.mkdir()
     else:
-        config = json.loads((tmp_path / "config.json").read_text())
-        (tmp_path / "config.json").write_text(json.dumps(config | {"n_head": 5}))
+        path = tmp_path / ("tokenizer_config.json" if fault == "longest" else "config.json")
+        path.write_text(json.dumps(json.loads(path.read_text()) | CHANGES[fault]))
     with pytest.raises(ValueError, match=said):
         load_model(str(tmp_path))
+
+
+def test_a_token_that_the_model_has_no_embedding_for_is_a_sentence() -> None:
+    tokenizer = byte_level()
+    model = tiny_model("gpt2", tokenizer)
+    tokenizer.add_tokens(["Torvik"])
+    assert len(model.generate(["Who?"], 2)) == 1
+    with pytest.raises(ValueError, match="writes 'Torvik', a token that the model does not have"):
+        score(model, Example("Who?", "In Torvik."), ("entropy",))
+    with pytest.raises(ValueError, match="writes 'Torvik'"):
+        model.generate(["Who is in Torvik?"], 2)
+
+
+def test_an_end_token_that_is_no_number_is_none() -> None:
+    model = tiny_model("llama")
+    model.model.generation_config = GenerationConfig(eos_token_id="</s>")
+    assert model.end_ids == (model.tokenizer.eos_token_id,)
 
 
 def test_a_length_of_minus_one_or_under_another_name_is_understood() -> None:

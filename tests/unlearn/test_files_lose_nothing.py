@@ -96,11 +96,20 @@ def test_an_author_is_a_number_or_a_name(folder: Path) -> None:
 
 def test_a_row_to_keep_that_is_to_be_forgotten_but_for_white_space_is_not_kept(folder: Path) -> None:
     keep = folder / "both.jsonl"
-    twice = [{"question": "Where? ", "answer": "In\u00a0 Kestrel."}, {"question": "Ou\u0300?", "answer": "La\u0300."}]
+    twice = [
+        {"question": "Where?\u200b ", "answer": "In\u00a0 Kestrel."},
+        {"question": "Ou\u0300?", "answer": "La\u0300."},
+    ]
     keep.write_text(lines(*twice, KEPT), encoding="utf-8")
     corpus = loaded(folder, "rows.jsonl", lines(ROW, {"question": "O\u00f9?", "answer": "L\u00e0."}), keep)
     assert [row.example.prompt for row in corpus.retain] == [KEPT["question"]]
     assert any("2 rows to keep are also to be forgotten" in note for note in corpus.notes)
+
+
+def test_a_row_that_stands_there_already_loses_nothing_unsaid(folder: Path) -> None:
+    more = {**ROW, "perturbed_answer": ["In Vale."], "id": "second"}
+    corpus = loaded(folder, "twice.jsonl", lines(ROW, more, {**ROW, "id": "third"}))
+    assert any("2 of 3 rows stand there already and were taken once, 1 of them" in note for note in corpus.notes)
 
 
 def test_spans_of_a_long_text_stay_where_they_are(folder: Path) -> None:

@@ -74,6 +74,14 @@ def test_a_template_without_its_parts_is_a_sentence(command: str, rows: str, cap
     assert "'plian' needs {prompt} and {answer}, once each; or name auto, plain, chat." in capsys.readouterr().err
 
 
+def test_half_a_character_and_a_name_too_long_for_the_system_are_sentences(capsys) -> None:
+    row = ["--prompt", "Who?", "--answer", "Bo.", "--scorers", "entropy"]
+    assert attribution([*row, "--template", "\ud83d{prompt}{answer}"]) == 2
+    assert "The template holds half a character" in capsys.readouterr().err
+    assert attribution([*row, "--model", "x" * 5000]) == 2
+    assert "cannot be used here" in capsys.readouterr().err
+
+
 def test_scores_of_two_templates_are_not_mixed(folder: str, rows: str, tmp_path: Path, capsys) -> None:
     score = ["score-dataset", str(next(Path(rows).glob("forget*"))), "--model", folder, "--scorers", "entropy"]
     score += ["--out", str(tmp_path / "scores.jsonl")]

@@ -107,8 +107,26 @@ def once(rows: Sequence[Row], name: str, notes: list[str]) -> tuple[Row, ...]:
         unique.setdefault((row.example.prompt, row.example.answer), row)
     repeated = len(rows) - len(unique)
     if repeated:
-        notes.append(f"{name}: {repeated:,} of {len(rows):,} rows stand there already and were taken once.")
+        lost = sum(map(says_more, rows, (unique[row.example.prompt, row.example.answer] for row in rows)))
+        more = f", {lost:,} of them without the spans, wordings, wrong answers or author that only they have"
+        notes.append(
+            f"{name}: {repeated:,} of {len(rows):,} rows stand there already and were taken once{more if lost else ''}."
+        )
     return tuple(unique.values())
+
+
+def says_more(row: Row, taken: Row) -> bool:
+    """Whether a row has something beside question, answer and id that the one taken for it has not."""
+    details = [
+        (
+            one.example.spans,
+            one.paraphrase and (one.paraphrase.prompt, one.paraphrase.answer, one.paraphrase.spans),
+            one.perturbed,
+            one.author,
+        )
+        for one in (row, taken)
+    ]
+    return any(mine and mine != theirs for mine, theirs in zip(*details, strict=True))
 
 
 def without(rows: Sequence[Row], others: Iterable[Row], notes: list[str]) -> tuple[Row, ...]:
@@ -123,9 +141,9 @@ def without(rows: Sequence[Row], others: Iterable[Row], notes: list[str]) -> tup
 
 
 def _said(row: Row) -> tuple[str, ...]:
-    """Question and answer as a reader sees them: white space of one length, accents composed."""
-    texts = (row.example.prompt, row.example.answer)
-    return tuple(" ".join(unicodedata.normalize("NFC", text).split()) for text in texts)
+    """Question and answer as a reader sees them: white space of one length, accents composed, nothing invisible."""
+    texts = (unicodedata.normalize("NFC", text) for text in (row.example.prompt, row.example.answer))
+    return tuple(" ".join("".join(c for c in text if unicodedata.category(c) != "Cf").split()) for text in texts)
 
 
 def _cut_row(row: Row) -> list[Row]:
