@@ -27,7 +27,7 @@ from app.rooms.unlearn.room import UnlearnRoom
 from app.server.gradio_side import GuardedBlocks, fair_line
 from app.visit.models import Shelf
 from app.visit.run_config import OWN_CUT, form_values
-from app.visit.visits import PRIVATE, QUIET, SCORING, TRAINING, Visits
+from app.visit.visits import ASKING, PRIVATE, QUIET, SCORING, TRAINING, Visits
 from attribution.version import VERSION, commit
 
 TITLE = "Forget Lens"
@@ -156,8 +156,8 @@ def publish(visits: Visits) -> None:
     gr.api(score_endpoint(visits.studio), api_name="score", concurrency_limit=settings.scores_at_once, **SCORING)
     gr.api(unlearn_endpoint(visits), api_name="unlearn", concurrency_limit=settings.runs_at_once, **TRAINING)
     gr.api(predict_endpoint(visits), api_name="predict", **TRAINING)
-    gr.api(compare_endpoint(visits), api_name="compare", **TRAINING)
-    gr.api(report_endpoint(visits), api_name="report", **TRAINING)
+    gr.api(compare_endpoint(visits), api_name="compare", **ASKING)
+    gr.api(report_endpoint(visits), api_name="report", **ASKING)
     gr.api(stress_endpoint(visits), api_name="stress", **TRAINING)
     gr.api(depth_endpoint(visits), api_name="depth", **TRAINING)
     gr.api(race_endpoint(visits), api_name="race", **TRAINING)

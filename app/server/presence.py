@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-GRACE_SECONDS = 20.0
+GRACE_SECONDS = 10.0
 """How long a session counts as listened to after its last sign of life: a program may ask first and listen then."""
 
 

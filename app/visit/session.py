@@ -7,7 +7,7 @@ longest is dropped.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -23,6 +23,8 @@ from unlearn.run.collapse import CollapseGuard
 from unlearn.stress import Stress
 
 LONGEST_NAME = 60
+# Between two looks whether a run that waits for a place was stopped.
+PLACE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,30 @@ class KeptRun:
             return self.evaluation
 
 
+class Places:
+    """The server's places for runs, of all visits together."""
+
+    def __init__(self, most: int = 1) -> None:
+        self._free = threading.Semaphore(most)
+        self._taken: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    @contextmanager
+    def one(self, given_up: Callable[[], bool]) -> Iterator[None]:
+        """Hold a place, once there is one. ValueError when the wait was given up."""
+        while not self._free.acquire(timeout=PLACE_SECONDS):
+            if given_up():
+                raise ValueError("Stopped before a place was free: start it again.")
+        self._taken.append(1)
+        try:
+            yield
+        finally:
+            self._taken.pop()
+            self._free.release()
+
+
 @dataclass
 class Own:
     """Files that a visit brought, as they were read, and the rows to forget, to browse."""
@@ -124,6 +150,7 @@ class Visit:
         own: what it uploaded.
         stopping: whether the run that is training was asked to end.
         closed: whether the visitor has left.
+        places: the server's places for runs.
     """
 
     studio: Studio
@@ -140,15 +167,24 @@ class Visit:
     loading: Loading | None = None
     own: Own = field(default_factory=Own, repr=False)
     busy: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    places: Places = field(default_factory=Places, repr=False)
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """Hold the visit's one place for a run. ValueError while another run of the same visit holds it."""
+        """Hold the visit's one place for a run, and one of the server's.
+
+        The line lets no more in than there are places (app/server/line.py); whatever becomes of it, this holds where
+        the work is done.
+
+        Raises:
+            ValueError: another run of the same visit is not done, or Stop came before a place was free.
+        """
         if not self.busy.acquire(blocking=False):
             raise ValueError("A run of yours is still training: stop it or wait for it, then start the next.")
         self.stopping = False
         try:
-            yield
+            with self.places.one(lambda: self.stopping or self.closed):
+                yield
         finally:
             self.job = None
             self.busy.release()

@@ -16,7 +16,8 @@ from typing import Any
 import gradio as gr
 
 from app.look.markup import alert
-from app.visit.session import Own, Visit
+from app.server.line import TRAINING_LINE
+from app.visit.session import Own, Places, Visit
 from app.visit.studio import Studio
 
 LONGEST_SESSION = 100
@@ -24,7 +25,9 @@ LONGEST_SESSION = 100
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUIET: dict[str, Any] = {**PRIVATE, "show_progress": "hidden"}
 SCORING: dict[str, Any] = {"concurrency_id": "score"}
-TRAINING: dict[str, Any] = {"concurrency_id": "train"}
+TRAINING: dict[str, Any] = {"concurrency_id": TRAINING_LINE}
+# Asking models takes seconds: it does not wait for runs.
+ASKING: dict[str, Any] = {"concurrency_id": "ask", "concurrency_limit": 2}
 # A choice changed again while the server still answers the one before: the last one counts.
 LATEST: dict[str, Any] = {"trigger_mode": "always_last"}
 
@@ -39,6 +42,7 @@ class Visits:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self._max = studio.settings.max_visits
+        self._places = Places(studio.settings.runs_at_once)
         self._addresses: dict[str, str] = {}
         self._visits: OrderedDict[str, Visit] = OrderedDict()
         self._lock = threading.Lock()
@@ -56,13 +60,16 @@ class Visits:
             raise ValueError(f"The session's name has {len(session)} characters: at most {LONGEST_SESSION} are taken.")
         if not session:
             # A caller without a session (plain HTTP) gets a visit of its own, which nobody else can reach.
-            return Visit(self.studio)
+            return self._new()
         with self._lock:
             if session not in self._visits:
                 self._make_room()
-                self._visits[session] = Visit(self.studio)
+                self._visits[session] = self._new()
             self._visits.move_to_end(session)
             return self._visits[session]
+
+    def _new(self) -> Visit:
+        return Visit(self.studio, places=self._places)
 
     def close(self, session: str | None) -> None:
         """End a visit: stop its run and let go of its models."""
@@ -93,9 +100,8 @@ class Visits:
 
     @property
     def training(self) -> int:
-        """How many visits hold a place for a run."""
-        with self._lock:
-            return sum(visit.busy.locked() for visit in self._visits.values())
+        """How many of the server's places for a run are taken."""
+        return len(self._places)
 
     def _make_room(self) -> None:
         while len(self._visits) >= self._max:

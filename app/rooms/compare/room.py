@@ -17,7 +17,7 @@ from app.visit.comparison import known, other, other_run, others, side_by_side, 
 from app.visit.export import SAVE, answers_csv, run_json
 from app.visit.report import make_report
 from app.visit.session import KeptRun, Visit
-from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, TRAINING, Visits, explained
+from app.visit.visits import ASKING, LATEST, PRIVATE, QUIET, SCORING, Visits, explained
 from attribution.data.rows import Row
 from unlearn import Corpus
 from unlearn.metrics import answer_log_probs, evaluation_rows
@@ -91,7 +91,7 @@ class CompareRoom:
         shown = {"outputs": self.outputs, **QUIET}
         gr.on([self.split.input, self.changed.input, self.size.input], self.filtered, self.view, **shown, **LATEST)
         # Another run may have to be asked first.
-        self.against.input(self.compare, self.view, **shown, **TRAINING, **LATEST)
+        self.against.input(self.compare, self.view, **shown, **ASKING, **LATEST)
         self.previous.click(self.back, [*self.view, self.page], **shown)
         self.next.click(self.forward, [*self.view, self.page], **shown)
         self.table.pick(self.tokens, [*self.view, self.page], **shown, **SCORING)
@@ -108,7 +108,7 @@ class CompareRoom:
 
     def follow(self, event: Any) -> None:
         """Compare anew after an event by which another run has become the current one."""
-        event.then(self.compare, self.view, self.outputs, **QUIET, **TRAINING)
+        event.then(self.compare, self.view, self.outputs, **QUIET, **ASKING)
 
     @property
     def outputs(self) -> list[Any]:

@@ -1,0 +1,135 @@
+"""The line of the real server: no more runs train than may, nobody holds it, and asking does not wait for training."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.server.settings import Settings
+from app.visit.visits import Visits
+from tests.security.conftest import API, Caller, Page
+
+
+def training(page: Page) -> int:
+    with page.client() as client:
+        return int(client.get("/health").json()["training"])
+
+
+def until_idle(page: Page, patience: float = 60) -> float:
+    started = time.monotonic()
+    while training(page):
+        assert time.monotonic() - started < patience, "a run goes on"
+        time.sleep(0.1)
+    return time.monotonic() - started
+
+
+def test_cancelling_lets_no_second_run_train(page: Page) -> None:
+    """Between submit and start: the place was free again while the work went on, and 22 runs trained at once."""
+    most = []
+    callers = [Caller(page, f"cancels{n}") for n in range(8)]
+    for caller in callers:
+        event = caller.join("unlearn", scorer="random", steps=300).json()["event_id"]
+        time.sleep(0.15)
+        gone = {"session_hash": caller.session, "fn_index": caller.numbers["unlearn"], "event_id": event}
+        assert caller.client.post(f"{API}/cancel", json=gone).status_code == 200
+        most.append(training(page))
+    assert max(most) <= 1
+    until_idle(page)
+
+
+def test_closing_streams_and_pages_lets_none_either(page: Page) -> None:
+    """The second of its kind: the stream of answers, and the page itself, closed in the middle."""
+    most = []
+    callers = [Caller(page, f"closes{n}") for n in range(6)]
+    for number, caller in enumerate(callers):
+        caller.join("unlearn", scorer="random", steps=300)
+        path = f"{API}/queue/data?session_hash={caller.session}" if number % 2 else f"{API}/heartbeat/{caller.session}"
+        with caller.client.stream("GET", path) as stream:
+            next(stream.iter_raw())
+            time.sleep(0.15)
+        most.append(training(page))
+    assert max(most) <= 1
+    until_idle(page)
+
+
+def test_a_visit_has_one_run_waiting_and_an_address_few(page: Page) -> None:
+    callers = [Caller(page, f"waits{n}") for n in range(13)]
+    said = [callers[0].join("unlearn", scorer="random", steps=300) for _ in range(3)]
+    assert [each.status_code for each in said] == [200, 200, 400]
+    assert "waits already" in said[-1].json()["detail"]
+    codes = [caller.join("unlearn", scorer="random", steps=300).status_code for caller in callers[1:]]
+    assert codes.count(200) <= 10 and codes[-1] == 400
+    # Asking a model does not wait for any of them; what it refuses, it refuses at once.
+    started = time.monotonic()
+    with pytest.raises(RuntimeError, match="is unknown"):
+        Caller(page, "asks").ask("compare", split="nothing")
+    assert time.monotonic() - started < 2
+    assert Caller(page, "scores").ask("score", row="forget:0", scorers="random")["examples"]
+    for caller in callers:
+        caller.client.post(f"{API}/cancel", json={"session_hash": caller.session})
+    until_idle(page)
+
+
+def test_a_run_that_nobody_listens_to_ends(page: Page) -> None:
+    caller = Caller(page, "unheard")
+    caller.join("unlearn", scorer="random", steps=300)
+    while not training(page):
+        time.sleep(0.05)
+    assert until_idle(page, 40) < 40
+
+
+def test_the_limit_holds_where_training_happens() -> None:
+    visits = Visits(SimpleNamespace(settings=Settings(runs_at_once=2)))  # type: ignore[arg-type]
+    seen, going = [], threading.Event()
+
+    def train(number: int) -> None:
+        with visits.of(f"v{number}").training():
+            seen.append(visits.training)
+            going.wait(0.05)
+
+    with ThreadPoolExecutor(8) as many:
+        list(many.map(train, range(8)))
+    assert max(seen) == 2 and visits.training == 0
+    first, second, third = (visits.of(f"w{n}") for n in range(3))
+    with first.training(), second.training():
+        threading.Timer(0.1, third.stop).start()
+        with pytest.raises(ValueError, match="before a place was free"), third.training():
+            raise AssertionError("let in")
+
+
+def test_turns_go_round_the_addresses() -> None:
+    from app.server.line import ADDRESS, Line
+
+    def event(name: str, address: str, at: float) -> Any:
+        request = SimpleNamespace(scope={ADDRESS: address})
+        return SimpleNamespace(_id=name, request=request, enqueue_time=at, concurrency_id="score")
+
+    line: Any = SimpleNamespace(
+        event_queue_per_concurrency_id={
+            "score": SimpleNamespace(
+                queue=[*(event(f"flood{n}", "f", n) for n in range(20)), event("polite", "p", 20)],
+                concurrency_limit=4,
+                current_concurrency=0,
+            )
+        },
+        active_jobs=[None] * 40,
+        _served={},
+    )
+    line._active = lambda: (each for events in line.active_jobs if events for each in events)
+    line._turn = lambda busy, event: Line._turn(line, busy, event)
+    assert [each._id for each in Line.in_turn(line, "score")][:3] == ["flood0", "polite", "flood1"]
+    taken = []
+    for place in range(5):
+        found = Line.get_events(line)
+        if found is None:
+            break
+        taken.append(found[0][0]._id)
+        line.active_jobs[place] = found[0]
+        line.event_queue_per_concurrency_id["score"].current_concurrency += 1
+    assert "polite" in taken[:2] and len(taken) == 4
+    assert sum(name.startswith("flood") for name in taken) == 3, "no address takes every place"
