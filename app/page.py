@@ -10,6 +10,7 @@ import gradio as gr
 from app.address import ROOMS, follow_view, open_address
 from app.api.compare import compare_endpoint
 from app.api.depth import depth_endpoint
+from app.api.matrix import matrix_endpoint
 from app.api.predict import predict_endpoint
 from app.api.race import race_endpoint
 from app.api.report import report_endpoint
@@ -154,6 +155,7 @@ def publish(visits: Visits) -> None:
     """The public endpoints."""
     settings = visits.studio.settings
     gr.api(score_endpoint(visits.studio), api_name="score", concurrency_limit=settings.scores_at_once, **SCORING)
+    gr.api(matrix_endpoint(visits.studio), api_name="matrix", **SCORING)
     gr.api(unlearn_endpoint(visits), api_name="unlearn", concurrency_limit=settings.runs_at_once, **TRAINING)
     gr.api(predict_endpoint(visits), api_name="predict", **TRAINING)
     gr.api(compare_endpoint(visits), api_name="compare", **ASKING)

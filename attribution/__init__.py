@@ -4,6 +4,8 @@
 >>> scores = score(load_model("embedded"), [Example("Where was ... born?", "... was born in ...")])  # doctest: +SKIP
 """
 
+from attribution.measure.alternatives import Alternatives, alternatives
+from attribution.measure.matrix import Matrix, matrix
 from attribution.measure.words import spread_over_words, word_scores
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
@@ -15,21 +17,25 @@ from attribution.text.example import AnswerToken, Encoded, Example, Span
 from attribution.text.subject import Subject, find_subject
 
 __all__ = [
+    "Alternatives",
     "AnswerToken",
     "ChangeMatrix",
     "Encoded",
     "Example",
     "LanguageModel",
     "LinearScorer",
+    "Matrix",
     "Rule",
     "ScoreOptions",
     "Selection",
     "Span",
     "Subject",
     "TokenScores",
+    "alternatives",
     "by_hand",
     "find_subject",
     "load_model",
+    "matrix",
     "score",
     "select",
     "split_text",

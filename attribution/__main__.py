@@ -1,4 +1,5 @@
-"""The shell: `python -m attribution --example forget:0`, and the commands `evaluate` and `score-dataset`."""
+"""The shell: `python -m attribution --example forget:0`, and the commands `matrix`, `evaluate` and
+`score-dataset`."""
 
 from __future__ import annotations
 
@@ -9,9 +10,14 @@ from collections.abc import Sequence
 from attribution.cli import options
 from attribution.cli.dataset import dataset_command
 from attribution.cli.evaluate import evaluate_command
+from attribution.cli.matrix import matrix_command
 from attribution.cli.scores import scores_command
 
-COMMANDS: dict[str, options.Command] = {"evaluate": evaluate_command, "score-dataset": dataset_command}
+COMMANDS: dict[str, options.Command] = {
+    "matrix": matrix_command,
+    "evaluate": evaluate_command,
+    "score-dataset": dataset_command,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

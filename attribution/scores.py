@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attribution.lanes import lanes_html, lanes_props
 from attribution.model.language_model import LanguageModel
@@ -215,10 +215,23 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
-def to_json(scores: list[TokenScores], indent: int | None = None) -> str:
-    """`{"model", "examples": [...]}`: tokens and scores of the answer without special tokens, offsets in the answer."""
+class Writable(Protocol):
+    """What can be written beside a row's scores; `attribution.Alternatives` is one."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def to_json(scores: list[TokenScores], indent: int | None = None, alternatives: Sequence[Writable] = ()) -> str:
+    """`{"model", "examples": [...]}`: tokens and scores of the answer without special tokens, offsets in the answer.
+
+    Args:
+        alternatives: of each row, beside its scores; none, or as many as rows.
+    """
+    rows = [row.to_dict() for row in scores]
+    for row, found in zip(rows, alternatives, strict=bool(alternatives)):
+        row["alternatives"] = found.to_dict()["tokens"]
     return json.dumps(
-        {"model": scores[0].model if scores else "", "examples": [row.to_dict() for row in scores]},
+        {"model": scores[0].model if scores else "", "examples": rows},
         ensure_ascii=False,
         indent=indent,
         allow_nan=False,

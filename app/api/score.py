@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from app.look.markup import count
-from app.visit.studio import OWN, Studio
+from app.visit.studio import Studio
 from app.visit.visits import refused
-from attribution import Example
-from attribution.data.rows import pick_examples
+from attribution import alternatives as find_alternatives
 from attribution.scorers import DEFAULT_SCORERS
 
 
@@ -24,6 +21,7 @@ def score_endpoint(studio: Studio) -> Callable[..., dict[str, Any]]:
         scorers: str = ",".join(DEFAULT_SCORERS),
         mask_scope: str = "subject",
         subject: str = "",
+        alternatives: int = 0,
     ) -> dict[str, Any]:
         """Score every token of an answer: one number per token and scorer, higher = more worth forgetting.
 
@@ -34,22 +32,22 @@ def score_endpoint(studio: Studio) -> Callable[..., dict[str, Any]]:
             scorers: names separated by commas: masking, entropy, learned, fused, random, oracle, ...
             mask_scope: what masking hides: subject, each or prompt.
             subject: words that masking hides instead of the automatic choice.
+            alternatives: how many of the likeliest tokens come along at every token, as it is and with the subject
+                hidden: 1 to 20, 0 for none.
 
         Returns:
-            {"model", "examples": [{"id", "prompt", "answer", "subject", "tokens", "scores", "p", "given", "spans"}]}
+            {"model", "examples": [{"id", "prompt", "answer", "subject", "tokens", "scores", "p", "given", "spans"}]};
+            with alternatives, also a list with {"as_is", "hidden"} for each token: {"p", "rank", "likeliest"}
         """
         try:
-            if row.strip():
-                picked = pick_examples(row)
-                if len(picked) != 1:
-                    raise ValueError(f"The row {row!r} names {count(len(picked), 'row')}: name one, such as forget:0.")
-                example = dataclasses.replace(picked[0], subject=subject or None)
-            else:
-                example = Example(prompt, answer, id=OWN, subject=subject or None)
+            example = studio.example(row, prompt, answer, subject)
             names = tuple(name.strip() for name in scorers.split(",") if name.strip())
             scores = studio.score(example, names, mask_scope)
+            scored = scores.to_dict()
+            if alternatives:
+                scored["alternatives"] = find_alternatives(studio.model, example, alternatives).to_dict()["tokens"]
         except ValueError as error:
             raise refused(error) from error
-        return {"model": scores.model, "examples": [scores.to_dict()]}
+        return {"model": scores.model, "examples": [scored]}
 
     return score

@@ -11,10 +11,11 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
 
+from app.look.markup import count
 from app.server.background import BACKGROUND
 from app.server.settings import Settings
 from attribution import Example, LanguageModel, Rule, TokenScores, load_model, score
-from attribution.data.rows import Row
+from attribution.data.rows import Row, pick_examples
 from attribution.scorers import DEFAULT_SCORERS
 from attribution.scorers.learned import scorer_for
 from unlearn import Corpus, Evaluation, RunConfig, evaluate, load_corpus, run
@@ -84,16 +85,21 @@ class Studio:
         """The scores the page opens with."""
         return self.score(self.row("forget", self.opening_row).example, self.scorers)
 
-    # Scores ----------------------------------------------------------------------------------------------------------
-
-    def score(
-        self, example: Example, scorers: tuple[str, ...] = DEFAULT_SCORERS, mask_scope: str = "subject"
-    ) -> TokenScores:
-        """Score one row with the shared model.
+    def example(self, row: str, prompt: str, answer: str, subject: str) -> Example:
+        """What a program asks about: a row of the embedded world such as `forget:0`, or a text of its own.
 
         Raises:
-            ValueError: whatever makes the row impossible to score, or text beyond the page's limit.
+            ValueError: no such row, more than one, or text that is none or beyond the page's limit.
         """
+        if row.strip():
+            picked = pick_examples(row)
+            if len(picked) != 1:
+                raise ValueError(f"The row {row!r} names {count(len(picked), 'row')}: name one, such as forget:0.")
+            return self.checked(replace(picked[0], subject=subject or None))
+        return self.checked(Example(prompt, answer, id=OWN, subject=subject or None))
+
+    def checked(self, example: Example) -> Example:
+        """The same. ValueError when it is longer than the page reads."""
         characters = len(example.prompt) + len(example.answer)
         if characters > self.settings.max_characters:
             raise ValueError(
@@ -105,6 +111,19 @@ class Studio:
             raise ValueError(
                 f"The row has {tokens:,} tokens and this page takes at most {self.settings.max_tokens:,}: shorten it."
             )
+        return example
+
+    # Scores ----------------------------------------------------------------------------------------------------------
+
+    def score(
+        self, example: Example, scorers: tuple[str, ...] = DEFAULT_SCORERS, mask_scope: str = "subject"
+    ) -> TokenScores:
+        """Score one row with the shared model.
+
+        Raises:
+            ValueError: whatever makes the row impossible to score, or text beyond the page's limit.
+        """
+        self.checked(example)
         return score(self.model, [example], scorers, mask_scope=mask_scope)[0]
 
     @cached_property

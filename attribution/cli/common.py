@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,16 @@ from rich.table import Table
 from typer import Option
 
 from attribution.cli.options import Changes
+from attribution.data.rows import pick_examples
 from attribution.measure.alignment import Alignment
 from attribution.measure.scorer_evaluation import PARTS, part_of
 from attribution.scorers import ScoreOptions, scorer_info
 from attribution.scores import score_options
+from attribution.text.example import Example
 
 Switches = Annotated[dict[str, Any], Changes(ScoreOptions)]
+HOW = ("mask_how", "mask_token", "batch_tokens")
+"""The switches that say how something is hidden, whatever it is."""
 Set = Annotated[
     list[str] | None,
     Option(
@@ -27,6 +32,13 @@ Set = Annotated[
         help="any switch of attribution.ScoreOptions by its name, such as satimp_powers=[5,1]; may be repeated",
     ),
 ]
+RowNames = Annotated[
+    str | None,
+    Option(metavar="ROWS", help="a row of the embedded world, forget:0, or a range, forget:0-99 (both included)"),
+]
+Prompt = Annotated[str | None, Option(help="your own question")]
+Answer = Annotated[str | None, Option(help="the answer whose tokens are scored")]
+Subject = Annotated[str | None, Option(help="the words that masking hides; found automatically when left out")]
 PART_TITLES = {
     "method": "",
     "control": "controls",
@@ -79,6 +91,28 @@ def scorers_of(text: str) -> tuple[str, ...]:
     for name in names:
         scorer_info(name)
     return names
+
+
+def examples_of(
+    example: str | None, prompt: str | None, answer: str | None, text: str | None, subject: str | None
+) -> list[Example]:
+    """The rows that a command line names. ValueError when it names none, or in two ways."""
+    if example is not None:
+        if (prompt, answer, text) != (None, None, None):
+            raise ValueError("Give either --example, or --prompt with --answer, or --text, not several of them.")
+        found = pick_examples(example)
+        if subject:
+            found = [dataclasses.replace(row, subject=subject) for row in found]
+        return found
+    if text is not None:
+        if prompt is not None or answer is not None:
+            raise ValueError("Give either --text, or --prompt with --answer, not both.")
+        return [Example("", text, subject=subject)]
+    if answer is None:
+        raise ValueError("Nothing to score: give --example forget:0, --prompt and --answer, or --text.")
+    if not (prompt or "").strip():
+        raise ValueError("The prompt is empty: give --prompt the question that the answer answers.")
+    return [Example(prompt or "", answer, subject=subject)]
 
 
 def plain_table(*heads: str) -> Table:

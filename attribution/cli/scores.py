@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import logging
 from pathlib import Path
@@ -12,10 +11,16 @@ from typing import Annotated, Literal
 from typer import Option
 
 from attribution.cli.common import (
+    HOW,
+    Answer,
+    Prompt,
+    RowNames,
     Set,
+    Subject,
     Switches,
     alignment_table,
     drawn,
+    examples_of,
     plain_table,
     scorers_of,
     switches_of,
@@ -23,32 +28,35 @@ from attribution.cli.common import (
 )
 from attribution.cli.options import ModelName
 from attribution.data.cells import QUOTING, safe_cell
-from attribution.data.rows import pick_examples
 from attribution.lanes import lanes_html, lanes_props
 from attribution.measure.alignment import DEFAULT_CUT, align, labelled_rows
+from attribution.measure.alternatives import MOST, Alternatives, alternatives
 from attribution.model.loading import load_model
 from attribution.scorers import BASELINES, DEFAULT_SCORERS, EVIDENCE_TEXT, SCORERS
 from attribution.scores import TokenScores, refusal_json, score, to_json
-from attribution.text.example import Example
 from attribution.text.templates import Asking, template_words
 
 
 def scores_command(
     *,
-    example: Annotated[
-        str | None,
-        Option(metavar="ROWS", help="a row of the embedded world, forget:0, or a range, forget:0-99 (both included)"),
-    ] = None,
-    prompt: Annotated[str | None, Option(help="your own question")] = None,
-    answer: Annotated[str | None, Option(help="the answer whose tokens are scored")] = None,
+    example: RowNames = None,
+    prompt: Prompt = None,
+    answer: Answer = None,
     text: Annotated[
         str | None, Option(help="plain text without a question: its tokens after a first window are scored")
     ] = None,
     model: ModelName = "embedded",
     scorers: Annotated[str, Option(metavar="NAMES", help="separated by commas")] = ",".join(DEFAULT_SCORERS),
     asking: Asking,
-    subject: Annotated[
-        str | None, Option(help="the words that masking hides; found automatically when left out")
+    subject: Subject = None,
+    instead: Annotated[
+        int | None,
+        Option(
+            "--alternatives",
+            metavar="N",
+            help=f"also the N likeliest tokens at every token, with the subject hidden too: from 1 to {MOST}",
+            show_default=False,
+        ),
     ] = None,
     form: Annotated[Literal["table", "json", "csv", "html"], Option("--format")] = "table",
     out: Annotated[Path | None, Option(metavar="FILE", help="write to this file instead of the terminal")] = None,
@@ -58,20 +66,24 @@ def scores_command(
 ) -> None:
     """Score the tokens of an answer: which of them carry the knowledge?
 
-    Two commands have options of their own: evaluate (scorers against ground truth) and score-dataset (a whole data set
-    into one file).
+    Three commands have options of their own: matrix (each word of the prompt hidden in turn), evaluate (scorers against
+    ground truth) and score-dataset (a whole data set into one file).
     """
     if list_all:
         write(_list(), out)
         return
     names = scorers_of(scorers)
-    examples = _examples(example, prompt, answer, text, subject)
+    examples = examples_of(example, prompt, answer, text, subject)
     options = switches_of(switches, pairs)
+    if instead is not None and form not in ("table", "json"):
+        raise ValueError(f"--alternatives goes into a table or JSON, not into {form}: choose --format table or json.")
     # The trivial baselines cost nothing, and stand beside every alignment.
     with_baselines = tuple(dict.fromkeys((*names, *BASELINES))) if form == "table" else names
     try:
         asked = load_model(model, template=asking.template)
         found = score(asked, examples, with_baselines, **options)
+        how = {name: value for name, value in options.items() if name in HOW}
+        others = [alternatives(asked, row, instead, **how) for row in examples if instead is not None]
     except ValueError as error:
         # Who reads JSON is told in JSON as well; the sentence and the exit code are those of every refusal.
         if form == "json" and out is None:
@@ -82,34 +94,13 @@ def scores_command(
         for note in row.notes[len(asked.notes) :]:
             logging.getLogger(__name__).warning("%s: %s", row.example.id or "row", note)
     if form == "json":
-        write(to_json(found, indent=None if out else 1) + "\n", out)
+        write(to_json(found, None if out else 1, others) + "\n", out)
     elif form == "csv":
         write(_csv(found), out)
     elif form == "html":
         write(lanes_html([lanes_props(row) for row in found]), out)
     else:
-        write(f"{model}, asked by {template_words(asked.template)}\n\n{_table(found, names)}", out)
-
-
-def _examples(
-    example: str | None, prompt: str | None, answer: str | None, text: str | None, subject: str | None
-) -> list[Example]:
-    if example is not None:
-        if (prompt, answer, text) != (None, None, None):
-            raise ValueError("Give either --example, or --prompt with --answer, or --text, not several of them.")
-        found = pick_examples(example)
-        if subject:
-            found = [dataclasses.replace(row, subject=subject) for row in found]
-        return found
-    if text is not None:
-        if prompt is not None or answer is not None:
-            raise ValueError("Give either --text, or --prompt with --answer, not both.")
-        return [Example("", text, subject=subject)]
-    if answer is None:
-        raise ValueError("Nothing to score: give --example forget:0, --prompt and --answer, or --text.")
-    if not (prompt or "").strip():
-        raise ValueError("The prompt is empty: give --prompt the question that the answer answers.")
-    return [Example(prompt or "", answer, subject=subject)]
+        write(f"{model}, asked by {template_words(asked.template)}\n\n{_table(found, names)}{_instead(others)}", out)
 
 
 def _table(scores: list[TokenScores], names: tuple[str, ...]) -> str:
@@ -123,6 +114,23 @@ def _table(scores: list[TokenScores], names: tuple[str, ...]) -> str:
             table.add_row(str(i), *facts, *(f"{number:.3f}" for number in numbers))
         parts.append(f"{row.example.id}\nQ: {row.example.prompt}\nA: {row.example.answer}\n{hidden}\n{drawn(table)}")
     return "\n".join(parts) + _alignment(scores)
+
+
+def _instead(found: list[Alternatives]) -> str:
+    """The likeliest tokens at every token, each with its probability."""
+    parts = []
+    for row in found:
+        table = plain_table("", "text", "", "p", "rank", "instead")
+        for i, token in enumerate(row.tokens):
+            for state, places in (("", row.as_is), ("hidden", row.hidden)):
+                if places is not None:
+                    place = places[i]
+                    others = "  ".join(f"{repr(one.text)[1:-1]} {one.probability:.3f}" for one in place.likeliest)
+                    text = repr(token.text)[1:-1] if not state else ""
+                    table.add_row(str(i), text, state, f"{place.probability:.3f}", str(place.rank), others)
+        hidden = f"hidden: {row.subject.text!r}" if row.hidden else "nothing to hide"
+        parts.append(f"\n{row.encoded.example.id}\n{hidden}\n{drawn(table)}")
+    return "".join(parts)
 
 
 def _alignment(scores: list[TokenScores]) -> str:

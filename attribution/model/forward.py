@@ -234,6 +234,46 @@ def log_probs(model: CausalModel, passes: Sequence[Pass], batch_tokens: int) -> 
     return results
 
 
+class Likeliest(NamedTuple):
+    """The most probable next tokens wherever a pass predicts, by a softmax over the whole vocabulary.
+
+    Attributes:
+        ids, log_probs: those tokens and their log p in nats, `[len(at), most]`, the likeliest first.
+        label_log_probs: log p of the labels in nats, `[len(at)]`.
+        ranks: 1 + how many tokens are more probable than the label, `[len(at)]`.
+    """
+
+    ids: Tensor
+    log_probs: Tensor
+    label_log_probs: Tensor
+    ranks: Tensor
+
+
+def likeliest(model: CausalModel, passes: Sequence[Pass], most: int, batch_tokens: int) -> list[Likeliest]:
+    """What each pass predicts, in order; logits are made for a bounded number of positions at a time."""
+    passes = [_trimmed(one) for one in passes]
+    results: dict[int, Likeliest] = {}
+    with torch.inference_mode():
+        for batch in _batches(model, passes, batch_tokens):
+            chosen = [passes[i] for i in batch]
+            run, (which, where, labels) = _run(model, chosen), _lookups(chosen, model.device)
+            parts = []
+            for part in _chunks(len(labels), model.vocabulary_size):
+                logits = run.logits(model, which[part], where[part]).float()
+                top, total = logits.topk(most, dim=-1), logits.logsumexp(dim=-1, keepdim=True)
+                label = logits.gather(1, labels[part][:, None])
+                ranks = 1 + (logits > label).sum(dim=-1)
+                columns = (top.indices, top.values - total, (label - total).squeeze(1), ranks)
+                parts.append([column.cpu() for column in columns])
+                del logits
+            ids, log_p, of_labels, ranks = (torch.cat(column) for column in zip(*parts, strict=True))
+            _check_numbers(model, of_labels)
+            sizes = [len(one.at) for one in chosen]
+            split = zip(*(column.split(sizes) for column in (ids, log_p, of_labels, ranks)), strict=True)
+            results |= {i: Likeliest(*mine) for i, mine in zip(batch, split, strict=True)}
+    return [results[i] for i in range(len(passes))]
+
+
 def continued_log_probs(
     model: CausalModel, rows: Sequence[Encoded], passes: Sequence[tuple[int, Pass]], batch_tokens: int
 ) -> list[Tensor]:

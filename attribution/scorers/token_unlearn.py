@@ -27,6 +27,7 @@ from attribution.text.subject import Subject, occurrences
 
 NAMED_TOKENS = ("pad", "unk", "mask", "eos", "bos")
 PARTS = ("prompt", "answer")
+COUNTS_FROM_MASK = "This model counts positions from the mask: hiding a token also moves the tokens after it."
 
 
 @scorer(
@@ -72,15 +73,15 @@ def masking(batch: ScoreBatch) -> list[np.ndarray]:
             nothing = "None of the words to hide is in this row" if scope == "custom" else "There is nothing to hide"
             notes.append(f"{nothing}, so masking is 0 for every token.")
         elif options.mask_how == "attention" and not batch.model.keeps_positions:
-            notes.append("This model counts positions from the mask: hiding a token also moves the tokens after it.")
+            notes.append(COUNTS_FROM_MASK)
         sets.append(mine)
         windows.append(window_of(row, options.window) if scope == "each" else None)
     if options.mask_scope == "custom" and not any(sets):
         raise ValueError(f"None of the words {options.mask_custom!r} is in a prompt or an answer: name words that are.")
-    changes = _changes(batch, sets, windows)
+    found = changes(batch, sets, windows)
     if options.matrix:
-        batch.matrices[:] = [_matrix(*row) for row in zip(batch.rows, sets, changes, strict=True)]
-    return [_reduced(change, options).numpy() for change in changes]
+        batch.matrices[:] = [_matrix(*row) for row in zip(batch.rows, sets, found, strict=True)]
+    return [_reduced(change, options).numpy() for change in found]
 
 
 def _reduced(change: torch.Tensor, options: ScoreOptions) -> torch.Tensor:
@@ -90,35 +91,64 @@ def _reduced(change: torch.Tensor, options: ScoreOptions) -> torch.Tensor:
     return change.gather(0, change.abs().argmax(dim=0, keepdim=True)).squeeze(0)
 
 
-def _changes(
+def changes(
     batch: ScoreBatch, sets: Sequence[Sequence[tuple[int, ...]]], windows: Sequence[int | None]
 ) -> list[torch.Tensor]:
-    """Change of log p for each hidden set of each row, `[sets, n]`; one row of zeros where nothing is hidden.
+    """Change of log p in nats for each hidden set of each row, `[sets, n]`; one row of zeros where nothing is hidden.
 
     Only what can change is computed: attention is causal, so no token up to the first hidden one does; and, where there
     is a window, only what stands in it.
+
+    Raises:
+        ValueError: the model cannot hide, or has no such baseline token.
     """
     options, model = batch.options, batch.model
-    if options.mask_how == "attention" and any(sets):
-        model.check_hides()
-    baseline = baseline_id(model, options.mask_token) if options.mask_how == "token" else -1
-    changes = [torch.zeros(max(1, len(mine)), len(row.tokens)) for row, mine in zip(batch.rows, sets, strict=True)]
+    baseline = baseline_for(model, options, any(sets))
+    found = [torch.zeros(max(1, len(mine)), len(row.tokens)) for row, mine in zip(batch.rows, sets, strict=True)]
     passes: list[tuple[int, Pass]] = []
     places: list[tuple[int, int, int]] = []
     for i, (row, mine, window) in enumerate(zip(batch.rows, sets, windows, strict=True)):
         for k, keys in enumerate(mine):
-            first = bisect_right(row.answer_positions, keys[0])
-            last = len(row.tokens) if window is None else bisect_right(row.answer_positions, keys[0] + window)
-            targets = row.answer_positions[first:last]
-            for one in _passes(row, keys, targets, options.mask_how, baseline):
+            for first, one in masked_passes(row, keys, options.mask_how, baseline, window):
                 passes.append((i, one))
                 places.append((i, k, first))
-                first += len(one.at)
-    found = continued_log_probs(model, batch.rows, passes, model.batch_tokens(options.batch_tokens))
-    for (i, k, first), values in zip(places, found, strict=True):
+    read = continued_log_probs(model, batch.rows, passes, model.batch_tokens(options.batch_tokens))
+    for (i, k, first), values in zip(places, read, strict=True):
         part = slice(first, first + len(values))
-        changes[i][k, part] = batch.plain[i].log_probs[part] - values
-    return changes if options.signed else [change.abs() for change in changes]
+        found[i][k, part] = batch.plain[i].log_probs[part] - values
+    return found if options.signed else [change.abs() for change in found]
+
+
+def baseline_for(model: LanguageModel, options: ScoreOptions, hides: bool = True) -> int:
+    """The id that stands in the place of what is hidden; -1 where none does.
+
+    Args:
+        hides: whether anything is to be hidden.
+
+    Raises:
+        ValueError: the model cannot hide by attention, or has no such token.
+    """
+    if options.mask_how == "attention" and hides:
+        model.check_hides()
+    return baseline_id(model, options.mask_token) if options.mask_how == "token" else -1
+
+
+def masked_passes(
+    row: Encoded, keys: tuple[int, ...], how: str, baseline: int, window: int | None = None
+) -> list[tuple[int, Pass]]:
+    """The passes over a row with positions hidden: the number of the first answer token that each predicts, and it.
+
+    Args:
+        how, baseline: as the option `mask_how` and `baseline_for` say.
+        window: how many tokens behind the first hidden one are predicted; None for all.
+    """
+    first = bisect_right(row.answer_positions, keys[0])
+    last = len(row.tokens) if window is None else bisect_right(row.answer_positions, keys[0] + window)
+    placed = []
+    for one in _passes(row, keys, row.answer_positions[first:last], how, baseline):
+        placed.append((first, one))
+        first += len(one.at)
+    return placed
 
 
 def _passes(row: Encoded, keys: tuple[int, ...], targets: Sequence[int], how: str, baseline: int) -> list[Pass]:
@@ -145,11 +175,12 @@ def _passes(row: Encoded, keys: tuple[int, ...], targets: Sequence[int], how: st
 
 
 def _matrix(row: Encoded, sets: Sequence[tuple[int, ...]], change: torch.Tensor) -> ChangeMatrix:
-    hidden = [_hidden_token(row, position) for (position,) in sets]
+    hidden = [hidden_token(row, position) for (position,) in sets]
     return ChangeMatrix(tuple(hidden), tuple(tuple(line) for line in change[: len(hidden)].tolist()))
 
 
-def _hidden_token(row: Encoded, position: int) -> HiddenToken:
+def hidden_token(row: Encoded, position: int) -> HiddenToken:
+    """A token of the row as it is shown where it was hidden."""
     in_prompt = bool(row.example.prompt) and position < row.answer_positions[0]
     part, (base, limit) = ("prompt", row.prompt_chars) if in_prompt else ("answer", row.answer_chars)
     left, right = row.offsets[position]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Sequence
 from threading import Lock
@@ -120,3 +121,17 @@ def leave_open(ids: list[int], offsets: list[tuple[int, int]], special: list[boo
     """Take away what a tokenizer adds to the end of every text: this one goes on."""
     while len(ids) > 1 and special[-1] and offsets[-1][0] == offsets[-1][1]:
         del ids[-1], offsets[-1], special[-1]
+
+
+# A character takes at most four bytes, so at most four tokens; a word's first piece may need the one before it.
+_TOKENS_BEFORE = 8
+
+
+def read_on(tokenizer: Any, before: Sequence[int], token: int) -> str:
+    """A token's text as it reads behind others: with its space, and whole where it ends a character they began."""
+    tail = list(before[-_TOKENS_BEFORE:])
+    known, whole = (
+        tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        for ids in (tail, [*tail, token])
+    )
+    return whole[len(os.path.commonprefix([known, whole])) :]

@@ -48,10 +48,11 @@ def test_every_endpoint_is_documented_typed_and_described(url: str) -> None:
 
 
 def test_the_python_examples_run(url: str, tmp_path: Path) -> None:
-    examples = [example("python", name) for name in ("/score", "/unlearn", "/report", "/stress", "/race")]
+    examples = [example("python", name) for name in ("/score", "/matrix", "/unlearn", "/report", "/stress", "/race")]
     printed = run([sys.executable, "-c"], "".join(examples), url, tmp_path)
     assert "ForgetLens.mount" in (tmp_path / "forget-lens-report.html").read_text(encoding="utf-8")
     assert len(re.findall(r"^'.+' +\d+\.\d{3} nats$", printed, re.MULTILINE)) > 5
+    assert len(re.findall(r"^without \w+ +\[", printed, re.MULTILINE)) == 5
     assert re.search(r"^step 3 of 3: \d", printed, re.MULTILINE)
     assert len(re.findall(r"^.+ \| .+ \| ", printed, re.MULTILINE)) == 3
     assert len(re.findall(r"^(run|original|reference) [48] bit, .+ \d\.\d\d -> \d\.\d\d$", printed, re.MULTILINE)) == 6

@@ -20,7 +20,8 @@ def client(url: str) -> Iterator[Client]:
 
 def test_only_what_computes_is_public_and_it_is_described(client: Client) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/score", "/unlearn", "/compare", "/report", "/stress", "/depth", "/race", "/predict"}
+    runs = {"/unlearn", "/compare", "/report", "/stress", "/depth", "/race", "/predict"}
+    assert set(endpoints) == {"/score", "/matrix"} | runs
     for name, facts in endpoints.items():
         assert facts["description"], f"{name} says nothing about itself"
 
@@ -44,6 +45,7 @@ def test_score(client: Client) -> None:
         ({"row": "forget:0", "scorers": "entrpy"}, "did you mean 'entropy'"),
         ({"row": "forget:0", "subject": "Nobody"}, "neither in the prompt"),
         ({"row": "forget:0", "mask_scope": "all"}, "Mask scope is 'all'"),
+        ({"row": "forget:0", "alternatives": 21}, "from 1 to 20"),
         ({"answer": "word " * 1500}, "reads at most"),
     ],
 )
