@@ -154,7 +154,7 @@ def build_page(visits: Visits) -> gr.Blocks:
 def publish(visits: Visits) -> None:
     """The public endpoints."""
     settings = visits.studio.settings
-    gr.api(score_endpoint(visits.studio), api_name="score", concurrency_limit=settings.scores_at_once, **SCORING)
+    gr.api(score_endpoint(visits), api_name="score", concurrency_limit=settings.scores_at_once, **SCORING)
     gr.api(matrix_endpoint(visits.studio), api_name="matrix", **SCORING)
     gr.api(unlearn_endpoint(visits), api_name="unlearn", concurrency_limit=settings.runs_at_once, **TRAINING)
     gr.api(predict_endpoint(visits), api_name="predict", **TRAINING)

@@ -15,7 +15,7 @@ from app.visit.models import Loading
 from app.visit.own_rows import Browser, Sheet
 from app.visit.studio import Studio
 from app.visit.zero_gpu import AnyRun
-from attribution import LanguageModel, Selection, TokenScores
+from attribution import Alternatives, Example, LanguageModel, Selection, TokenScores, alternatives
 from unlearn import Corpus, Evaluation, RunConfig, Step, evaluate
 from unlearn.depth import Depth
 from unlearn.metrics import Judge, Probe
@@ -98,6 +98,11 @@ class KeptRun:
             if self.evaluation is None:
                 self.evaluation = evaluate(self.model, corpus, judge=judge)
             return self.evaluation
+
+    def alternatives(self, example: Example, most: int) -> Alternatives:
+        """What it would say instead, as it is and with the subject hidden."""
+        with self.weights:
+            return alternatives(self.model, example, most)
 
 
 class Places:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from functools import partial
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import gradio as gr
 import pytest
+import torch
 
 from app.api.matrix import matrix_endpoint
 from app.api.score import score_endpoint
 from app.server.settings import Settings
+from app.visit.session import KeptRun, Visit
 from app.visit.studio import Studio
 from attribution import Example, LanguageModel, alternatives, matrix
+from unlearn import RunConfig
 
 PROMPT, ANSWER = "Where was Quenby Ostrmere born?", "In Laskenmoor."
 
@@ -22,13 +29,28 @@ def studio(model: LanguageModel) -> Studio:
 
 
 def test_alternatives_come_along_where_they_are_asked_for(studio: Studio) -> None:
+    other = LanguageModel(copy.deepcopy(studio.model.model), studio.model.tokenizer, "a run's")
+    torch.nn.init.normal_(other.model.get_output_embeddings().weight, generator=torch.Generator().manual_seed(0))
+    visit = Visit(studio)
+    score = partial(score_endpoint(SimpleNamespace(studio=studio, of=lambda session: visit)), MagicMock())  # type: ignore[arg-type]
     asked = {"prompt": PROMPT, "answer": ANSWER, "scorers": "entropy"}
-    (row,) = score_endpoint(studio)(**asked, alternatives=3)["examples"]
-    assert row["alternatives"] == alternatives(studio.model, Example(PROMPT, ANSWER), 3).to_dict()["tokens"]
-    assert "alternatives" not in score_endpoint(studio)(**asked)["examples"][0]
-    for wrong in (-1, 21):
-        with pytest.raises(gr.Error, match="from 1 to 20"):
-            score_endpoint(studio)(**asked, alternatives=wrong)
+    found = {}
+    with pytest.raises(gr.Error, match="There is no run"):
+        score(**asked, alternatives=3, alternatives_of="run")
+    visit.runs.append(kept_run(other))
+    for name, model in {"original": studio.model, "run": other, **studio.unchanging()}.items():
+        (row,) = score(**asked, alternatives=3, alternatives_of=name)["examples"]
+        found[name] = row["alternatives"]
+        assert found[name] == alternatives(model, Example(PROMPT, ANSWER), 3).to_dict()["tokens"], name
+    assert len({json.dumps(each) for each in found.values()}) == 3
+    assert "alternatives" not in score(**asked)["examples"][0]
+    for wrong, said in ({"alternatives": -1}, "from 1 to 20"), ({"alternatives_of": "runn"}, "did you mean 'run'"):
+        with pytest.raises(gr.Error, match=said):
+            score(**asked, **{"alternatives": 3, **wrong})
+
+
+def kept_run(model: LanguageModel) -> KeptRun:
+    return KeptRun(1, "Run 1", 0, RunConfig(), model, (), (), (), 0.0, False)
 
 
 def test_the_matrix_is_the_librarys(studio: Studio) -> None:

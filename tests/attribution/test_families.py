@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from attribution import Encoded, Example, LanguageModel, load_model, score
+from attribution import Encoded, Example, LanguageModel, alternatives, load_model, score
 from attribution.__main__ import main
 from attribution.scores import from_json
 from attribution.text.tokenising import special_marks
@@ -93,6 +93,22 @@ def test_scores_and_losses_are_those_of_each_row_read_alone(model: LanguageModel
     kept = model.logits(torch.cat(label_states(model, targets)))
     chosen = torch.log_softmax(kept.float(), dim=-1).gather(1, batch_labels(rows)[:, None]).squeeze(1)
     torch.testing.assert_close(chosen, torch.cat(expected), rtol=0, atol=2e-5)
+
+
+def test_alternatives_are_those_of_the_row_read_alone(model: LanguageModel) -> None:
+    how = "attention" if model.hides else "token"
+    for example in ROWS[:2]:
+        found, row = alternatives(model, example, 3, mask_how=how), model.encode(example)
+        log_p = plain(model, list(row.input_ids))
+        for place, position in zip(found.as_is, row.answer_positions, strict=True):
+            best = log_p[position - 1].topk(3)
+            assert [math.log(one.probability) for one in place.likeliest] == pytest.approx(
+                best.values.tolist(), abs=2e-5
+            )
+        if found.hidden is not None:
+            (scores,) = score(model, example, ("masking",), mask_how=how, signed=True)
+            masked = torch.tensor(scores.probability).log() - torch.tensor(scores.columns["masking"])
+            assert [math.log(one.probability) for one in found.hidden] == pytest.approx(masked.tolist(), abs=1e-4)
 
 
 def batch_labels(rows: list[Encoded]) -> Tensor:

@@ -11,9 +11,10 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -103,6 +104,11 @@ def refused() -> Iterator[None]:
         assert said.strip() and "Traceback" not in said and len(said) < 5_000
 
 
+def score_of(studio: Studio) -> Callable[..., dict[str, Any]]:
+    """`/score` as a caller without a session has it."""
+    return partial(score_endpoint(Visits(studio)), SimpleNamespace(session_hash=None))
+
+
 def digest(model: Any) -> str:
     found = hashlib.sha256()
     for weights in model.model.state_dict().values():
@@ -128,7 +134,7 @@ def studio(model) -> Iterator[Studio]:
 @example("forget:" + "9" * 5_000, "", "", "entropy", "subject", "")
 def test_score(studio: Studio, row: str, prompt: str, answer: str, scorers: str, scope: str, subject: str) -> None:
     with refused():
-        said = score_endpoint(studio)(row, prompt, answer, scorers, scope, subject)
+        said = score_of(studio)(row, prompt, answer, scorers, scope, subject)
         (scored,) = said["examples"]
         # Of plain text, what stands in its first window is read and not scored.
         assert scored["answer"].endswith("".join(token["text"] for token in scored["tokens"]))
@@ -139,7 +145,7 @@ def test_score(studio: Studio, row: str, prompt: str, answer: str, scorers: str,
 @given(prompt=st.text(max_size=12) | st.sampled_from(ODD), answer=st.text(max_size=12) | st.sampled_from(ODD))
 def test_typed_text_is_scored_by_the_default_scorers(studio: Studio, prompt: str, answer: str) -> None:
     with refused():
-        said = score_endpoint(studio)("", prompt, answer)
+        said = score_of(studio)("", prompt, answer)
         json.dumps(said, allow_nan=False)
 
 
@@ -330,7 +336,7 @@ def run_shell(main: Any, arguments: list[str]) -> None:
 
 def test_sizes(studio: Studio, tmp_path: Path) -> None:
     with pytest.raises(gr.Error, match="takes at most 2,000"):
-        score_endpoint(studio)("", "", "x" * 10_000_000)
+        score_of(studio)("", "", "x" * 10_000_000)
     wide = tmp_path / "wide.csv"
     wide.write_text(",".join(f"c{i}" for i in range(20_000)) + "\n" + ",".join("1" * 20_000))
     with pytest.raises(ValueError, match="name the question"):
