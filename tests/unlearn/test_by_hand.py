@@ -8,6 +8,7 @@ import pytest
 
 from attribution import Rule, by_hand, score, select
 from unlearn import RunConfig, run
+from unlearn.__main__ import main
 from unlearn.arms import parse_arms
 from unlearn.run.hand import rows_by_hand
 
@@ -84,3 +85,10 @@ def test_the_complement_takes_what_the_edits_leave_out_and_other_controls_have_n
     assert arms["entropy+by_hand=3:+4-9"].by_hand == "3:+4-9" and arms["others"].by_hand == "3:-4+9"
     assert arms["random"].by_hand == arms["sequence"].by_hand == ""
     assert arms["random"] == replace(arms["entropy+by_hand=3:+4-9"], rule=Rule("random", "top", 0.3), by_hand="")
+
+
+def test_the_shell_shows_the_rows_by_the_numbers_it_takes(rows, capsys):
+    assert main(["--forget", rows, "--show"]) == 0
+    assert "1: Where was Ada 1 born?\n    Ada was born" in capsys.readouterr().out
+    assert main(["--forget", rows, "--scorer", "entropy", "--by-hand", "2:+0"]) == 2
+    assert "name row 2, and there are 2 rows to forget" in capsys.readouterr().err

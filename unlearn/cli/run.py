@@ -136,8 +136,9 @@ def run_command(
 
 
 def _rows_shown(corpus: Corpus) -> str:
-    """Question and answer of every row to forget."""
-    return "".join(f"{row.example.prompt}\n    {row.example.answer}\n" for row in corpus.forget)
+    """Question and answer of every row to forget, by the number that --by-hand knows it by."""
+    rows = enumerate(row.example for row in corpus.forget)
+    return "".join(f"{number}: {example.prompt}\n    {example.answer}\n" for number, example in rows)
 
 
 def config_of(name: str, wishes: dict[str, Any]) -> RunConfig:
