@@ -28,7 +28,7 @@ from unlearn.wishes import run_config
 @pytest.fixture(scope="module")
 def studio(model) -> Iterator[Studio]:
     before = copy.deepcopy(model.model.state_dict())
-    made = Studio(Settings(max_steps=20, run_seconds=600), model)
+    made = Studio(Settings(max_steps=20, run_seconds=600, runs_at_once=2), model)
     made.corpus = replace(made.corpus, forget=made.corpus.forget[:8], retain=made.corpus.retain[:8])
     yield made
     for name, weights in model.model.state_dict().items():
