@@ -16,6 +16,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -161,6 +162,9 @@ class Guard:
             log.warning("a request failed", exc_info=True)
             if not status:
                 await reply(answer, 500, "The server failed at this request: try again.")
+            else:
+                with suppress(Exception):
+                    await answer({"type": "http.response.body", "body": b""})
         finally:
             seen = {
                 "method": scope["method"],
@@ -313,7 +317,25 @@ class Guard:
         elif door == "mcp":
             await self._tool(scope, again(told, receive), answer)
         else:
-            await self._app(scope, again(told, receive), answer)
+            await self._ask(scope, again(told, receive), answer)
+
+    async def _ask(self, scope: Any, receive: Any, answer: Any) -> None:
+        """A call of the page's functions: what Gradio cannot make of it is the caller's fault, and a sentence."""
+        failed = False
+
+        async def passed(message: Any) -> None:
+            nonlocal failed
+            failed = failed or message.get("status", 200) >= 500
+            if not failed:
+                await answer(message)
+
+        try:
+            await self._app(scope, receive, passed)
+        except Exception:
+            log.warning("a call was refused", exc_info=True)
+            failed = True
+        if failed:
+            await reply(answer, 400, "The call does not fit: /gradio_api/info says what each endpoint takes.")
 
     def _is_known(self, path: str) -> bool:
         return path.endswith("/queue/join") or self._inside.knows(path.rstrip("/").rpartition("/")[2])

@@ -11,6 +11,10 @@ from typing import Any
 FIELDS = ("method", "route", "status", "ms", "visitor", "visits", "model", "rows", "version", "commit", "seconds")
 """What a log line may carry beside its message: `log.info("...", extra={"status": 200})`."""
 
+OURS = ("app", "unlearn", "attribution")
+# They bring handlers of their own, which would print what went wrong in the server with its words.
+SERVERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio", "gradio", "mcp", "transformers", "httpx")
+
 
 class JsonLines(logging.Formatter):
     """`{"time", "level", "logger", "event", ...}`, times in UTC."""
@@ -21,7 +25,8 @@ class JsonLines(logging.Formatter):
             "time": f"{moment}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            # The words of other packages may quote what a visitor sent.
+            "event": record.getMessage() if record.name.split(".")[0] in OURS else "said something",
         }
         line |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info and record.exc_info[0] is not None:
@@ -34,10 +39,16 @@ class JsonLines(logging.Formatter):
 
 
 def log_to_stderr(level: str) -> None:
-    """Let the loggers of this program write JSON lines to standard error, once."""
-    for name in ("app", "unlearn", "attribution"):
+    """Let every logger write JSON lines to standard error, once; those of other packages from warnings on."""
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(JsonLines())
+    for name in OURS:
         logger = logging.getLogger(name)
         logger.setLevel(level.upper())
         logger.propagate = False
-        logger.handlers = [logging.StreamHandler(sys.stderr)]
-        logger.handlers[0].setFormatter(JsonLines())
+        logger.handlers = [lines]
+    logging.captureWarnings(True)
+    for logger in (logging.getLogger(), *(logging.getLogger(name) for name in SERVERS)):
+        logger.setLevel(logging.WARNING)
+        logger.handlers = [lines] if logger is logging.root else []
+        logger.propagate = True

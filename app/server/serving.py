@@ -131,7 +131,10 @@ def serve(page: gr.Blocks, settings: Settings, visits: Visits) -> None:
 
     signal.signal(signal.SIGTERM, end)
     log.info("starting", extra={"version": stamp()["version"], "commit": commit()})
-    page.launch(**launch_options(settings, visits))
+    page.launch(prevent_thread_lock=True, **launch_options(settings, visits))
+    # The server has set up loggers of its own by now.
+    log_to_stderr(settings.log_level)
+    page.block_thread()
     visits.close_all()
     log.info("stopped")
     logging.shutdown()

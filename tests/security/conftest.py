@@ -80,5 +80,5 @@ class Caller:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The page with its defaults, but for what would make tests long."""
     log = tmp_path_factory.mktemp("attacked") / "log"
-    with serve(log_to=log, FORGET_LENS_WARM_UP="0") as url:
+    with serve(log_to=log, FORGET_LENS_WARM_UP="0", OMP_NUM_THREADS="1") as url:
         yield Page(url, log)

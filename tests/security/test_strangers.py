@@ -20,7 +20,9 @@ DOES = (f"{API}/queue/join", f"{API}/upload", f"{API}/cancel", f"{API}/reset", M
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A page with accounts, behind one proxy."""
     log = tmp_path_factory.mktemp("accounts") / "log"
-    with serve(log_to=log, FORGET_LENS_WARM_UP="0", FORGET_LENS_AUTH="ada:quell", FORGET_LENS_PROXIES="1") as url:
+    with serve(
+        log_to=log, FORGET_LENS_WARM_UP="0", FORGET_LENS_AUTH="ada:quell", FORGET_LENS_PROXIES="1", OMP_NUM_THREADS="1"
+    ) as url:
         yield Page(url, log)
 
 
