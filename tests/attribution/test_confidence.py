@@ -54,11 +54,11 @@ def test_powers_are_checked(option: dict[str, Any], sentence: str) -> None:
     assert str(caught.value) == sentence
 
 
-def test_batches_change_nothing(random_model: LanguageModel) -> None:
+def test_batches_change_nothing(model: LanguageModel) -> None:
     examples = [row.example for row in embedded_rows("forget01")[:12]]
-    together = score(random_model, examples, EVERY_SIGNAL_HERE, of="entropy")
-    alone = [score(random_model, [example], EVERY_SIGNAL_HERE, of="entropy")[0] for example in examples]
-    small = score(random_model, examples, EVERY_SIGNAL_HERE, of="entropy", batch_tokens=1)
+    together = score(model, examples, EVERY_SIGNAL_HERE, of="entropy")
+    alone = [score(model, [example], EVERY_SIGNAL_HERE, of="entropy")[0] for example in examples]
+    small = score(model, examples, EVERY_SIGNAL_HERE, of="entropy", batch_tokens=1)
     for a, b, c in zip(together, alone, small, strict=True):
         for name in EVERY_SIGNAL_HERE:
             assert a.columns[name] == pytest.approx(b.columns[name], abs=1e-5)
