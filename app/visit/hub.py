@@ -50,8 +50,8 @@ class Survey:
 def survey_folder(folder: Path, name: str) -> Survey:
     """A model folder. ValueError when it holds no causal language model in safetensors."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        config = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"The model {name!r} has no readable config.json: is it a Hugging Face folder?") from error
     check_causal(config, name)
     files = sorted(folder.glob("*.safetensors"))

@@ -146,6 +146,10 @@ def _read(source: str, dtype: str | torch.dtype, placed: Mapping[str, Any]) -> t
         ignore_mismatched_sizes=True,
         **placed,
     )
+    ends = Path(source) / "generation_config.json"
+    if ends.is_file():
+        # transformers passes over a broken one, and with it over what ends an answer.
+        json.loads(ends.read_text(encoding="utf-8"))
     rounded = getattr(model.config, "quantization_config", None)
     if rounded and getattr(model, "hf_quantizer", None) is None:
         # transformers passes over a kind that it does not know, and takes the packed numbers for weights.
@@ -166,7 +170,9 @@ def kept_template(folder: Path) -> str:
     try:
         return Asking(json.loads(path.read_text(encoding="utf-8"))["template"]).template
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{str(path)!r} names no template ({error}): name one, such as plain.") from error
+        raise ValueError(
+            f"{KEPT_FILE} in the folder of the model names no template ({error}): name one, such as plain."
+        ) from error
 
 
 def keep_template(folder: Path, template: str) -> None:

@@ -168,8 +168,9 @@ def test_a_folder_without_safetensors(broken: Path, model) -> None:
 def test_a_model_that_is_not_causal(broken: Path, model) -> None:
     (broken / "config.json").write_text(json.dumps({"architectures": ["BertForMaskedLM"]}))
     refused(broken, model, "no causal language model .BertForMaskedLM.")
-    (broken / "config.json").write_text("[" * 100_000)
-    refused(broken, model, "no readable config.json")
+    for nothing in ("[" * 100_000, "[]", "null"):
+        (broken / "config.json").write_text(nothing)
+        refused(broken, model, "no readable config.json")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 40, struct.pack("<Q", 5) + b"[1,2]", struct.pack("<Q", 2) + b"{x"])

@@ -155,6 +155,7 @@ def test_weights_that_would_be_drawn_at_random_are_refused(tmp_path: Path) -> No
         ("pointer", "git lfs pull"),
         ("half", "could not be loaded"),
         ("folder", "could not be loaded"),
+        ("ends", "could not be loaded"),
         ("heads", "could not be loaded|another shape"),
         ("blocks", "says that it has 0 blocks"),
         ("quantised", "quantised by 'wondrous', which this release of transformers does not know"),
@@ -169,6 +170,8 @@ def test_files_that_are_no_model_are_a_sentence(tmp_path: Path, fault: str, said
         weights.write_text("version https://git-lfs.github.com/spec/v1\nsize 1\n")
     elif fault == "half":
         weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    elif fault == "ends":
+        (tmp_path / "generation_config.json").write_text("{")
     elif fault == "folder":
         weights.unlink()
         weights.mkdir()

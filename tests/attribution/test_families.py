@@ -273,9 +273,16 @@ def test_weights_that_a_family_changes_while_it_reads_are_saved_as_they_were() -
     assert all(torch.equal(weight, before[name]) for name, weight in model.model.state_dict().items())
 
 
-def test_what_keeps_a_state_between_forwards_takes_adapters() -> None:
-    small = {"hidden_size": 32, "num_hidden_layers": 2, "attention_hidden_size": 32, "context_length": 128}
-    adapted = trainable_copy(tiny_model("rwkv", **small), lora=2)
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [
+        # It keeps a state between forwards; all linear layers are of a kind of its own.
+        ("rwkv", {"attention_hidden_size": 32, "context_length": 128}),
+        ("falcon", {"num_attention_heads": 4}),
+    ],
+)
+def test_families_of_a_kind_of_their_own_take_adapters(family: str, options: dict[str, Any]) -> None:
+    adapted = trainable_copy(tiny_model(family, hidden_size=32, num_hidden_layers=2, **options), lora=2)
     assert any(weight.requires_grad for weight in adapted.model.parameters())
 
 

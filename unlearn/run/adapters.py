@@ -175,6 +175,9 @@ def _read_past(model: LanguageModel) -> list[str]:
         for name, part in model.model.named_modules()
         if isinstance(part, LoraLayer) and not isinstance(part, ParamWrapper) and "default" in part.lora_B
     }
+    if not found:
+        # All linear layers are of a kind of the family's own, whose weights are adapted.
+        return []
     weights = [weight for weight, _ in found.values()]
     for weight in weights:
         weight.requires_grad_(True)
