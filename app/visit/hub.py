@@ -50,7 +50,9 @@ class Survey:
 def survey_folder(folder: Path, name: str) -> Survey:
     """A model folder. ValueError when it holds no causal language model in safetensors."""
     try:
-        config = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise TypeError("it holds no settings")
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"The model {name!r} has no readable config.json: is it a Hugging Face folder?") from error
     check_causal(config, name)
