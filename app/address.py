@@ -31,7 +31,8 @@ from attribution.selection import read_edits, write_edits
 from attribution.suggestions import did_you_mean
 from attribution.text.templates import AUTO, Asking
 
-ROOMS = ("inspect", "unlearn", "compare", "learn", "own")
+ROOMS = ("inspect", "compare", "unlearn", "learn", "own")
+"""The stage, and what lies below it in the order of the tabs."""
 MOST_CHARACTERS = 2000
 """Of a typed prompt and answer together: longer addresses break in mails and chats."""
 LONGEST_ADDRESS = 12_000

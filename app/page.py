@@ -24,6 +24,7 @@ from app.rooms.inspect.room import InspectRoom
 from app.rooms.learn.room import LearnRoom
 from app.rooms.learn.words import LessonStep
 from app.rooms.own.room import OwnRoom
+from app.rooms.stage.room import StageRoom
 from app.rooms.unlearn.room import UnlearnRoom
 from app.server.gradio_side import GuardedBlocks, fair_line
 from app.visit.models import Shelf
@@ -32,10 +33,6 @@ from app.visit.visits import ASKING, PRIVATE, QUIET, SCORING, TRAINING, Visits
 from attribution.version import VERSION, commit
 
 TITLE = "Forget Lens"
-HEADER = (
-    '<header class="pg-header"><h1>Forget Lens</h1><p>See which tokens of an answer carry the knowledge. Forget '
-    "exactly those.</p></header>"
-)
 
 
 class Page:
@@ -45,7 +42,8 @@ class Page:
         self.visits = visits
         self.studio = studio = visits.studio
         self.inspect = InspectRoom(visits)
-        self.unlearn = UnlearnRoom(visits)
+        self.stage = StageRoom(visits)
+        self.unlearn = UnlearnRoom(visits, self.stage)
         self.compare = CompareRoom(visits)
         self.learn = LearnRoom(visits, self.prepare)
         shelf = Shelf(studio.settings, studio.model)
@@ -54,15 +52,14 @@ class Page:
     def build(self) -> gr.Blocks:
         """Lay the rooms out and wire them."""
         with GuardedBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-            block(HEADER)
             self.learn.build_strip()
-            with gr.Tabs(selected="inspect", elem_id="rooms") as self.tabs:
-                with gr.Tab(say("room_inspect"), id="inspect"):
-                    self.inspect.build()
-                with gr.Tab(say("room_unlearn"), id="unlearn") as unlearn_tab:
-                    self.unlearn.build(self.inspect.rule)
+            self.inspect.build()
+            self.stage.build()
+            with gr.Tabs(selected="compare", elem_id="rooms") as self.tabs:
                 with gr.Tab(say("room_compare"), id="compare"):
                     self.compare.build()
+                with gr.Tab(say("room_unlearn"), id="unlearn") as unlearn_tab:
+                    self.unlearn.build(self.inspect.rule)
                 with gr.Tab(say("room_learn"), id="learn"):
                     self.learn.build()
                 with gr.Tab(say("room_own"), id="own"):
@@ -80,18 +77,22 @@ class Page:
     def wire(self, page: gr.Blocks, unlearn_tab: gr.Tab) -> None:
         """Let every room listen to itself, and tie what crosses them."""
         self.inspect.wire(self.follow)
-        for changed in self.unlearn.wire(unlearn_tab):
-            self.compare.follow(changed)
+        changes = self.unlearn.wire(unlearn_tab)
+        for changed in (self.stage.wire(self.inspect.lanes, self.unlearn), *changes):
+            self.stage.follow(self.compare.follow(changed))
         self.compare.wire()
         self.compare.race.wire(self.unlearn.inputs, self.unlearn.asked)
+        to_stage = {"fn": None, "js": "() => ForgetLensPage.toStage()", **PRIVATE}
         found = self.own.wire(self.inspect.whole_view, self.inspect.shown)
-        found.then(self._to("inspect"), self.own.notice, self.tabs, **QUIET)
+        found.then(None, self.own.notice, js="(notice) => { if (!notice) ForgetLensPage.toStage(); }", **PRIVATE)
 
-        self.inspect.onward.click(self._to("unlearn"), None, self.tabs, **QUIET)
-        self.unlearn.watch.onward.click(self._to("compare"), None, self.tabs, **QUIET)
-        self.compare.begin.click(self._to("unlearn"), None, self.tabs, **QUIET)
+        onward = self.unlearn.watch.onward.click(self._to("compare"), None, self.tabs, **QUIET)
+        onward.then(None, js="() => ForgetLensPage.enter('compare')", **PRIVATE)
+        self.compare.begin.click(**to_stage)
         for card, set_up in self.learn.wire(page, [*self.inspect.whole_view, *self.unlearn.filled]):
+            there = f"(notice) => {{ if (!notice) ForgetLensPage.enter('{card.step.room}'); }}"
             set_up.then(self._to(card.step.room), card.notice, self.tabs, **QUIET).then(**self.follow)
+            set_up.then(None, card.notice, js=there, **PRIVATE)
         back = {"fn": None, "js": "() => ForgetLensPage.toQuestion()", **PRIVATE}
         self.learn.answer.click(self._to("learn"), None, self.tabs, **QUIET).then(**back)
         self._wire_address(page)
@@ -100,10 +101,10 @@ class Page:
         page.unload(lambda: None)
 
     def _to(self, room: str) -> Callable[..., Any]:
-        """A handler that opens a room; not where its input is a notice that says why it should not."""
+        """A handler that opens a room below the stage; not where its input is a notice that says why it should not."""
 
         def move(notice: str = "") -> Any:
-            return gr.skip() if notice else gr.Tabs(selected=room)
+            return gr.skip() if notice or room == ROOMS[0] else gr.Tabs(selected=room)
 
         return move
 
@@ -121,7 +122,8 @@ class Page:
         return {**shown, **self.unlearn.set_to(shown[self.inspect.rule], values, request)}
 
     def _wire_address(self, page: gr.Blocks) -> None:
-        room = gr.State(ROOMS[0])
+        # No state: the browser must be told it, too.
+        room = gr.Textbox(ROOMS[0], visible="hidden", elem_id="arrived")
         form = self.unlearn.form
 
         def arrive(request: gr.Request) -> dict[Any, Any]:
@@ -136,8 +138,9 @@ class Page:
             return gr.skip() if name == ROOMS[0] else gr.Tabs(selected=name)
 
         # The room once the lanes stand: entering Unlearn reads the cut from them.
-        opened.then(enter, room, self.tabs, **QUIET).then(**self.follow)
-        self.tabs.change(None, js="() => ForgetLensPage.enter()", **PRIVATE)
+        entered = opened.then(enter, room, self.tabs, **QUIET)
+        entered.then(None, room, js="(room) => ForgetLensPage.enter(room)", **PRIVATE).then(**self.follow)
+        self.tabs.select(None, js="() => ForgetLensPage.chose()", **PRIVATE)
         gr.on(
             [self.tabs.change, self.own.asked.change, *(field.change for field in form.fields.values())], **self.follow
         )

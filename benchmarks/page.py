@@ -25,11 +25,11 @@ from scripts.serving import serve
 
 TOKENS, LANES, MOVES = 512, 4, 60
 MAIN_THREAD = "ThreadControllerImpl::RunTask"
-# Set before anything of the page runs: when the first scored answer can be seen and Score be pressed.
+# Set before anything of the page runs: when the first scored answer can be seen and be forgotten.
 WATCH_OPENING = """
 const watch = () => {
-  const score = document.querySelector('#score');
-  if (score && !score.disabled && document.querySelector('#lanes .fl-tok .fl-b.fl-k'))
+  const forget = document.querySelector('#lanes .fl-forget');
+  if (forget && !forget.disabled && document.querySelector('#lanes .fl-tok .fl-u.fl-k'))
     window.interactiveAt = performance.now();
   else requestAnimationFrame(watch);
 };
@@ -119,7 +119,7 @@ def open_page(browser: Browser, url: str) -> Page:
 
 
 def opening(browser: Browser, url: str, repeats: int) -> Figure:
-    """From the server's first byte to a scored answer with Score ready to be pressed; nothing was clicked."""
+    """From the server's first byte to a scored answer that can be forgotten; nothing was clicked."""
     seconds = []
     for _ in range(repeats):
         page = open_page(browser, url)

@@ -1,4 +1,4 @@
-"""A short film of the page for the README: a cut is dragged, a run forgets it, the answers are compared.
+"""A short film of the page for the README: a cut is dragged, a run forgets it, its steps are gone through.
 
 Run: python -m scripts.animation     (make screenshots does it, too)
 
@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from scripts.browser import find_chromium, launch
 from scripts.serving import ROOT, serve
 
-FILM = ROOT / "docs" / "images" / "drag-unlearn-compare.webp"
-WINDOW_PX = (1200, 800)
+FILM = ROOT / "docs" / "images" / "cut-forget-scrub.webp"
+WINDOW_PX = (1200, 720)
 WIDTH_PX = 900
 MOST_BYTES = 2_000_000
 PATIENCE_MS = 180_000
@@ -49,7 +49,7 @@ class Film:
 
 
 def drag(film: Film, histogram: Locator) -> None:
-    """Move the learned lane's cut down and up again."""
+    """Move the cut down and up again."""
     box = histogram.bounding_box()
     assert box
     middle = box["y"] + box["height"] / 2
@@ -64,42 +64,34 @@ def drag(film: Film, histogram: Locator) -> None:
 
 
 def play(browser: Browser, url: str) -> Film:
-    """The three rooms, one after another."""
+    """Cut, forget, go back and forth over the steps, and read the answers."""
     page = browser.new_page(viewport={"width": WINDOW_PX[0], "height": WINDOW_PX[1]}, color_scheme="light")
     film = Film(page)
     page.goto(f"{url}/?__theme=light")
     lanes = page.locator("#lanes .fl-lanes")
     lanes.locator(".fl-tok").first.wait_for(timeout=PATIENCE_MS)
     page.wait_for_timeout(2_000)
-    page.evaluate("scrollTo(0, document.querySelector('#lanes').offsetTop - 40)")
-    film.take(1_500)
-    histogram = lanes.locator(".fl-card.fl-active .fl-hist")
-    histogram.evaluate("element => element.scrollIntoView({block: 'end'})")
-    page.mouse.wheel(0, 160)
-    page.wait_for_timeout(500)
-    film.take(800)
-    drag(film, histogram)
+    film.take(1_800)
+    drag(film, lanes.locator(".fl-dock .fl-hist"))
     film.take(900)
 
-    page.locator("#onward").click()
-    page.locator("#start").wait_for()
-    page.evaluate("scrollTo(0, 0)")
-    page.wait_for_timeout(1_500)
-    film.take(1_300)
-    page.locator("#start").click()
-    page.wait_for_timeout(1_500)
-    while page.locator("#start").is_disabled():
+    lanes.locator(".fl-forget").click()
+    page.mouse.move(5, 5)
+    run = lanes.locator(".fl-run")
+    run.wait_for(timeout=PATIENCE_MS)
+    while run.get_attribute("data-phase") != "done":
         film.take(220)
-        page.wait_for_timeout(1_000)
-    page.wait_for_timeout(1_000)
-    film.take(1_800)
-
-    page.locator("#to-compare").click()
-    page.locator("#answers tbody tr").first.wait_for(timeout=PATIENCE_MS)
-    page.wait_for_timeout(1_000)
-    page.evaluate("scrollTo(0, 0)")
-    film.take(2_000)
-    page.locator("#answers").evaluate("element => element.scrollIntoView({block: 'start'})")
+        page.wait_for_timeout(900)
+    page.locator(".pg-ruling").wait_for(timeout=PATIENCE_MS)
+    page.wait_for_timeout(700)
+    film.take(1_500)
+    slider = run.locator("input[type=range]")
+    for share in (0.8, 0.6, 0.4, 0.2, 0.0, 0.3, 0.6, 1.0):
+        slider.fill(str(round(share * int(slider.get_attribute("max") or 0))))
+        page.wait_for_timeout(600)
+        film.take(350)
+    film.take(1_000)
+    page.locator(".pg-ruling").evaluate("element => element.scrollIntoView({block: 'start'})")
     page.wait_for_timeout(400)
     film.take(3_500)
     page.close()

@@ -1,6 +1,6 @@
-"""Photograph every room of the page, light and dark, at four widths.
+"""Photograph the stage and every room of the page, light and dark, at four sizes.
 
-Run: make screenshots     (or: python -m scripts.screenshots --width 390 --room Compare; make screenshots films, too)
+Run: make screenshots     (or: python -m scripts.screenshots --width 390 --room Answers; make screenshots films, too)
 
 All pictures go to .screenshots/, which git ignores; those the README shows are copied to docs/images/.
 """
@@ -16,20 +16,20 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from scripts.browser import find_chromium, launch
 from scripts.serving import ROOT, serve
 
-ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
+STAGE, FORGOTTEN = "Stage", "Forgotten"
+ROOMS = (STAGE, FORGOTTEN, "Answers", "Settings", "Learn", "Your own")
 THEMES = ("light", "dark")
-WIDTHS_PX = (1440, 1280, 820, 390)
-HEIGHT_PX = 900
-STEPS = 20
+SIZES_PX = ((1440, 900), (1280, 720), (820, 1100), (390, 844))
 
 PATIENCE_MS = 180_000
 
 README_PICTURES = {
-    ("Inspect", "light", 1440): "inspect-light.png",
-    ("Inspect", "dark", 1440): "inspect-dark.png",
-    ("Compare", "light", 1280): "compare-light.png",
+    (STAGE, "light", 1280): "stage-light.png",
+    (STAGE, "dark", 1280): "stage-dark.png",
+    (STAGE, "light", 390): "stage-phone.png",
+    (FORGOTTEN, "light", 1280): "forgotten-light.png",
+    ("Answers", "light", 1280): "answers-light.png",
     ("Learn", "light", 1280): "learn-light.png",
-    ("Inspect", "light", 390): "inspect-phone.png",
 }
 """Which pictures are committed, and under what name."""
 
@@ -42,39 +42,39 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(1_000)
 
 
-def run(page: Page) -> None:
-    """A short run, so that Unlearn and Compare have something to show."""
-    page.get_by_role("tab", name="Unlearn", exact=True).first.click()
-    page.locator("#steps input[type=number]").fill(str(STEPS))
-    page.locator("#steps input[type=number]").press("Tab")
-    page.locator("#start").click()
-    page.locator("#to-compare").wait_for(timeout=PATIENCE_MS)
-    # A room is drawn once it is entered.
-    page.locator("#to-compare").click()
-    page.locator("#answers tbody tr").first.wait_for(timeout=PATIENCE_MS)
+def forget(page: Page) -> None:
+    """The run that the page opens with, and the verdict on it."""
+    page.locator(".fl-forget").click()
+    page.locator(".pg-ruling").wait_for(timeout=PATIENCE_MS)
+    # The pointer lies on what has taken the button's place.
+    page.mouse.move(5, 5)
 
 
 def photograph(
-    browser: Browser, url: str, theme: str, widths_px: tuple[int, ...], rooms: tuple[str, ...], folder: Path
+    browser: Browser, url: str, theme: str, sizes_px: tuple[tuple[int, int], ...], rooms: tuple[str, ...], folder: Path
 ) -> None:
-    """One picture per room and width, the whole length of the page; one run serves them all."""
+    """One picture per room and size: of the stage what the window shows, of the others the whole room."""
     context = browser.new_context(
-        viewport={"width": widths_px[0], "height": HEIGHT_PX}, color_scheme="dark" if theme == "dark" else "light"
+        viewport={"width": 1280, "height": 720}, color_scheme="dark" if theme == "dark" else "light"
     )
     page = context.new_page()
     page.goto(f"{url}/?__theme={theme}")
     settle(page)
-    # What sticks to the window's edge would lie in the middle of a picture of the whole page.
-    page.add_style_tag(content=".pg-bar, #to-compare { position: static !important; }")
-    if {"Unlearn", "Compare"} & set(rooms):
-        run(page)
-    for width_px in widths_px:
-        page.set_viewport_size({"width": width_px, "height": HEIGHT_PX})
-        for room in rooms:
-            page.get_by_role("tab", name=room, exact=True).first.click()
-            settle(page)
-            picture = folder / f"{room.lower().replace(' ', '-')}-{theme}-{width_px}.png"
-            page.screenshot(path=picture, full_page=True)
+    for room in rooms:
+        if room == FORGOTTEN or (room == "Answers" and FORGOTTEN not in rooms):
+            forget(page)
+        for width_px, height_px in sizes_px:
+            page.set_viewport_size({"width": width_px, "height": height_px})
+            name = f"{room.lower().replace(' ', '-')}-{theme}-{width_px}.png"
+            picture = folder / name
+            if room in (STAGE, FORGOTTEN):
+                page.evaluate("scrollTo(0, 0)")
+                settle(page)
+                page.screenshot(path=picture)
+            else:
+                page.get_by_role("tab", name=room, exact=True).first.click()
+                settle(page)
+                page.locator("#rooms").screenshot(path=picture)
             print(picture.relative_to(ROOT))
             readme_name = README_PICTURES.get((room, theme, width_px))
             if readme_name:
@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Photograph every room of the page.")
     parser.add_argument("--room", choices=ROOMS, help="only this room (default: all)")
     parser.add_argument("--theme", choices=THEMES, help="only this theme (default: both)")
-    parser.add_argument("--width", type=int, help=f"only this width in pixels (default: {WIDTHS_PX})")
+    parser.add_argument("--width", type=int, help="only this width in pixels (default: all)")
     arguments = parser.parse_args()
 
     executable = find_chromium()
@@ -98,8 +98,8 @@ def main() -> None:
     with serve() as url, sync_playwright() as playwright:
         browser = launch(playwright, executable)
         for theme in [arguments.theme] if arguments.theme else THEMES:
-            widths_px = (arguments.width,) if arguments.width else WIDTHS_PX
-            photograph(browser, url, theme, widths_px, (arguments.room,) if arguments.room else ROOMS, folder)
+            sizes_px = tuple(size for size in SIZES_PX if arguments.width in (None, size[0]))
+            photograph(browser, url, theme, sizes_px, (arguments.room,) if arguments.room else ROOMS, folder)
         browser.close()
 
 

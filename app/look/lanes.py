@@ -24,6 +24,7 @@ Value: what `attribution.lanes.lanes_props` returns, sent once per scored row; N
      "lanes": [{"name", "title", "unit", "low", "high", "higher_means", "formula", "paper", "evidence",
                 "evidence_text", "kind", "scores": [float, ...]}, ...],
      "marked": bool,                                                                whether any ground truth is known
+     "instead": None | {"now": [[[text, p], ...], ...], "hidden": ...},             the likeliest tokens at every token
      "notes": [str, ...],
      "state": None | {...}}                                                         see `view` below; what to open with
 
@@ -33,14 +34,21 @@ Events (each carries a small payload, never scores; read it as `event._data` or 
     The rule of the active lane changed (its cut was released, its kind switched, another lane was chosen, or the check
     box "leave out what the prompt gives" was clicked):
     `{"scorer": str, "kind": "top" | "threshold", "cut": float, "keep_given": bool}`, the fields of
-    `attribution.selection.Rule`. Not sent for the first row: until it comes, the rule is `initial_rule(props)`.
+    `attribution.selection.Rule`, and "hand" where tokens were clicked in and out (`attribution.selection.by_hand`).
+    Not sent for the first row: until it comes, the rule is `initial_rule(props)`.
 `view`
     Anything about the view changed: `{"view": "lanes" | "columns" | "agreement", "units": "tokens" | "words",
-    "colour": "rank" | "raw", "keep_given": bool, "active": str, "cuts": {scorer: {"kind", "cut"}}}`; as `state` in the
-    value it opens the same view again. The visitor's view outlives a new value without `state`.
+    "colour": "rank" | "raw", "keep_given": bool, "active": str, "cuts": {scorer: {"kind", "cut"}}, "hand": str}`; as
+    `state` in the value it opens the same view again. The visitor's view outlives a new value without `state`.
 `subject`
     Other words of the prompt are to be hidden by masking: `{"text": str, "start": int, "end": int}`, characters of the
     prompt. The page re-scores and sends a new value.
+`forget`
+    The button was pressed that has the cut forgotten: the rule, as `rule` sends it.
+`stop`
+    The run on the stage is to stop after its step: nothing is sent along.
+
+What a run does is given to `#<elem_id> .fl-lanes`.forgetLens.play(frame); frames: `app/rooms/stage/frames.py`.
 """
 
 from __future__ import annotations
@@ -59,9 +67,9 @@ LANES_ID = "lanes"
 # The script itself travels in the document's head, once for all lanes of the page. Gradio finds the names of a
 # component's events by looking for them, in quotes, in this text.
 _ON_LOAD = """
-const names = ['rule', 'view', 'subject'];
+const names = ['rule', 'view', 'subject', 'forget', 'stop'];
 const send = (name, payload) => names.includes(name) && trigger(name, payload);
-const lanes = ForgetLens.mount(element.querySelector('.fl-lanes'), send);
+const lanes = ForgetLens.mount(element.querySelector('.fl-lanes'), send, true);
 const draw = () => lanes.show(props.value ? JSON.parse(JSON.stringify(props.value)) : null);
 watch('value', draw);
 draw();

@@ -37,27 +37,33 @@ function fetchLeftAnswers() {
 fetchLeftAnswers();
 
 const ForgetLensPage = (() => {
-  const ROOMS = ["inspect", "unlearn", "compare", "learn", "own"];
+  // The stage, and the rooms below it in the order of their tabs.
+  const ROOMS = ["inspect", "compare", "unlearn", "learn", "own"];
   const lanes = () => document.querySelector("#lanes .fl-lanes")?.forgetLens;
   let waiting = 0;
+  let chosen = false;
 
-  /** The room whose tab is chosen; Gradio lists tabs that did not fit a second time, in a menu. */
+  /** The room whose tab was chosen, or the stage while none was; Gradio lists tabs that did not fit a second time, in a
+      menu. */
   function room() {
     const tabs = [...document.querySelectorAll("#rooms .tab-container[role=tablist] [role=tab]")];
-    return ROOMS[tabs.findIndex((tab) => tab.getAttribute("aria-selected") === "true")] || ROOMS[0];
+    const at = tabs.findIndex((tab) => tab.getAttribute("aria-selected") === "true");
+    return ROOMS[chosen ? at + 1 : 0];
   }
 
-  /** The cut in words. Written here, so that moving a cut asks the server for nothing. */
+  /** The cut in words, in the settings of a run. Written here, so that dragging a cut asks the server for nothing. */
   function describeCut() {
     const cut = lanes()?.summary?.();
-    const line = document.querySelector("#cut-line .pg-cut");
+    const line = document.querySelector("#unlearn-cut .pg-cut");
     if (!cut || !line) return;
     const share = `top ${Math.round(cut.cut * 100)}%`;
     const how = cut.kind === "top" ? share : `from ${Number(cut.cut.toPrecision(3))} up`;
-    const sentence = `${cut.title}, ${how}: ${cut.kept} of ${cut.tokens} answer tokens`;
+    const sentence = `${cut.title}, ${how}: ${cut.kept} of ${cut.tokens} answer tokens of this row`;
     if (line.textContent !== sentence) line.textContent = sentence;
   }
   document.addEventListener("fl-cut-moves", describeCut);
+  // What a run would train is said in Settings: asked for there alone, and by whoever enters it.
+  document.addEventListener("fl-cut-set", () => room() === "unlearn" && document.getElementById("cut-set")?.click());
 
   function laneWords(scorers) {
     const state = lanes()?.state?.();
@@ -73,6 +79,7 @@ const ForgetLensPage = (() => {
       given: state.keep_given ? "1" : "0",
       lane: state.active,
       cuts: cuts.join(","),
+      hand: state.hand || "",
     };
   }
 
@@ -107,11 +114,37 @@ const ForgetLensPage = (() => {
     }, 150);
   }
 
-  /** A room was entered: begin at its top, and let charts that were hidden fit the window as it is now. */
-  function enter() {
-    scrollTo(0, 0);
+  /** A tab was chosen: charts that were hidden fit the window as it is now. */
+  function chose() {
+    chosen = true;
     // The room is drawn after its tab was chosen.
     setTimeout(() => dispatchEvent(new Event("resize")), 100);
+  }
+
+  function toStage() {
+    scrollTo({ top: 0 });
+    document.querySelector("#lanes .fl-forget")?.focus({ preventScroll: true });
+  }
+
+  /** Bring a room into sight: the stage is the page's top, the others lie below it. */
+  function enter(name) {
+    if (name === ROOMS[0]) return chosen ? toStage() : undefined;
+    chose();
+    setTimeout(() => document.getElementById("rooms")?.scrollIntoView({ block: "start" }), 150);
+  }
+
+  /** The view's address, into the clipboard. */
+  async function share() {
+    const button = document.getElementById("share");
+    const said = button.textContent;
+    try {
+      await navigator.clipboard.writeText(location.href);
+      button.textContent = "Link copied";
+    } catch {
+      // Not allowed, or no secure page: the address bar has the same link.
+      prompt("The link to this view:", location.href);
+    }
+    setTimeout(() => (button.textContent = said), 2000);
   }
 
   /** The question of the lesson's step in hand, into sight and focus. */
@@ -131,7 +164,7 @@ const ForgetLensPage = (() => {
     const { top, width } = root.getBoundingClientRect();
     const height = root.querySelector(".fl-answer").getBoundingClientRect().bottom - top + 48;
     const copy = root.cloneNode(true);
-    for (const part of copy.querySelectorAll(".fl-switches, .fl-cuts, .fl-hidden, .fl-tip, .fl-offer")) part.remove();
+    for (const part of copy.querySelectorAll(".fl-switches, .fl-dock, .fl-cuts, .fl-hidden, .fl-tip, .fl-offer")) part.remove();
     copy.style.width = `${width}px`;
     // What the rules ask of the ancestors holds in the copy, too; none of them takes room.
     let framed = copy;
@@ -176,5 +209,5 @@ const ForgetLensPage = (() => {
       .join("\n");
     return style;
   }
-  return { writeAddress, enter, toQuestion, savePicture };
+  return { writeAddress, chose, enter, toStage, share, toQuestion, savePicture };
 })();

@@ -79,6 +79,10 @@ _CSS += """
 ::placeholder { color: var(--fl-soft) !important; opacity: 1 !important; }
 footer, footer a, footer button, footer .divider { color: var(--fl-soft) !important; opacity: 1 !important; }
 .gradio-container :focus-visible { outline-color: var(--fl-accent); }
+.gradio-container label:has(> input:is([type="radio"], [type="checkbox"]):focus-visible) {
+  outline: 2px solid var(--fl-accent);
+  outline-offset: 1px;
+}
 .gradio-container .tab-container button { color: var(--fl-soft); font-weight: 500; }
 .gradio-container .tab-container button:hover { color: var(--fl-ink); }
 .gradio-container .tab-container button.selected { color: var(--fl-ink); font-weight: 600; }

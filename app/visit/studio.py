@@ -14,7 +14,7 @@ from functools import cached_property
 from app.look.markup import count
 from app.server.background import BACKGROUND
 from app.server.settings import Settings
-from attribution import Example, LanguageModel, Rule, TokenScores, load_model, score
+from attribution import Alternatives, Example, LanguageModel, Rule, TokenScores, alternatives, load_model, score
 from attribution.data.rows import Row, pick_examples
 from attribution.scorers import DEFAULT_SCORERS
 from attribution.scorers.learned import scorer_for
@@ -35,6 +35,9 @@ SPLITS = {
 
 OWN = "own"
 CALIBRATION_STEPS = 3
+MOST_ALTERNATIVES = 10
+MOST_TOKENS_WITH_ALTERNATIVES = 160
+"""Beyond, what the model would say instead is more than the scores themselves, and is left to `/score`."""
 
 
 class Studio:
@@ -113,6 +116,11 @@ class Studio:
             )
         return example
 
+    @cached_property
+    def opening_alternatives(self) -> Alternatives | None:
+        """What the model would say instead in the row the page opens with."""
+        return self.alternatives(self.opening.example)
+
     # Scores ----------------------------------------------------------------------------------------------------------
 
     def score(
@@ -125,6 +133,11 @@ class Studio:
         """
         self.checked(example)
         return score(self.model, [example], scorers, mask_scope=mask_scope)[0]
+
+    def alternatives(self, example: Example) -> Alternatives | None:
+        """What the shared model would say instead at each token of a row that was scored; None for a long one."""
+        fits = len(self.model.encode(example)) <= MOST_TOKENS_WITH_ALTERNATIVES
+        return alternatives(self.model, example, MOST_ALTERNATIVES) if fits else None
 
     @cached_property
     def scorers(self) -> tuple[str, ...]:

@@ -31,8 +31,12 @@ _SCRIPTS = (
     "dom.js",
     "model.js",
     "caption.js",
+    "plot.js",
     "cards.js",
+    "dock.js",
+    "align.js",
     "flow.js",
+    "play.js",
     "tip.js",
     "prompt.js",
     "table.js",
@@ -65,13 +69,33 @@ class ScoredRow(Protocol):
     def notes(self) -> tuple[str, ...]: ...
 
 
-def lanes_props(scores: ScoredRow, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
+class Expected(Protocol):
+    """What a model would say instead at every token; `attribution.Alternatives` is one."""
+
+    @property
+    def as_is(self) -> Sequence[Any]: ...
+    @property
+    def hidden(self) -> Sequence[Any] | None: ...
+
+
+def listed(places: Sequence[Any] | None) -> list[list[list[Any]]]:
+    """The likeliest tokens at each place as `[text, probability]`, the end of the answer as an empty text."""
+    return [
+        [["" if one.ends else one.text, float(f"{one.probability:.3g}")] for one in place.likeliest]
+        for place in places or ()
+    ]
+
+
+def lanes_props(
+    scores: ScoredRow, state: Mapping[str, Any] | None = None, instead: Expected | None = None
+) -> dict[str, Any]:
     """What the lanes show, as plain JSON types (schema: `app/look/lanes.py`).
 
     Args:
         scores: one row's scores.
         state: which view and cuts to open with, the shape that the `view` event sends; a scorer's rules that are not in
             it stay as the visitor left them, and start as the top 30%.
+        instead: what the model would say at each token, as it is and with the subject hidden, for the tooltip.
 
     Raises:
         ValueError: `state` names a scorer that `scores` has no column of, or a rule that is none.
@@ -92,6 +116,7 @@ def lanes_props(scores: ScoredRow, state: Mapping[str, Any] | None = None) -> di
         "tokens": tokens,
         "lanes": [_lane(name, values) for name, values in scores.columns.items()],
         "marked": any(truth is not None for truth in scores.truth),
+        "instead": {"now": listed(instead.as_is), "hidden": listed(instead.hidden)} if instead else None,
         "notes": list(scores.notes),
         "state": dict(state) if state else None,
     }
@@ -126,7 +151,8 @@ def script() -> str:
     """The lanes' JavaScript: it defines `ForgetLens`, with `mount(element, send)` and the pure functions."""
     source = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     return (
-        f"const ForgetLens = (() => {{\n{source}\nreturn {{ mount, select, auroc, averagePrecision, ranksOf }};\n}})();"
+        f"const ForgetLens = (() => {{\n{source}\n"
+        "return { mount, select, auroc, averagePrecision, ranksOf, layOver };\n})();"
     )
 
 

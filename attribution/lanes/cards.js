@@ -1,10 +1,4 @@
-/* One card per lane: what it measures, a histogram with a cut to drag, the slider that the keyboard moves, and how the
-   cut does against the ground truth. */
-
-const PLOT_WIDTH = 240;
-const PLOT_HEIGHT = 44;
-const MOST_BARS = 40;
-const SLIDER_STEPS = { top: 100, threshold: 400 };
+/* One card per lane: what it measures, its plot with a cut to drag, and how the cut does against the ground truth. */
 
 /** Build a lane's card. `on` holds the callbacks: activate(lane), rule(lane, kind, cut), release(lane). */
 function makeCard(model, lane, group, on) {
@@ -14,32 +8,8 @@ function makeCard(model, lane, group, on) {
     value: lane.name,
     onchange: () => on.activate(lane),
   });
-  const base = svg("path", { class: "fl-bars" });
-  const kept = svg("path", { class: "fl-bars fl-bars-kept" });
-  const rug = svg("path", { class: "fl-rug" });
-  const plot = svg("svg", {
-    viewBox: `0 0 ${PLOT_WIDTH} ${PLOT_HEIGHT + 6}`,
-    preserveAspectRatio: "none",
-    "aria-hidden": "true",
-  });
-  plot.append(base, kept, rug);
-  const line = make("i", { class: "fl-cutline" });
-  const hist = make("div", { class: "fl-hist" }, plot, line);
-  const slider = make("input", { type: "range", min: 0, step: 1, "aria-label": `Cut of ${lane.title}` });
-  const ends = make("div", { class: "fl-ends", "aria-hidden": "true" }, make("span"), make("span"));
-  const kinds = makeSwitch(
-    `How ${lane.title} is cut`,
-    `${group}-kind-${lane.name}`,
-    [
-      ["top", "Top share", "Keep this share of each answer's tokens, highest first"],
-      ["threshold", "Threshold", "Keep every token that scores at least this much"],
-    ],
-    lane.rule.kind,
-    (kind) => {
-      on.rule(lane, kind, kind === "top" ? shareOfCount(lane) : thresholdOfCount(lane));
-      on.release(lane);
-    },
-  );
+  const plot = makePlot(model, lane, on);
+  const kinds = makeKinds(lane, `${group}-kind-${lane.name}`, on);
   const cut = document.createTextNode("");
   const count = document.createTextNode("");
   const brief = document.createTextNode("");
@@ -65,7 +35,7 @@ function makeCard(model, lane, group, on) {
       make("span", { class: "fl-unit" }, lane.unit === "unitless" ? "0 to 1" : lane.unit),
     ),
     make("p", { class: "fl-means" }, "High: ", lane.higher_means),
-    make("div", { class: "fl-plot" }, hist, slider, ends),
+    plot.element,
     make("div", { class: "fl-rule" }, kinds, make("output", { class: "fl-cut" }, own(cut))),
     make("p", { class: "fl-kept fl-count" }, own(count)),
     make("p", { class: "fl-brief" }, own(brief)),
@@ -73,60 +43,31 @@ function makeCard(model, lane, group, on) {
     aboutLane(lane),
   );
   card.addEventListener("click", (event) => {
-    if (!event.target.closest("input, label, summary, details, a, button") && !radio.checked && !drag.moved)
+    if (!event.target.closest("input, label, summary, details, a, button") && !radio.checked && !plot.drag.moved)
       on.activate(lane);
   });
 
-  slider.addEventListener("input", () => on.rule(lane, lane.rule.kind, cutAt(lane, slider.valueAsNumber)));
-  slider.addEventListener("change", () => on.release(lane));
-  const drag = dragPlot(
-    hist,
-    slider,
-    (place) => on.rule(lane, lane.rule.kind, cutAt(lane, place * SLIDER_STEPS[lane.rule.kind])),
-    () => on.release(lane),
-  );
-
   return {
     element: card,
-    slider,
     /** The parts that follow the kind of cut and which tokens may be kept, not where the cut stands. */
     draw() {
-      const top = lane.rule.kind === "top";
       kinds.choose(lane.rule.kind);
-      slider.max = SLIDER_STEPS[lane.rule.kind];
-      const bars = top ? profileBars(lane) : countBars(lane);
-      const path = barsPath(bars);
-      base.setAttribute("d", path);
-      kept.setAttribute("d", path);
-      rug.setAttribute("d", rugPath(model, lane));
-      const [first, last] = ends.children;
-      first.textContent = top ? "keep all" : formatCut(tidy(lane.cutAxis.from));
-      last.textContent = top ? "keep few" : formatCut(tidy(lane.cutAxis.to));
-      if (model.facts) {
-        numbers.auroc.data = formatShare(lane.auroc);
-        numbers.ap.data = formatShare(lane.ap);
-      }
+      plot.draw();
+      if (!model.facts) return;
+      numbers.auroc.data = formatShare(lane.auroc);
+      numbers.ap.data = formatShare(lane.ap);
     },
-    /** The parts that follow the cut: a handful of text nodes and one clip, cheap enough for every move. */
+    /** The parts that follow the cut. */
     paint() {
-      const { kind, cut: value } = lane.rule;
+      plot.paint();
       const total = lane.ranked.length;
-      const place = kind === "top" ? 1 - value : lane.cutAxis.place(value);
-      const filled = kind === "top" ? 1 - lane.count / Math.max(1, total) : place;
-      // From the right end: what reaches out to the left makes nothing scroll.
-      line.style.transform = `translateX(${(place - 1) * 100}%)`;
-      kept.style.clipPath = `inset(0 0 0 ${lane.count ? filled * 100 : 100}%)`;
-      const position = String(Math.round(place * SLIDER_STEPS[kind]));
-      if (slider.value !== position) slider.value = position;
-      cut.data = kind === "top" ? `top ${Math.round(value * 100)}%` : `≥ ${formatCut(value)}`;
+      cut.data = cutInShort(lane.rule);
       count.data = `${lane.count} of ${total} tokens kept`;
       const short = `${lane.count} of ${total} kept · ${cut.data}`;
-      if (!model.facts) brief.data = short;
-      slider.setAttribute(
-        "aria-valuetext",
-        `${kind === "top" ? `top ${Math.round(value * 100)} percent` : `at least ${formatCut(value)} ${lane.unit}`}, ${lane.count} of ${total} tokens kept`,
-      );
-      if (!model.facts) return;
+      if (!model.facts) {
+        brief.data = short;
+        return;
+      }
       const result = scoresAtCut(lane.hits[lane.count], lane.known[lane.count], model.facts);
       for (const key of ["precision", "recall", "f1"]) numbers[key].data = result[key].toFixed(2);
       brief.data = `${short} · F1 ${result.f1.toFixed(2)}`;
@@ -156,100 +97,4 @@ function aboutLane(lane) {
       lane.evidence_text,
     ),
   );
-}
-
-/** The cut that a place on the slider stands for, in the lane's present kind. */
-function cutAt(lane, step) {
-  if (lane.rule.kind === "top") return Math.min(100, Math.max(1, 100 - Math.round(step))) / 100;
-  return tidy(lane.cutAxis.value(step / SLIDER_STEPS.threshold));
-}
-
-/** The top share, in whole percent, that keeps as nearly as possible what is kept now. */
-function shareOfCount(lane) {
-  return Math.min(100, Math.max(1, Math.round((100 * lane.count) / Math.max(1, lane.ranked.length)))) / 100;
-}
-
-/** The threshold that keeps what is kept now (and whatever ties with the last of it). */
-function thresholdOfCount(lane) {
-  if (!lane.count) return tidy(lane.cutAxis.to);
-  return tidyBelow(lane.scores[lane.ranked[lane.count - 1]]);
-}
-
-function formatCut(value) {
-  return String(value).replace("-", "−");
-}
-
-/** Threshold: how many tokens score about this much, low to high; square root, so that one token can be seen. */
-function countBars(lane) {
-  const bins = new Array(MOST_BARS).fill(0);
-  for (const i of lane.ranked)
-    bins[Math.min(MOST_BARS - 1, Math.floor(lane.cutAxis.place(lane.scores[i]) * MOST_BARS))]++;
-  const most = Math.sqrt(Math.max(1, ...bins));
-  return bins.map((count) => Math.sqrt(count) / most);
-}
-
-/** Top share: the tokens themselves, lowest score to highest, so that the kept ones are exactly the bars beyond the cut. */
-function profileBars(lane) {
-  const n = lane.ranked.length;
-  const bars = Math.min(n, MOST_BARS * 2);
-  return Array.from({ length: bars }, (_, bar) => {
-    const i = lane.ranked[n - 1 - Math.min(n - 1, Math.floor(((bar + 0.5) * n) / bars))];
-    return 0.04 + 0.96 * lane.cutAxis.place(lane.scores[i]);
-  });
-}
-
-function barsPath(bars) {
-  const width = PLOT_WIDTH / Math.max(1, bars.length);
-  const gap = Math.min(1, width * 0.2);
-  return bars
-    .map((height, bar) =>
-      height
-        ? `M${(bar * width + gap / 2).toFixed(2)} ${PLOT_HEIGHT}v${(-height * PLOT_HEIGHT).toFixed(2)}h${(width - gap).toFixed(2)}V${PLOT_HEIGHT}z`
-        : "",
-    )
-    .join("");
-}
-
-/** A tick under the bars for every fact token: where the ground truth lies on this lane's axis. */
-function rugPath(model, lane) {
-  const n = lane.ranked.length;
-  let path = "";
-  lane.ranked.forEach((i, place) => {
-    if (model.truth[i] !== "fact") return;
-    const x = lane.rule.kind === "top" ? (n - place - 0.5) / n : lane.cutAxis.place(lane.scores[i]);
-    path += `M${(Math.min(0.995, Math.max(0.005, x)) * PLOT_WIDTH).toFixed(2)} ${PLOT_HEIGHT + 2}v4`;
-  });
-  return path;
-}
-
-/** Drag anywhere on the histogram. The slider takes the focus, so that the keyboard goes on from there. */
-function dragPlot(hist, slider, move, release) {
-  const state = { moved: false };
-  const at = (event) => {
-    const box = hist.getBoundingClientRect();
-    move(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
-  };
-  let box = null;
-  const during = (event) => {
-    state.moved = true;
-    move(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
-  };
-  hist.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    event.preventDefault();
-    box = hist.getBoundingClientRect();
-    hist.setPointerCapture(event.pointerId);
-    slider.focus({ preventScroll: true });
-    at(event);
-    hist.addEventListener("pointermove", during);
-  });
-  const end = () => {
-    hist.removeEventListener("pointermove", during);
-    if (box) release();
-    box = null;
-    setTimeout(() => (state.moved = false));
-  };
-  hist.addEventListener("pointerup", end);
-  hist.addEventListener("pointercancel", end);
-  return state;
 }

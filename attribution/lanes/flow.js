@@ -3,12 +3,17 @@
    toggles, so that moving a cut touches only the tokens that change sides. */
 
 const LEVELS = 32;
-// Characters: a short answer is set larger, so that it fills the width it has.
-const SIZES = [
-  [64, "fl-sheet fl-big fl-huge"],
-  [160, "fl-sheet fl-big"],
-  [Infinity, "fl-sheet"],
+// Characters and pixels: a short answer is set larger, so that it fills the width it has.
+const SIZES_PX = [
+  [64, 36],
+  [180, 31],
+  [420, 24],
+  [Infinity, 19],
 ];
+// Pixels: the chosen lane is taller than those beside it; and on a phone.
+const LANE_PX = { chosen: 20, other: 9 };
+const NARROW_PX = 560;
+const SMALL_LANE_PX = { chosen: 13, other: 6 };
 // Words: beyond this, lines out of sight are not painted at all.
 const VAST_FROM = 200;
 
@@ -51,7 +56,7 @@ function makeFlow(model, className, rows, cellsOf) {
     make(
       "div",
       { class: "fl-gutter", "aria-hidden": "true" },
-      ...rows.map(({ text, lane }) => make("span", { "data-lane": lane }, text)),
+      ...rows.map(({ text, lane }) => make("span", { "data-lane": lane, "data-short": text[0] }, make("b", {}, text))),
     );
   const tokens = [];
   const words = model.words.map((word) => {
@@ -77,10 +82,16 @@ function makeFlow(model, className, rows, cellsOf) {
     );
   };
   const length = model.pieces.join("").length;
-  const element = make("div", { class: SIZES.find(([most]) => length <= most)[1], dir: model.direction }, flow);
+  const element = make("div", { class: "fl-sheet", dir: model.direction }, flow);
+  const largest = SIZES_PX.find(([most]) => length <= most)[1];
+  const size = (px) => element.style.setProperty("--fl-size", `${px}px`);
+  size(largest);
   return {
     element,
     tokens,
+    words,
+    largest,
+    size,
     /** Break the words into lines: the browser wraps them once, then each line becomes an element of its own, so that
         a cut that moves repaints a few lines and not the whole answer. */
     layout() {
@@ -119,28 +130,55 @@ function tokenLabel(model, i) {
   return `${spelledOut(model.pieces[i]) || "part of the character before"}, token ${i + 1} of ${model.n}`;
 }
 
+/** The answer once, under each token the line of the cut and a cell per lane. What the model says instead can be laid
+    over its words, and taken off again. */
 function lanesView(model) {
   const cells = model.lanes.map(() => []);
-  const bars = model.lanes.map(() => []);
+  const lines = [];
   const flow = makeFlow(
     model,
     "fl-view-lanes",
     model.lanes.map((lane) => ({ text: lane.title, lane: lane.name })),
     () => {
       const stack = make("span", { class: "fl-cells" });
-      model.lanes.forEach((_, l) => {
-        const cell = make("i", { class: "fl-c" });
-        const bar = make("i", { class: "fl-b" });
-        cells[l].push(cell);
-        bars[l].push(bar);
-        stack.append(cell, bar);
-      });
+      stack.append(lines[lines.push(make("i", { class: "fl-u" })) - 1]);
+      model.lanes.forEach((_, l) => stack.append(cells[l][cells[l].push(make("i", { class: "fl-c" })) - 1]));
       return stack;
     },
   );
+  const own = flow.tokens.map((token) => [...token.firstChild.childNodes]);
+  const marked = new Uint8Array(model.n).fill(255);
   return {
     ...flow,
-    setKept: (l, i, kept) => bars[l][i].classList.toggle("fl-k", kept),
+    setKept: (l, i, kept) => cells[l][i].classList.toggle("fl-k", kept),
+    /** The line under a token: whether it is in the cut, and whether that was said by hand. */
+    mark(i, kept, byHand) {
+      const now = kept + 2 * byHand;
+      if (marked[i] === now) return;
+      marked[i] = now;
+      lines[i].classList.toggle("fl-k", kept);
+      lines[i].classList.toggle("fl-by-hand", byHand);
+      flow.tokens[i].setAttribute("aria-pressed", String(kept));
+    },
+    activate(name) {
+      const px = flow.element.clientWidth < NARROW_PX ? SMALL_LANE_PX : LANE_PX;
+      const heights = model.lanes.map((lane) => `${name === lane.name ? px.chosen : px.other}px`);
+      flow.element.style.setProperty("--fl-rows", `4px ${heights.join(" ")}`);
+    },
+    /** Words in place of the answer's, one text for each word, or null for its own again. */
+    say(texts) {
+      model.words.forEach((word, w) => {
+        const text = texts && texts[w];
+        const other = texts !== null && text !== wordText(model, w);
+        flow.words[w].classList.toggle("fl-said", other);
+        word.forEach((i, k) => {
+          const shown = flow.tokens[i].firstChild;
+          if (!other) shown.replaceChildren(...own[i]);
+          else if (k) shown.replaceChildren();
+          else shown.replaceChildren(...(own[i][0]?.className === "fl-sp" ? [own[i][0]] : []), text || "∅");
+        });
+      });
+    },
     colour() {
       model.lanes.forEach((lane, l) => {
         const levels = levelsOf(model, lane);

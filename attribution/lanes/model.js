@@ -32,6 +32,10 @@ function makeModel(data, kept) {
     units: kept.units,
     colour: kept.colour,
     active: null,
+    // What the model of the run on the stage would say at each token, where that run was asked this row.
+    after: null,
+    // Edits of the chosen lane's cut, token by token: whether it is in.
+    hand: readHand(kept.hand, tokens.length),
   };
   if (model.n > FOLD_ABOVE) model.fold = words.find((word) => word[0] >= FOLD_AT)?.[0] || 0;
   model.lanes = data.lanes.map((lane) => ({

@@ -1,21 +1,27 @@
 /* The component: what is shown, which cut stands where, and what the page is told about it. */
 
 let instances = 0;
+// Pixels: smaller than this the answer is not set to make room for the dock.
+const LEAST_PX = 19;
+const DOCK_GAP_PX = 14;
 
 /** Mount the lanes in an element. `send(name, payload)` tells the page; `show(data)` draws what `lanes_props` made.
-    While a cut is dragged, each frame that moves it is an event `fl-cut-moves`; the page is told when it is let go. */
-function mount(element, send) {
+    `page`: there is a page around that can train. While a cut is dragged, each frame that moves it is an event
+    `fl-cut-moves`; when it is let go the page is told, and there is an event `fl-cut-set`. */
+function mount(element, send, page = false) {
   const group = `fl${++instances}`;
-  const state = { view: "lanes", units: "tokens", colour: "rank", keep_given: false, active: null, cuts: {} };
-  let stop = () => {};
+  const state = { view: "lanes", units: "tokens", colour: "rank", keep_given: false, active: null, cuts: {}, hand: "" };
+  let built = { stop() {}, play() {} };
   let model = null;
   let sent = "";
+  let frame = null;
 
   const ruleOf = (lane) => ({
     scorer: lane.name,
     kind: lane.rule.kind,
     cut: lane.rule.cut,
     keep_given: model.keepGiven,
+    ...(model.hand.size ? { hand: handText(model) } : {}),
   });
   const activeLane = () => model.lanes.find((lane) => lane.name === model.active);
   const api = {
@@ -27,8 +33,19 @@ function mount(element, send) {
     summary() {
       const lane = model && activeLane();
       return lane
-        ? { ...ruleOf(lane), title: lane.title, kept: lane.count, eligible: lane.ranked.length, tokens: model.n }
+        ? {
+            ...ruleOf(lane),
+            title: lane.title,
+            kept: keptTokens(model, lane).length,
+            eligible: lane.ranked.length,
+            tokens: model.n,
+          }
         : null;
+    },
+    /** What a run does, as the page was last told (`app/rooms/stage/frames.py`); null takes it off the stage. */
+    play(given) {
+      frame = given;
+      built.play(frame);
     },
   };
   element.forgetLens = api;
@@ -40,64 +57,90 @@ function mount(element, send) {
     if (rule && JSON.stringify(rule) !== sent) {
       sent = JSON.stringify(rule);
       send("rule", rule);
+      element.dispatchEvent(new CustomEvent("fl-cut-set", { bubbles: true }));
     }
   }
 
   function show(data) {
-    stop();
+    built.stop();
     if (!data || !data.tokens) {
       element.replaceChildren();
-      model = null;
+      [model, built] = [null, { stop() {}, play() {} }];
       return;
     }
     const given = data.state || {};
-    Object.assign(state, given, { cuts: { ...state.cuts, ...given.cuts } });
+    // Edits by hand are of one row.
+    Object.assign(state, { hand: "" }, given, { cuts: { ...state.cuts, ...given.cuts } });
     model = makeModel(data, state);
     state.active = model.active;
     for (const lane of model.lanes) state.cuts[lane.name] = { ...lane.rule };
     const first = !sent;
-    stop = build(element, model, state, group, tell, (range) => send("subject", range));
+    built = build(element, model, state, group, tell, send, page);
+    // A run that has ended leaves the stage to the next row.
+    if (frame && frame.phase !== "done" && frame.phase !== "stopped") built.play(frame);
     if (first) sent = JSON.stringify(api.rule());
     else tell();
   }
 }
 
-/** Draw one row's lanes; returns what undoes the listeners that live outside the element. */
-function build(element, model, state, group, tell, onSubject) {
+/** Draw one row's lanes; returns `stop`, which undoes the listeners that live outside the element, and `play`. */
+function build(element, model, state, group, tell, send, page) {
   const stage = make("div", { class: "fl-stage" });
   const status = make("div", { class: "fl-hidden", "aria-live": "polite" });
-  const tip = makeTip(model, `${group}-tip`);
+  const tip = makeTip(model, `${group}-tip`, (i) => edit(i));
   const table = makeTable(model);
   const views = {};
   const makers = { lanes: lanesView, columns: columnsView, agreement: agreementView };
   const view = () => views[model.view];
-  const follow = followTokens(model, stage, view, tip);
+  const chosen = () => model.lanes.find((lane) => lane.name === model.active);
+  const follow = followTokens(model, stage, view, tip, (i) => edit(i));
   const summary = make("p", { class: "fl-summary" });
   const dirty = new Set();
 
-  const cards = model.lanes.map((lane) =>
-    makeCard(model, lane, group, {
-      activate: (chosen) => {
-        activate(chosen.name);
-        tell();
-      },
-      rule(changed, kind, cut) {
-        const other = kind !== changed.rule.kind;
-        if (!other && cut === changed.rule.cut) return;
-        changed.rule = { kind, cut };
-        if (other) cards[model.lanes.indexOf(changed)].draw();
-        dirty.add(changed);
-        paint();
-      },
-      release(changed) {
-        state.cuts[changed.name] = { ...changed.rule };
-        flush();
-        table.update();
-        status.textContent = `${changed.title}: ${changed.count} of ${changed.ranked.length} tokens kept`;
-        tell();
-      },
-    }),
-  );
+  const on = {
+    activate(lane) {
+      activate(lane.name);
+      tell();
+    },
+    rule(changed, kind, cut) {
+      const other = kind !== changed.rule.kind;
+      if (!other && cut === changed.rule.cut) return;
+      changed.rule = { kind, cut };
+      if (changed.name === model.active) dropEdits();
+      if (other) {
+        cards[model.lanes.indexOf(changed)].draw();
+        dock.draw(changed);
+      }
+      dirty.add(changed);
+      paint();
+    },
+    release(changed) {
+      state.cuts[changed.name] = { ...changed.rule };
+      flush();
+      table.update();
+      status.textContent = `${changed.title}: ${changed.count} of ${changed.ranked.length} tokens kept`;
+      tell();
+    },
+    forget() {
+      send("forget", element.forgetLens.rule());
+    },
+    clear() {
+      dropEdits();
+      edited();
+    },
+  };
+  const cards = model.lanes.map((lane) => makeCard(model, lane, group, on));
+  const dock = makeDock(model, group, on, page);
+  const player = makePlayer(model, dock.element, {
+    say(texts) {
+      if (model.view !== "lanes") return;
+      view().say(texts);
+      view().layout();
+      markActive();
+    },
+    stop: () => send("stop", {}),
+    fit: () => fit(),
+  });
 
   /** Bring every lane whose cut moved up to date: only the tokens between the old count and the new one change. */
   function flush() {
@@ -112,10 +155,13 @@ function build(element, model, state, group, tell, onSubject) {
         view().setKept(l, i, kept);
       }
       cards[l].paint();
+      dock.paint(lane);
     }
     if (dirty.size) describe();
-    if ([...dirty].some((lane) => lane.name === model.active))
+    if ([...dirty].some((lane) => lane.name === model.active)) {
+      underline();
       element.dispatchEvent(new CustomEvent("fl-cut-moves", { bubbles: true }));
+    }
     dirty.clear();
     tip.refresh();
   }
@@ -131,12 +177,21 @@ function build(element, model, state, group, tell, onSubject) {
     view().layout();
     markActive();
     follow.restart();
+    fit();
   }
   function syncKept() {
     model.lanes.forEach((lane, l) => {
       for (let i = 0; i < model.n; i++) view().setKept(l, i, Boolean(lane.kept[i]));
     });
+    underline();
     describe();
+  }
+  /** The chosen lane's cut, edits by hand told in: under the words, and in the dock's sentence. */
+  function underline() {
+    const lane = chosen();
+    if (!lane) return;
+    for (let i = 0; view().mark && i < model.n; i++) view().mark(i, inCut(model, lane, i), model.hand.has(i));
+    dock.say(lane);
   }
   function describe() {
     const text = model.view === "agreement" ? agreementSentence(model) : "";
@@ -145,14 +200,40 @@ function build(element, model, state, group, tell, onSubject) {
   }
   function markActive() {
     model.lanes.forEach((lane, l) => cards[l].activate(lane.name === model.active));
+    if (view().activate) view().activate(model.active);
     for (const label of element.querySelectorAll(".fl-gutter [data-lane], .fl-column"))
       label.classList.toggle("fl-active", label.dataset.lane === model.active);
   }
   function activate(name) {
+    if (name !== model.active) dropEdits();
     model.active = state.active = name;
     markActive();
+    dock.activate(chosen());
+    underline();
     describe();
     tip.refresh();
+  }
+  /** They were made on another cut. */
+  function dropEdits() {
+    model.hand.clear();
+    state.hand = "";
+  }
+  /** A token clicked into the cut, or out of it. */
+  function edit(i) {
+    const lane = chosen();
+    if (!lane) return;
+    const wanted = !inCut(model, lane, i);
+    if (wanted === Boolean(lane.kept[i])) model.hand.delete(i);
+    else model.hand.set(i, wanted);
+    edited();
+    status.textContent = `${spelledOut(model.pieces[i])} is ${wanted ? "in" : "out of"} the cut`;
+  }
+  function edited() {
+    state.hand = handText(model);
+    underline();
+    tip.refresh();
+    element.dispatchEvent(new CustomEvent("fl-cut-moves", { bubbles: true }));
+    tell();
   }
   stage.addEventListener("click", (event) => {
     const label = event.target.closest("[data-lane]:not(section)");
@@ -187,10 +268,13 @@ function build(element, model, state, group, tell, onSubject) {
     type: "checkbox",
     onchange: () => {
       model.keepGiven = state.keep_given = !leaveOut.checked;
+      dropEdits();
       model.lanes.forEach((lane, l) => {
         rankLane(model, lane);
         cards[l].draw();
         cards[l].paint();
+        dock.draw(lane);
+        dock.paint(lane);
       });
       syncKept();
       table.update();
@@ -219,8 +303,7 @@ function build(element, model, state, group, tell, onSubject) {
   const explain = () => legend.replaceWith((legend = makeLegend(model)));
   const answer = make(
     "section",
-    { class: "fl-answer" },
-    make("header", {}, make("h2", {}, "Answer", make("small", {}, `${model.n} tokens`)), switches),
+    { class: "fl-answer", "aria-label": `Answer, ${model.n} tokens` },
     stage,
     more,
     summary,
@@ -228,37 +311,37 @@ function build(element, model, state, group, tell, onSubject) {
     ...model.data.notes.map((note) => make("p", { class: "fl-soft" }, note)),
   );
   const cuts = make(
-    "section",
+    "details",
     { class: "fl-cuts" },
+    make("summary", {}, "Every lane's own cut, with its figures"),
     make(
-      "header",
-      {},
-      make("h2", {}, "Cuts", make("small", {}, "pick the lane that goes to Unlearn")),
+      "label",
+      { class: "fl-leave" },
+      leaveOut,
       make(
-        "label",
-        { class: "fl-leave" },
-        leaveOut,
-        make(
-          "span",
-          {},
-          "Leave out what the prompt gives",
-          make("small", {}, givenCount ? ` ${givenCount} of ${model.n} tokens name the subject` : " nothing here"),
-        ),
+        "span",
+        {},
+        "Leave out what the prompt gives",
+        make("small", {}, givenCount ? ` ${givenCount} of ${model.n} tokens name the subject` : " nothing here"),
       ),
     ),
     make(
       "div",
-      { class: "fl-cards", role: "radiogroup", "aria-label": "Lane that goes to Unlearn" },
+      { class: "fl-cards", role: "radiogroup", "aria-label": "Lane whose cut is forgotten" },
       ...cards.map((card) => card.element),
     ),
   );
-  const body = make("div", { class: "fl-body" }, answer, cuts);
-  body.classList.toggle("fl-long", model.n > 120);
+  // Whoever opened it wants it open for the next row, too.
+  cuts.open = element.dataset.cuts === "open";
+  cuts.addEventListener("toggle", () => (element.dataset.cuts = cuts.open ? "open" : ""));
   element.classList.add("fl-lanes");
   element.replaceChildren(
     ...[
-      model.data.prompt.length ? makePrompt(model, onSubject) : null,
-      body,
+      model.data.prompt.length ? makePrompt(model, (range) => send("subject", range)) : null,
+      switches,
+      answer,
+      dock.element,
+      cuts,
       table.element,
       status,
       tip.element,
@@ -269,25 +352,50 @@ function build(element, model, state, group, tell, onSubject) {
     card.draw();
     card.paint();
   });
+  if (chosen()) dock.activate(chosen());
   showView();
   const later = window.requestIdleCallback || ((callback) => setTimeout(callback, 200));
   later(() => table.update(), { timeout: 2000 });
-  const relayout = onNextFrame(() => {
-    view().layout();
-    markActive();
-  });
-  let width = 0;
+
+  /** On a page: the largest type at which the answer, its lanes and the dock are seen with nothing scrolled. */
+  function fit() {
+    if (!view().size) return;
+    let px = view().largest;
+    const lay = () => {
+      view().size(px);
+      view().layout();
+      markActive();
+    };
+    lay();
+    if (!page || model.fold) return;
+    // The dock sticks to the window's edge: what counts is where it would stand by itself.
+    const under = () => answer.getBoundingClientRect().bottom + scrollY + DOCK_GAP_PX;
+    const seen = () => under() + (dock.element.offsetHeight || player.height) < innerHeight;
+    while (px > LEAST_PX && !seen()) {
+      px = Math.max(LEAST_PX, px - 2);
+      lay();
+    }
+  }
+  const refit = onNextFrame(fit);
+  let [width, height] = [0, 0];
   const watcher = new ResizeObserver(([entry]) => {
-    if (Math.abs(entry.contentRect.width - width) < 1) return;
-    width = entry.contentRect.width;
-    relayout();
+    const same = Math.abs(entry.contentRect.width - width) < 1 && height === innerHeight;
+    if (same || !entry.contentRect.width) return;
+    [width, height] = [entry.contentRect.width, innerHeight];
+    refit();
   });
   watcher.observe(stage);
   // A face that arrives after the first drawing has other widths than the one that stood in for it.
-  document.fonts.addEventListener("loadingdone", relayout);
-  return () => {
-    watcher.disconnect();
-    document.fonts.removeEventListener("loadingdone", relayout);
-    follow.stop();
+  document.fonts.addEventListener("loadingdone", refit);
+  addEventListener("resize", refit);
+  return {
+    stop() {
+      watcher.disconnect();
+      document.fonts.removeEventListener("loadingdone", refit);
+      removeEventListener("resize", refit);
+      follow.stop();
+      player.stop();
+    },
+    play: player.play,
   };
 }

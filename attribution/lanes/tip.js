@@ -1,15 +1,17 @@
-/* One tooltip with every scorer's number for a token. Hover or focus previews it, click or Enter pins it, arrows move
-   between tokens, Esc clears. */
+/* One tooltip with every scorer's number for a token. Hover or focus previews it; where the cut is drawn a click or Enter
+   puts the token into it or takes it out, elsewhere they pin the tooltip, as a tap does; arrows move between tokens, Esc
+   clears. */
 
 const GAP = 10;
 
-function makeTip(model, id) {
+function makeTip(model, id, onEdit) {
   const element = make("div", { class: "fl-tip", id, role: "tooltip", popover: "manual" });
   let shown = -1;
   let anchor = null;
 
   function fill(i) {
     const token = model.tokens[i];
+    const lane = model.lanes.find((other) => other.name === model.active);
     const word = model.units === "words" ? model.words[model.wordOf[i]] : [i];
     const text = word.map((k) => model.pieces[k]).join("");
     const facts = [
@@ -29,15 +31,15 @@ function makeTip(model, id) {
           : model.data.marked
             ? "structure"
             : null;
-    const rows = model.lanes.map((lane) => {
-      const best = word.reduce((a, b) => (lane.scores[b] > lane.scores[a] ? b : a));
-      const kept = word.filter((k) => lane.kept[k]).length;
+    const rows = model.lanes.map((row) => {
+      const best = word.reduce((a, b) => (row.scores[b] > row.scores[a] ? b : a));
+      const kept = word.filter((k) => (row === lane ? inCut(model, row, k) : row.kept[k])).length;
       return make(
         "tr",
-        { class: lane.name === model.active ? "fl-active" : null },
-        make("th", { scope: "row" }, lane.title),
-        make("td", {}, formatScore(lane.scores[best])),
-        make("td", {}, Math.round(lane.ranks[best] * 100)),
+        { class: row === lane ? "fl-active" : null },
+        make("th", { scope: "row" }, row.title),
+        make("td", {}, formatScore(row.scores[best])),
+        make("td", {}, Math.round(row.ranks[best] * 100)),
         make(
           "td",
           {},
@@ -83,6 +85,14 @@ function makeTip(model, id) {
         make("tbody", {}, ...rows),
       ),
       model.given[i] ? make("p", { class: "fl-soft" }, "The prompt already gives this word.") : null,
+      makeInstead(model, i),
+      lane
+        ? make(
+            "button",
+            { type: "button", class: "fl-button fl-edit", onclick: () => onEdit(i) },
+            inCut(model, lane, i) ? "Take it out of the cut" : "Put it into the cut",
+          )
+        : null,
     ];
     element.replaceChildren(...parts.filter(Boolean));
   }
@@ -127,6 +137,40 @@ function makeTip(model, id) {
   };
 }
 
+/** What the model would say where a token stands: now, with the subject hidden, and after the run that was made last. */
+function makeInstead(model, i) {
+  const { now, hidden } = model.data.instead || {};
+  const lists = [
+    ["The model here", now],
+    [model.data.subject.text ? `“${model.data.subject.text}” hidden` : "Hidden", hidden],
+    ["After the run", model.after],
+  ].filter(([, places]) => places && places[i] && places[i].length);
+  if (!lists.length) return null;
+  return make(
+    "div",
+    { class: "fl-instead" },
+    ...lists.map(([title, places]) =>
+      make(
+        "section",
+        {},
+        make("h4", {}, title),
+        make(
+          "ol",
+          {},
+          ...places[i].map(([text, p]) =>
+            make(
+              "li",
+              { class: text === model.pieces[i] ? "fl-same" : null, style: `--p:${p}` },
+              make("span", { dir: "auto" }, text ? spelledOut(text) : "end of the answer"),
+              make("em", {}, formatProbability(p)),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
 /** Three decimals; near 1 as many as tell it from 1, near 0 a power of ten. */
 function formatProbability(p) {
   if (p === 0 || p === 1) return String(p);
@@ -136,7 +180,7 @@ function formatProbability(p) {
 }
 
 /** Hover, focus, click and keys on the tokens of whatever view is shown. `view()` gives {tokens, element}. */
-function followTokens(model, host, view, tip) {
+function followTokens(model, host, view, tip, onEdit) {
   let at = 0;
   let pinned = -1;
   let lit = [];
@@ -214,7 +258,8 @@ function followTokens(model, host, view, tip) {
     const i = indexOf(event);
     if (i < 0) return pinned >= 0 ? clear() : undefined;
     rove(i);
-    pin(i, event);
+    if (view().mark && event.pointerType !== "touch") onEdit(i);
+    else pin(i, event);
   });
   host.addEventListener("focusin", (event) => {
     const i = indexOf(event);
@@ -240,8 +285,10 @@ function followTokens(model, host, view, tip) {
       Home: () => 0,
       End: () => (model.fold && !visible(model.n - 1) ? model.fold - 1 : model.n - 1),
     };
-    if (event.key === "Enter" || event.key === " ") pin(i, event);
-    else if (targets[event.key]) {
+    if (event.key === "Enter" || event.key === " ") {
+      if (view().mark) onEdit(i);
+      else pin(i, event);
+    } else if (targets[event.key]) {
       const next = targets[event.key]();
       if (visible(next)) {
         const wasPinned = pinned >= 0;

@@ -17,8 +17,14 @@ def open_lanes(page: Page, folder: Path, scores: TokenScores, state: dict[str, A
     path.write_text(lanes_html(lanes_props(scores, state)), encoding="utf-8")
     page.goto(path.as_uri())
     lanes = page.locator(".fl-lanes")
-    lanes.locator(".fl-card").first.wait_for()
+    lanes.locator(".fl-dock").first.wait_for()
+    open_cuts(lanes)
     return lanes
+
+
+def open_cuts(lanes: Locator) -> None:
+    """Unfold the cards, one for every lane."""
+    lanes.locator(".fl-cuts").evaluate_all("all => all.forEach(each => { each.open = true; })")
 
 
 def settle(page: Page) -> None:
@@ -27,11 +33,11 @@ def settle(page: Page) -> None:
 
 
 def shown_as_kept(lanes: Locator, lane: int) -> list[bool]:
-    """For each token whether the bar under it is drawn in this lane."""
+    """For each token whether its cell is drawn as kept in this lane."""
     return lanes.evaluate(
         """(element, lane) => [...element.querySelectorAll('.fl-tok')]
             .sort((a, b) => a.dataset.i - b.dataset.i)
-            .map(token => token.querySelectorAll('.fl-b')[lane].classList.contains('fl-k'))""",
+            .map(token => token.querySelectorAll('.fl-c')[lane].classList.contains('fl-k'))""",
         lane,
     )
 
@@ -43,7 +49,7 @@ def slider(lanes: Locator, lane: int) -> Locator:
 
 def choose(lanes: Locator, name: str) -> None:
     """Press one of the switches above the answer."""
-    lanes.locator(".fl-answer .fl-switch label", has_text=name).click()
+    lanes.locator(".fl-switches .fl-switch label", has_text=name).click()
 
 
 def token(lanes: Locator, i: int) -> Locator:

@@ -6,6 +6,8 @@ import re
 
 from playwright.sync_api import Locator, Page, Request, expect
 
+from tests.browser.lanes_page import open_cuts
+
 PATIENCE_MS = 120_000
 """How long a test waits for work of the server: a machine under load is slow, and waiting ends when the work does."""
 ASKED_ON_OPENING = "performance.getEntriesByType('resource').some((each) => each.name.includes('queue/join'))"
@@ -16,12 +18,18 @@ def open_page(page: Page, url: str) -> Locator:
     page.goto(url)
     lanes = page.locator("#lanes .fl-lanes")
     lanes.locator(".fl-tok").first.wait_for(timeout=PATIENCE_MS)
+    open_cuts(lanes)
     return lanes
 
 
 def go_to(page: Page, room: str) -> None:
     """Press a room's tab."""
     page.get_by_role("tab", name=room, exact=True).first.click()
+
+
+def to_stage(page: Page) -> None:
+    """Back to the lanes, at the top."""
+    page.evaluate("ForgetLensPage.toStage()")
 
 
 def pick(page: Page, field: str, text: str) -> None:
@@ -69,7 +77,7 @@ def requests_of(page: Page) -> list[Request]:
 
 
 def start_run(page: Page, steps: int) -> None:
-    """In Unlearn: ask for so many steps and press Start, then wait for the first of them."""
+    """In Settings: ask for so many steps and press Start, then wait for the first of them."""
     set_number(page, "steps", str(steps))
     page.locator("#start").click()
     expect(page.locator("#status")).to_contain_text(re.compile(rf"Steps: [1-9]\d* of {steps}\b"))

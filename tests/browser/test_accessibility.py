@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import NO_FAULT, grave_faults, in_both_modes
-from tests.browser.rooms import PATIENCE_MS, choose, go_to, open_page, wait_for_end
+from tests.browser.rooms import PATIENCE_MS, choose, go_to, open_page, to_stage, wait_for_end
 
-ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
+ROOMS = ("Answers", "Settings", "Learn", "Your own")
 MOST_TABS = 140
 
 # What has the focus: an id of ours above it, its role, and whether the focus can be seen.
@@ -36,19 +36,30 @@ def page(shared_page: Page, url: str) -> Page:
     return shared_page
 
 
-def test_everything_in_inspect_is_reached_by_the_keyboard_and_the_focus_is_seen(page: Page) -> None:
+def test_everything_on_the_stage_is_reached_by_the_keyboard_and_the_focus_is_seen(page: Page) -> None:
+    page.locator("#how button").first.click()
+    page.locator(".pg-name").click()
     stops = []
     for _ in range(MOST_TABS):
         page.keyboard.press("Tab")
         stops.append(page.evaluate(FOCUSED))
-        if stops[-1]["place"] == "onward":
+        if stops[-1]["place"] == "ask":
             break
     reached = {stop["place"] for stop in stops}
-    assert {"split", "row", "score", "scores-json", "scores-csv", "onward"} <= reached
+    assert {"split", "row", "share", "scope", "scores-json", "scores-csv", "ask-question"} <= reached
     parts = " ".join(stop["inside"] for stop in stops)
-    for part in ("fl-pw", "fl-switch-layout", "fl-switch-unit", "fl-switch-colour", "fl-tok", "fl-leave", "fl-plot"):
+    for part in (
+        "fl-pw",
+        "fl-switch-layout",
+        "fl-switch-unit",
+        "fl-switch-colour",
+        "fl-tok",
+        "fl-leave",
+        "fl-plot",
+        "fl-forget",
+    ):
         assert part in parts, f"{part} is never reached"
-    assert sum("fl-plot" in stop["inside"] for stop in stops) == 4, "the cut of every lane"
+    assert sum("fl-plot" in stop["inside"] for stop in stops) == 5, "the cut on the dock, and that of every lane"
     unseen = [stop for stop in stops if not stop["seen"] and stop["tag"] != "BODY"]
     assert not unseen, "the focus is not to be seen here"
 
@@ -62,7 +73,7 @@ def test_a_screen_reader_gets_the_lanes_as_a_table(page: Page) -> None:
     assert header[:4] == ["Token", "Ground truth", "Masking, nats", "Masking, cut"]
     assert table.get_by_role("rowheader").count() == lanes.locator(".fl-tok").count()
     kept = table.locator("tbody tr td:nth-child(4)", has_text="kept").filter(has_not_text="not kept")
-    shown = lanes.locator(".fl-tok .fl-b.fl-k:nth-of-type(2)")
+    shown = lanes.locator(".fl-tok .fl-c.fl-k:nth-of-type(2)")
     before = kept.count()
     assert before == shown.count() > 0
     slider = lanes.locator(".fl-card input[type=range]").first
@@ -89,20 +100,19 @@ def test_axe_can_find_faults(page: Page) -> None:
 
 @pytest.mark.parametrize("layout", ["Columns", "Agreement"])
 def test_axe_finds_nothing_grave_in_the_other_layouts(page: Page, layout: str) -> None:
-    go_to(page, "Inspect")
+    to_stage(page)
     lanes = page.locator("#lanes")
-    lanes.locator(".fl-answer .fl-switch label", has_text=layout).click()
+    lanes.locator(".fl-switches .fl-switch label", has_text=layout).click()
     lanes.locator("[data-i='3']").first.click()
     expect(lanes.locator(".fl-tip")).to_be_visible()
     faults = in_both_modes(page)
     page.keyboard.press("Escape")
-    lanes.locator(".fl-answer .fl-switch label", has_text="Lanes").click()
+    lanes.locator(".fl-switches .fl-switch label", has_text="Lanes").click()
     assert faults == NO_FAULT
 
 
 def test_axe_finds_nothing_grave_in_errors_and_open_folds(page: Page) -> None:
-    go_to(page, "Inspect")
-    page.locator("#how button").first.click()
+    to_stage(page)
     page.locator("#lanes .fl-about summary").first.click()
     choose(page, "split", "Your own text")
     page.locator("#own-answer textarea").fill("")
@@ -114,10 +124,7 @@ def test_axe_finds_nothing_grave_in_errors_and_open_folds(page: Page) -> None:
 
 
 def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(page: Page) -> None:
-    go_to(page, "Inspect")
-    expect(page.locator("#onward")).to_be_in_viewport(ratio=1)
-    page.locator("#onward").focus()
-    page.keyboard.press("Enter")
+    go_to(page, "Settings")
     expect(page.locator("#unlearn-cut")).to_be_visible()
     page.locator("#strategy input").first.focus()
     page.keyboard.press("ArrowRight")
@@ -134,8 +141,6 @@ def test_a_run_is_started_and_compared_by_keyboard_alone_and_has_no_grave_fault(
     expect(page.locator("#status")).to_contain_text("Steps: 5 of 5")
     wait_for_end(page)
     assert in_both_modes(page) == NO_FAULT
-    page.evaluate("scrollTo(0, 0)")
-    expect(page.locator("#to-compare")).to_be_in_viewport(ratio=1)
     page.locator("#to-compare").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#answers tbody tr").first).to_be_visible()

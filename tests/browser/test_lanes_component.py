@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from app.look.lanes import initial_rule, lanes_props, make_lanes, read_rule
 from app.look.theme import FORGET_LENS
 from tests.app.lanes_fixture import make_scores
+from tests.browser.lanes_page import open_cuts
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,8 @@ def test_only_rules_and_subjects_go_to_the_server(page: Page, small_page: str) -
     page.on("request", lambda request: bodies.append(request.post_data or "") if request.method == "POST" else None)
     page.goto(small_page)
     lanes = page.locator("#lanes .fl-lanes")
-    lanes.locator(".fl-card").first.wait_for()
+    lanes.locator(".fl-dock").first.wait_for()
+    open_cuts(lanes)
     bodies.clear()
     slider = lanes.locator(".fl-card").nth(2).locator("input[type=range]")
     slider.focus()

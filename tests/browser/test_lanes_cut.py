@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from attribution.selection import Rule, select, weights
 from tests.app.lanes_fixture import make_scores
-from tests.browser.lanes_page import choose, open_lanes, settle, shown_as_kept, slider
+from tests.browser.lanes_page import choose, open_cuts, open_lanes, settle, shown_as_kept, slider
 
 # The same function of the same numbers -------------------------------------------------------------------------------
 
@@ -144,6 +144,7 @@ def test_the_page_is_told_the_rule_on_release_and_never_a_score(page: Page, tmp_
         }"""
     )
     lanes = page.locator("#second")
+    open_cuts(lanes)
     sent = lambda name: [payload for kind, payload in page.evaluate("sent") if kind == name]  # noqa: E731
     assert not sent("rule"), "opening changes nothing"
     histogram = lanes.locator(".fl-card").nth(2).locator(".fl-hist")
@@ -182,6 +183,7 @@ def test_a_state_opens_the_same_view_again(page: Page, tmp_path: Path) -> None:
         "keep_given": True,
         "active": "entropy",
         "cuts": {"entropy": {"kind": "threshold", "cut": 0.25}, "masking": {"kind": "top", "cut": 0.5}},
+        "hand": "+3",
     }
     lanes = open_lanes(page, tmp_path, make_scores(), state)
     opened = page.evaluate("document.querySelector('.fl-lanes').forgetLens.state()")

@@ -151,7 +151,7 @@ def test_nothing_sticks_out_sideways_whatever_the_face(page: Page, tmp_path: Pat
 
 def test_lines_are_broken_anew_when_a_face_arrives(page: Page, tmp_path: Path) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
-    answer = f"{ANSWER} {ANSWER} {ANSWER}"
+    answer = " ".join([ANSWER] * 6)
     lanes = open_lanes(page, tmp_path, make_scores(answer=answer, facts=(), subjects=()))
     rows = lanes.locator(".fl-row")
     wear(page, "wide")

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.faces import wear
-from tests.browser.rooms import go_to, open_page
+from tests.browser.rooms import go_to, open_page, to_stage
 
-ROOMS = ("Inspect", "Unlearn", "Compare", "Learn", "Your own")
+ROOMS = ("Settings", "Answers", "Learn", "Your own")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_a_lesson_sets_the_page_up(page: Page) -> None:
     page.locator("#lesson-5").click()
     expect(page.locator("#unlearn-cut")).to_contain_text("Random, top 30%")
     expect(page.locator("#start")).to_be_visible()
-    go_to(page, "Inspect")
+    to_stage(page)
     assert lanes.locator("section.fl-card").count() == 5
     go_to(page, "Learn")
     page.locator("#lesson-3").click()
@@ -57,7 +57,7 @@ def test_a_visitor_with_another_language_gets_english_words_and_no_keys(browser:
     context = browser.new_context(locale="fr-FR")
     page = context.new_page()
     open_page(page, url)
-    expect(page.get_by_role("tab", name="Unlearn", exact=True).first).to_be_visible()
-    expect(page.locator("#score")).to_have_text("Score")
+    expect(page.get_by_role("tab", name="Settings", exact=True).first).to_be_visible()
+    expect(page.locator("#share")).to_have_text("Share")
     assert "__i18n__" not in page.locator("body").inner_text()
     context.close()

@@ -19,7 +19,7 @@ def test_closing_the_tab_stops_the_run_and_frees_the_visit(page: Page, served: S
     url, visits = served
     before = set(visits._visits)
     open_page(page, url)
-    go_to(page, "Unlearn")
+    go_to(page, "Settings")
     start_run(page, 200)
     (mine,) = set(visits._visits) - before
     visit = visits._visits[mine]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import NO_FAULT, in_both_modes
 from tests.browser.lanes_page import settle, shown_as_kept
@@ -18,8 +18,10 @@ from tests.browser.rooms import (
     go_to,
     open_page,
     pick,
+    requests_of,
     set_number,
     start_run,
+    to_stage,
     wait_for_end,
 )
 
@@ -41,18 +43,27 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
         slider.press("ArrowLeft")
     settle(page)
     underlined = shown_as_kept(lanes, ENTROPY)
-    page.locator("#onward").click()
+    # One token more, by hand: it is trained like the others.
+    extra = underlined.index(False, len(underlined) // 2)
+    lanes.locator(f".fl-tok[data-i='{extra}']").click()
+    underlined[extra] = True
+    go_to(page, "Settings")
     expect(page.locator("#unlearn-cut")).to_contain_text(f"{sum(underlined)} of {len(underlined)}")
     expect(page.locator("#unlearn-cut")).to_contain_text("Entropy")
     expect(page.locator("#unlearn-cut")).to_contain_text("37 rows of forget05")
     expect(page.locator("#estimate")).to_contain_text("measured")
 
-    start_run(page, 6)
+    set_number(page, "steps", "6")
+    to_stage(page)
+    page.locator(".fl-forget").click()
+    lanes.locator(".fl-run[data-phase=training], .fl-run[data-phase=done]").wait_for(timeout=PATIENCE_MS)
+    page.locator("#proof .pg-token").first.wait_for(timeout=PATIENCE_MS)
     assert [weight > 0 for weight in trained_weights(page)] == underlined
     wait_for_end(page)
     expect(page.locator("#status")).to_contain_text("Steps: 6 of 6")
     expect(page.locator("#sample")).to_contain_text("Asked at step 6")
     assert page.locator("#curves .scatterlayer .trace").count() >= 4
+    the_stage_tells_it(page, lanes)
 
     page.locator("#to-compare").click()
     table = page.locator("#answers table")
@@ -95,11 +106,34 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     expect(page.locator("#race-table")).to_contain_text("One seed")
     expect(page.locator("#race")).to_be_enabled()
     assert in_both_modes(page) == NO_FAULT, "a race that was run"
-    go_to(page, "Inspect")
+    to_stage(page)
+    page.locator("#how button").first.click()
     with page.expect_download() as saved:
         page.locator("#lanes-png").click()
     assert saved.value.suggested_filename == "forget-lens-lanes.png"
     assert is_drawn(saved.value.path())
+
+
+def the_stage_tells_it(page: Page, lanes: Locator) -> None:
+    """After the run: a verdict with its gauges, every kept step under the slider, and three models to be asked."""
+    expect(lanes.locator(".fl-run")).to_have_attribute("data-phase", "done")
+    expect(page.locator(".pg-ruled")).to_contain_text("%")
+    assert page.locator(".pg-gauge").count() == 3
+    steps = lanes.locator(".fl-scrub input")
+    steps.focus()
+    made = requests_of(page)
+    page.keyboard.press("Home")
+    expect(lanes.locator(".fl-run .fl-dock-title")).to_contain_text("Before the run")
+    assert lanes.locator(".fl-said").count() == 0, "before it, the model gives the answer as it was taught"
+    page.keyboard.press("End")
+    expect(lanes.locator(".fl-run .fl-dock-title")).to_contain_text("After step 6")
+    assert not made, "what was kept is brought back without a request"
+    page.locator("#ask").click()
+    expect(page.locator("#ask-answers section")).to_have_count(3)
+    expect(page.locator("#ask-answers .pg-busy")).to_have_count(0)
+    lanes.get_by_role("button", name="Choose other words").click()
+    expect(lanes.locator(".fl-forget")).to_be_visible()
+    assert lanes.locator(".fl-said").count() == 0
 
 
 def opens_from_disk(page: Page, saved: Path, place: Path, underlined: int) -> None:
@@ -112,7 +146,7 @@ def opens_from_disk(page: Page, saved: Path, place: Path, underlined: int) -> No
     tab.goto(place.as_uri())
     tab.locator(".fl-lanes .fl-tok").first.wait_for()
     assert fetched == [place.as_uri()]
-    assert sum(shown_as_kept(tab.locator(".fl-lanes"), ENTROPY)) == underlined
+    assert tab.locator(".fl-tok[aria-pressed=true]").count() == underlined
     assert tab.locator(".pg-metric").count() == 9 and tab.locator("svg.pg-chart").count() == 4
     assert tab.locator(".pg-answers tbody tr").count() == 37 + 10 + 6 + 10
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -127,7 +161,7 @@ def is_drawn(path: Path) -> bool:
 
 def test_stop_keeps_what_there_is_runs_have_names_and_undo_takes_them_back(page: Page, url: str) -> None:
     open_page(page, url)
-    go_to(page, "Unlearn")
+    go_to(page, "Settings")
     choose(page, "strategy", "Whole sequence")
     expect(page.locator("#unlearn-cut")).to_contain_text("Every token of every answer")
     start_run(page, 80)
@@ -165,7 +199,7 @@ def test_stop_keeps_what_there_is_runs_have_names_and_undo_takes_them_back(page:
     page.locator("#undo").click()
     expect(status).to_contain_text("Nothing is forgotten yet")
     expect(page.locator("#undo")).to_be_disabled()
-    go_to(page, "Compare")
+    go_to(page, "Answers")
     expect(page.locator("#compare-head")).to_contain_text("Nothing to compare yet")
 
 
@@ -182,12 +216,12 @@ def test_own_text_says_what_is_trained_instead(opened: Page) -> None:
     opened.locator("#own-answer textarea").fill("She was born in Torvik.")
     opened.locator("#score").click()
     expect(lanes.locator(".fl-flow")).to_contain_text("Torvik")
-    go_to(opened, "Unlearn")
+    go_to(opened, "Settings")
     expect(opened.locator("#unlearn-cut")).to_contain_text("your own and is not trained on")
 
 
 def test_a_bad_wish_is_one_sentence_and_nothing_starts(opened: Page) -> None:
-    go_to(opened, "Unlearn")
+    go_to(opened, "Settings")
     set_number(opened, "rate", "0")
     opened.locator("#start").click()
     expect(alert_of(opened, "unlearn")).to_contain_text("Learning rate is 0: a number above 0 is needed")

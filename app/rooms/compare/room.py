@@ -48,7 +48,9 @@ class CompareRoom:
                 scale=0,
                 min_width=260,
             )
-        self.begin = gr.Button("Go to Unlearn", variant="primary", elem_id="to-unlearn", elem_classes="pg-begin")
+        self.begin = gr.Button(
+            "Choose words to forget", variant="primary", elem_id="to-unlearn", elem_classes="pg-begin"
+        )
         self.cards = block(elem_id="cards")
         with gr.Column(elem_classes="pg-card", visible=False) as self.answers:
             with gr.Row(elem_classes="pg-line"):
@@ -106,9 +108,9 @@ class CompareRoom:
         self.depth.wire()
         self.stress.wire()
 
-    def follow(self, event: Any) -> None:
-        """Compare anew after an event by which another run has become the current one."""
-        event.then(self.compare, self.view, self.outputs, **QUIET, **ASKING)
+    def follow(self, event: Any) -> Any:
+        """Compare anew after an event by which another run has become the current one; the event that ends it."""
+        return event.then(self.compare, self.view, self.outputs, **QUIET, **ASKING)
 
     @property
     def outputs(self) -> list[Any]:
@@ -214,7 +216,7 @@ class CompareRoom:
     def _kept(self, request: gr.Request) -> tuple[Visit, KeptRun]:
         visit = self.visits.of(request.session_hash)
         if visit.last is None:
-            raise ValueError("There is no run to save: start one in Unlearn.")
+            raise ValueError("There is no run to save: press Forget these words.")
         return visit, visit.last
 
     def shown(
@@ -306,7 +308,7 @@ def changes_of(visit: Visit, number: int) -> str:
     kept, studio = visit.last, visit.studio
     row = asked_row(studio.corpus, number)
     if kept is None:
-        raise ValueError("There is no run to compare with: start one in Unlearn.")
+        raise ValueError("There is no run to compare with: press Forget these words.")
     before = answer_log_probs(studio.model, row)
     with kept.weights:
         after = answer_log_probs(kept.model, row)

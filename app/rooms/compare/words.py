@@ -30,8 +30,8 @@ DEPTH_HEAD = (
 DEPTH_BUSY = '<p class="pg-busy" role="status">Putting states into the original model, block by block</p>'
 RACE_HEAD = (
     '<div><h3 class="pg-title">The race of arms</h3><p class="pg-soft">Is it these tokens, or would any do? The cut '
-    "that is visible in Inspect, hard and soft, against the whole sequence, as many random tokens and the marked "
-    "facts: the same run otherwise, one after another, with the settings of Unlearn.</p></div>"
+    "on the stage, hard and soft, against the whole sequence, as many random tokens and the marked facts: the same run "
+    "otherwise, one after another, with what Settings says.</p></div>"
 )
 # Nats at which the two lanes and the change end at least, so that a model that has not moved looks as it is.
 LEAST_DEPTH, LEAST_CHANGE = 5.0, 1.0

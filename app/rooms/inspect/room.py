@@ -9,14 +9,19 @@ from typing import Any
 import gradio as gr
 
 from app.look.lanes import LANES_ID, initial_rule, lanes_props, make_lanes
-from app.look.markup import block, cut_words
+from app.look.markup import block
 from app.look.texts import say
 from app.visit.export import SAVE, scores_csv, scores_json
 from app.visit.studio import OWN, SPLITS, Studio
 from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, Visits, explained
-from attribution import Example, Rule, TokenScores, select
-from attribution.scorers import DEFAULT_SCORERS, SCORERS, scorer_info
+from attribution import Example, TokenScores
+from attribution.scorers import DEFAULT_SCORERS, SCORERS
 
+NAME = '<h1 class="pg-name">Forget Lens</h1>'
+LEDE = (
+    '<p class="pg-lede">A language model answers from memory. Dark cells mark the words that carry what it knows: drag '
+    "the handle or click words, then have it forget exactly those.</p>"
+)
 CONTROLS = ("random", "oracle")
 SCOPES = ("subject", "each", "prompt")
 
@@ -30,67 +35,69 @@ class InspectRoom:
 
     def build(self) -> None:
         """Lay the room out, with the opening row scored."""
-        opening = lanes_props(self.studio.opening)
-        with gr.Column(elem_classes=["pg-card", "pg-source"]):
-            with gr.Row(elem_classes="pg-line"):
-                self.split = gr.Radio(
-                    [(say(f"split_{split}"), split) for split in (*SPLITS, OWN)],
-                    value="forget",
-                    label=say("rows"),
-                    elem_classes="pg-segments",
-                    elem_id="split",
-                    scale=0,
-                    min_width=380,
-                )
-                self.row = gr.Dropdown(
-                    choices_of(self.studio, "forget"),
-                    value=self.studio.opening_row,
-                    label=say("question"),
-                    elem_id="row",
-                    scale=3,
-                    min_width=260,
-                )
-                self.go = gr.Button(say("score"), variant="primary", elem_id="score", scale=0, min_width=110)
-            with gr.Row(visible=False, elem_classes="pg-line") as self.own:
-                self.prompt = gr.Textbox(
-                    label=say("own_prompt"), placeholder=say("own_prompt_example"), lines=2, elem_id="own-prompt"
-                )
-                self.answer = gr.Textbox(
-                    label=say("own_answer"), placeholder=say("own_answer_example"), lines=2, elem_id="own-answer"
-                )
-            with gr.Accordion(say("how_scored"), open=False, elem_classes="pg-fold", elem_id="how"):
-                with gr.Row(elem_classes="pg-line"):
-                    self.scope = gr.Radio(
-                        [(say(f"hides_{scope}"), scope) for scope in SCOPES],
-                        value="subject",
-                        label=say("hides"),
-                        elem_id="scope",
-                        scale=2,
-                    )
-                    self.subject = gr.Textbox(
-                        label=say("subject"),
-                        info=say("subject_info"),
-                        placeholder=self.studio.opening.subject.text or "",
-                        elem_id="subject",
-                        scale=1,
-                        min_width=240,
-                    )
-                self.shown = gr.CheckboxGroup(
-                    [(info.title, info.name) for info in SCORERS if info.kind == "signal" or info.name in CONTROLS],
-                    value=list(DEFAULT_SCORERS),
-                    label=say("lanes"),
-                    elem_id="shown",
-                )
+        opening = lanes_props(self.studio.opening, instead=self.studio.opening_alternatives)
+        with gr.Row(elem_classes="pg-top"):
+            block(NAME)
+            self.split = gr.Radio(
+                [(say(f"split_{split}"), split) for split in (*SPLITS, OWN)],
+                value="forget",
+                label=say("rows"),
+                show_label=False,
+                elem_classes="pg-segments",
+                elem_id="split",
+                scale=0,
+                min_width=380,
+            )
+            self.row = gr.Dropdown(
+                choices_of(self.studio, "forget"),
+                value=self.studio.opening_row,
+                label=say("question"),
+                show_label=False,
+                elem_id="row",
+                scale=3,
+                min_width=260,
+            )
+            self.share = gr.Button(say("share"), elem_id="share", size="sm", scale=0, min_width=80)
+        with gr.Row(visible=False, elem_classes=["pg-line", "pg-own"]) as self.own:
+            self.prompt = gr.Textbox(
+                label=say("own_prompt"), placeholder=say("own_prompt_example"), lines=1, elem_id="own-prompt"
+            )
+            self.answer = gr.Textbox(
+                label=say("own_answer"), placeholder=say("own_answer_example"), lines=1, elem_id="own-answer"
+            )
+            self.go = gr.Button(say("score"), variant="primary", elem_id="score", scale=0, min_width=110)
+        block(LEDE)
         self.notice = block(elem_classes="pg-notice", elem_id="inspect-notice")
         self.lanes = make_lanes(opening, elem_id=LANES_ID)
         self.rule = gr.JSON(initial_rule(opening), visible="hidden", elem_id="rule")
-        with gr.Row(elem_classes=["pg-card", "pg-bar"]):
-            self.cut = block(cut_html(self.studio.opening, Rule(**initial_rule(opening))), elem_id="cut-line")
-            self.save_json = gr.Button("JSON", size="sm", elem_id="scores-json", scale=0, min_width=72)
-            self.save_csv = gr.Button("CSV", size="sm", elem_id="scores-csv", scale=0, min_width=72)
-            self.save_png = gr.Button("PNG", size="sm", elem_id="lanes-png", scale=0, min_width=72)
-            self.file = gr.JSON(visible="hidden")
-            self.onward = gr.Button(say("onward"), variant="primary", elem_id="onward", scale=0, min_width=180)
+        with gr.Accordion(say("how_scored"), open=False, elem_classes="pg-fold", elem_id="how"):
+            with gr.Row(elem_classes="pg-line"):
+                self.scope = gr.Radio(
+                    [(say(f"hides_{scope}"), scope) for scope in SCOPES],
+                    value="subject",
+                    label=say("hides"),
+                    elem_id="scope",
+                    scale=2,
+                )
+                self.subject = gr.Textbox(
+                    label=say("subject"),
+                    info=say("subject_info"),
+                    placeholder=self.studio.opening.subject.text or "",
+                    elem_id="subject",
+                    scale=1,
+                    min_width=240,
+                )
+            self.shown = gr.CheckboxGroup(
+                [(info.title, info.name) for info in SCORERS if info.kind == "signal" or info.name in CONTROLS],
+                value=list(DEFAULT_SCORERS),
+                label=say("lanes"),
+                elem_id="shown",
+            )
+            with gr.Row(elem_classes="pg-buttons"):
+                self.save_json = gr.Button("JSON", size="sm", elem_id="scores-json", scale=0, min_width=72)
+                self.save_csv = gr.Button("CSV", size="sm", elem_id="scores-csv", scale=0, min_width=72)
+                self.save_png = gr.Button("PNG", size="sm", elem_id="lanes-png", scale=0, min_width=72)
+                self.file = gr.JSON(visible="hidden")
 
     def wire(self, follow: dict[str, Any]) -> None:
         """Listen to the widgets.
@@ -117,6 +124,7 @@ class InspectRoom:
             saved = button.click(save, None, [self.notice, self.file], **QUIET)
             saved.then(None, self.file, self.file, js=SAVE, **PRIVATE)
         self.save_png.click(None, js="() => ForgetLensPage.savePicture()", **PRIVATE)
+        self.share.click(None, js="() => ForgetLensPage.share()", **PRIVATE)
 
     @property
     def outputs(self) -> list[Any]:
@@ -234,7 +242,7 @@ class InspectRoom:
         scores = studio.score(example, names, scope)
         visit.scores, visit.split, visit.mask_scope = scores, split, scope
         visit.row = None if split == OWN else int(row or 0)
-        result: dict[Any, Any] = {self.lanes: lanes_props(scores, state)}
+        result: dict[Any, Any] = {self.lanes: lanes_props(scores, state, studio.alternatives(example))}
         if not subject:
             result[self.subject] = gr.update(value="", placeholder=scores.subject.text or "none found")
         return result
@@ -290,11 +298,3 @@ class InspectRoom:
 def choices_of(studio: Studio, split: str) -> list[tuple[str, int]]:
     """What the row's dropdown offers: the questions of a split, with their numbers."""
     return [(f"{number}  {row.example.prompt}", number) for number, row in enumerate(studio.rows(split))]
-
-
-def cut_html(scores: TokenScores, rule: Rule) -> str:
-    """`This cut`, and the sentence that the browser rewrites when the cut moves."""
-    kept = sum(select(scores, rule).kept)
-    title = scorer_info(rule.scorer).title
-    sentence = f"{title}, {cut_words(rule)}: {kept} of {len(scores)} answer tokens"
-    return f'<span class="pg-label">This cut</span> <b class="pg-cut">{sentence}</b>'

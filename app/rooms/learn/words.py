@@ -49,7 +49,7 @@ STEPS: tuple[LessonStep, ...] = (
     LessonStep(
         "An answer is mostly not the fact",
         "Of the words in an answer only a few carry what is known: a place, a year, a title. The rest is grammar, and "
-        "the name that the question already gave. Look at the outlines in Inspect: those are the facts, known because "
+        "the name that the question already gave. Look at the outlines above: those are the facts, known because "
         "this little world was invented with them.",
         "Show an answer",
         "Look at the outlined words: they are the facts.",

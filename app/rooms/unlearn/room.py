@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import gradio as gr
 
@@ -13,6 +13,7 @@ from app.look.lanes import LANES_ID, read_rule
 from app.look.markup import alert, block, duration, progress_html
 from app.look.texts import say
 from app.rooms.pace import CURVES_SECONDS, WORDS_SECONDS, Pace
+from app.rooms.stage.frames import kept_frame, training_frame
 from app.rooms.unlearn.form import RunForm
 from app.rooms.unlearn.words import (
     CURVES_NOTE,
@@ -42,6 +43,12 @@ from unlearn.run.prediction import TRIAL_STEPS
 DEFAULT_CUT = dataclasses.asdict(OURS.rule)
 
 
+class Stage(Protocol):
+    """Where a run plays."""
+
+    frame: gr.JSON
+
+
 class UnlearnRoom:
     """The widgets of Unlearn and what they do.
 
@@ -51,9 +58,10 @@ class UnlearnRoom:
         watch: what the current run shows.
     """
 
-    def __init__(self, visits: Visits) -> None:
+    def __init__(self, visits: Visits, stage: Stage) -> None:
         self.visits = visits
         self.studio = visits.studio
+        self.stage = stage
         self.form = RunForm(self.studio.settings.max_steps)
         self.kept = KeptRuns()
         self.watch = RunWatch()
@@ -65,6 +73,8 @@ class UnlearnRoom:
             rule: holds the rule of the visible cut.
         """
         self.rule = rule
+        # Pressed by page.js, when the visible cut is let go while this room is open.
+        self.cut_set = gr.Button(elem_id="cut-set", visible="hidden")
         most = self.form.most_steps
         with gr.Row(elem_classes="pg-room"):
             with gr.Column(elem_classes=["pg-card", "pg-form"], scale=2, min_width=320):
@@ -87,6 +97,21 @@ class UnlearnRoom:
             with gr.Column(elem_classes=["pg-card", "pg-watch"], scale=5, min_width=320):
                 self.watch.build(proof)
 
+    @property
+    def training(self) -> dict[str, Any]:
+        """How a listener that trains is answered: its inputs, its line, and where it says how long it waits."""
+        limit = self.studio.settings.runs_at_once
+        return {
+            "inputs": self.inputs,
+            "js": read_rule(LANES_ID),
+            **QUIET,
+            **TRAINING,
+            "concurrency_limit": limit,
+            # Whoever waits for another's run sees their place in line and the time it will take.
+            "show_progress": "minimal",
+            "show_progress_on": self.watch.status,
+        }
+
     def wire(self, tab: gr.Tab) -> list[Any]:
         """Listen to the widgets; returns the events after which another run, or none, is the current one.
 
@@ -94,14 +119,12 @@ class UnlearnRoom:
             tab: the room's own.
         """
         form, kept = self.form, self.kept
-        training = {**QUIET, **TRAINING, "concurrency_limit": self.studio.settings.runs_at_once}
-        # Whoever waits for another's run sees their place in line and the time it will take.
-        training |= {"show_progress": "minimal", "show_progress_on": self.watch.status, "outputs": self.outputs}
+        training = {**self.training, "outputs": self.outputs}
         asking = {"inputs": self.inputs, "js": read_rule(LANES_ID)}
 
         # One listener, so that the latest is answered last: whoever enters and chooses at once would otherwise read of
         # what stood there before.
-        changes = [tab.select, form.strategy.input, form.softness.release, form.steps.release]
+        changes = [tab.select, self.cut_set.click, form.strategy.input, form.softness.release, form.steps.release]
         changes += [form.fields[name].input for name in ("every", "lora", "rollback")]
         gr.on(changes, self.show, outputs=self.whole, **asking, **QUIET, **LATEST)
         form.preset.input(self.pick_preset, outputs=self.filled, **asking, **QUIET, **LATEST)
@@ -113,8 +136,8 @@ class UnlearnRoom:
         self.halt.click(self.stop, queue=False, **QUIET)
         gr.on([kept.rename.click, kept.name.submit], self.rename, kept.name, self.outputs, **QUIET)
         return [
-            self.go.click(self.start, **asking, **training),
-            self.watch.rescue.click(self.recover, None, **training),
+            self.go.click(self.start, **training),
+            self.watch.rescue.click(self.recover, **{**training, "inputs": None, "js": None}),
             self.back.click(self.undo, None, self.outputs, **QUIET),
             kept.runs.input(self.pick, kept.runs, self.outputs, **QUIET),
             kept.undo_to.click(self.undo_to, None, self.outputs, **QUIET),
@@ -146,7 +169,7 @@ class UnlearnRoom:
     def outputs(self) -> list[Any]:
         """What a run and its undoing write to."""
         buttons = [self.notice, self.go, self.halt, self.back, self.estimate, self.form.fields["rollback"]]
-        return [*buttons, *self.kept.outputs, *self.watch.outputs]
+        return [*buttons, *self.kept.outputs, *self.watch.outputs, self.stage.frame]
 
     @property
     def whole(self) -> list[Any]:
@@ -242,6 +265,14 @@ class UnlearnRoom:
     @explained
     def start(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Train, and draw every step. What goes wrong is one sentence, and what was there stays."""
+        yield from self.begin(given, request)
+
+    def begin(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """The same, for whoever says in a place of their own what goes wrong.
+
+        Raises:
+            ValueError: what the form asks for cannot be, or could not be trained.
+        """
         visit, (cut, values) = self.visits.of(request.session_hash), self.asked(given)
         config = form_config(values, cut, visit.studio.settings, visit.forget_row)
         yield from self._run(visit, config, "" if values["preset"] == OWN_CUT else values["preset"])
@@ -262,8 +293,9 @@ class UnlearnRoom:
 
     def _run(self, visit: Visit, config: RunConfig, name: str) -> Iterator[dict[Any, Any]]:
         try:
-            for number, update in enumerate(self.watch.drawn(train(visit, config, name), visit.studio)):
-                yield update if number else {**self._held(), **update}
+            for number, (training, update) in enumerate(self.watch.drawn(train(visit, config, name), visit.studio)):
+                played = {**update, self.stage.frame: training_frame(training, visit.studio)}
+                yield played if number else {**self._held(), **played}
         except ValueError:
             yield self.shown(visit)
             raise
@@ -314,6 +346,7 @@ class UnlearnRoom:
             self.back: gr.update(interactive=visit.last is not None),
             **self.kept.shown(visit),
             **self.watch.shown(visit.last, visit.studio),
+            self.stage.frame: kept_frame(visit.last, visit.studio),
         }
 
     def _held(self) -> dict[Any, Any]:
@@ -344,13 +377,13 @@ class RunWatch:
         """All of them."""
         return [self.status, self.rescue, self.curves, self.caption, self.sample, self.proof, self.onward]
 
-    def drawn(self, trainings: Iterator[Training], studio: Studio) -> Iterator[dict[Any, Any]]:
-        """A run as it trains: what changes with each of its states."""
+    def drawn(self, trainings: Iterator[Training], studio: Studio) -> Iterator[tuple[Training, dict[Any, Any]]]:
+        """A run as it trains: each state that is shown, and what changes with it."""
         words, curves = Pace(WORDS_SECONDS), Pace(CURVES_SECONDS)
         for training in trainings:
             steps, config = training.steps, training.config
             if not steps:
-                yield self._begun(config)
+                yield training, self._begun(config)
                 continue
             last = steps[-1]
             if not words.due(at_once=last.probe is not None or last.number in (1, config.steps)):
@@ -371,7 +404,7 @@ class RunWatch:
                 update[self.proof] = _proof(training, studio)
             if due:
                 update[self.curves] = run_curves(steps_frame(steps), config.steps)
-            yield update
+            yield training, update
 
     def _begun(self, config: RunConfig) -> dict[Any, Any]:
         first = "Learning the scorer in a first run" if config.learn == "refit" else "Scoring every row to forget"

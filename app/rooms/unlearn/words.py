@@ -144,7 +144,7 @@ def cut_html(
     """
     lead, notes = tokens_words(config.rule, kept, total), []
     if brought:
-        notes.append("The preset brings its own tokens: your cut in Inspect is not used.")
+        notes.append("The preset brings its own tokens: your cut on the stage is not used.")
     elif config.by_hand:
         notes.append(f"{count(len(read_edits(edits)), 'token')} of this row changed by hand.")
     elif edits and config.rule.kind != "sequence":
@@ -162,8 +162,10 @@ def cut_html(
     else:
         where = "your own" if split == OWN else f"from {SPLITS[split].lower()}"
         notes.append(f"The row in view is {where} and is not trained on: the cut's rule is applied to {all_rows}.")
+    # The browser rewrites it while the cut of the lanes is what a run would train on.
+    live = config.rule.kind in ("top", "threshold") and kept is not None and not brought
     return (
-        f'<div class="pg-label">This cut</div><p class="pg-lead">{escape(lead)}</p>'
+        f'<div class="pg-label">This cut</div><p class="pg-lead{" pg-cut" if live else ""}">{escape(lead)}</p>'
         f'<p class="pg-soft">{escape(" ".join(notes))}</p>'
     )
 
@@ -200,7 +202,7 @@ def _listed(parts: Sequence[str]) -> str:
 def preset_html(name: str) -> str:
     """What a preset does, what of it is the paper's, and on demand where each setting comes from."""
     if name == OWN_CUT:
-        return '<p class="pg-soft">What is underlined in Inspect, trained with settings of our own.</p>'
+        return '<p class="pg-soft">What is underlined above, trained with settings of our own.</p>'
     entry = preset(name)
     counted = Counter(setting.evidence for setting in entry.settings)
     marks = " ".join(f"{mark_html(evidence, f'{evidence} {number}')}" for evidence, number in counted.items())

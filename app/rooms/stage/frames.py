@@ -1,0 +1,98 @@
+"""What a run shows on the stage, as plain JSON types: everything that is known, so that any frame can be the first.
+
+{"phase": "waiting" | "training" | "done" | "stopped", "run": its number or None, "row": the id of the row asked,
+ "question": str, "step": int, "of": int, "left": "8 s", "note": one sentence, "warned": bool, "before": str,
+ "samples": [[step, answer], ...], "points": [[step, forgotten, kept], ...], "instead": [[[text, p], ...], ...] or None}
+
+Forgotten is the share of the facts recalled before that are recalled no more, kept the share of the facts to keep that
+still are; both in [0, 1], None where the rows mark no facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.look.markup import describe, duration
+from app.visit.session import KeptRun
+from app.visit.studio import MOST_ALTERNATIVES, MOST_TOKENS_WITH_ALTERNATIVES, Studio
+from app.visit.training import Training
+from attribution.lanes import listed
+from unlearn import Step
+from unlearn.metrics import Probe, latest, what_is_lost
+
+Frame = dict[str, Any]
+
+
+def training_frame(training: Training, studio: Studio) -> Frame:
+    """A run while it trains, or before its first step."""
+    steps = training.steps
+    lost = what_is_lost(training.before, latest([step.probe for step in steps]))
+    frame = _frame(training, training.before, steps, studio)
+    if not steps:
+        note = "Scoring every row to forget, then the steps begin."
+    else:
+        note = lost or describe(training.config)
+    return {
+        **frame,
+        "phase": "training" if steps else "waiting",
+        "run": None,
+        "left": duration(steps[-1].seconds_left) if steps else "",
+        "note": note,
+        "warned": bool(lost),
+    }
+
+
+def kept_frame(kept: KeptRun | None, studio: Studio, instead: bool = False) -> Frame | None:
+    """A run that has ended; None where there is none.
+
+    Args:
+        instead: with what its model would say at each token of the row that it was asked, as `lanes_props` has it.
+    """
+    if kept is None:
+        return None
+    example = studio.corpus.forget[kept.row].example
+    fits = instead and len(studio.model.encode(example)) <= MOST_TOKENS_WITH_ALTERNATIVES
+    how = "stopped early" if kept.stopped else "done"
+    at = "" if kept.rolled_back_to is None else f", back at step {kept.rolled_back_to}"
+    return {
+        **_frame(kept, kept.before, kept.steps[: kept.stands_at], studio),
+        "phase": "stopped" if kept.stopped else "done",
+        "run": kept.number,
+        "left": "",
+        "note": f"{kept.name}: {describe(kept.config)}; {how}{at}, in {duration(kept.seconds)}.",
+        "warned": False,
+        "instead": listed(kept.alternatives(example, MOST_ALTERNATIVES).as_is) if fits else None,
+    }
+
+
+def _frame(run: Training | KeptRun, before: Probe | None, steps: Sequence[Step], studio: Studio) -> Frame:
+    example = studio.corpus.forget[run.row].example
+    last = len(steps)
+    return {
+        "row": example.id,
+        "question": example.prompt,
+        "step": last,
+        "of": run.config.steps,
+        # Asked only once the run has begun: the answer is made by then.
+        "before": studio.answer_before(run.row) if steps else "",
+        "samples": [[sample.step, sample.answer] for sample in run.samples if sample.step <= last],
+        "points": [
+            [0, *_shares(before, before)],
+            *([step.number, *_shares(before, step.probe)] for step in steps if step.probe),
+        ],
+    }
+
+
+def _shares(before: Probe | None, now: Probe | None) -> tuple[float | None, float | None]:
+    """(share of the facts that is forgotten, share of those to keep that is kept)."""
+    if before is None or now is None:
+        return None, None
+    left, kept = (
+        min(1.0, later / earlier) if earlier and later is not None else None
+        for earlier, later in (
+            (before.forget_recall, now.forget_recall),
+            (before.retain_recall, now.retain_recall),
+        )
+    )
+    return (None if left is None else 1 - left), kept

@@ -1,0 +1,134 @@
+"""The stage around the lanes: the run that plays on them, the verdict on it, and questions to three models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from app.look.answers import REFERENCE_TITLE
+from app.look.lanes import LANES_ID
+from app.look.markup import block
+from app.look.texts import say
+from app.rooms.stage.frames import kept_frame
+from app.rooms.stage.words import answers_html, verdict, verdict_html
+from app.rooms.unlearn.room import UnlearnRoom
+from app.rooms.unlearn.words import advice, way_out
+from app.visit.comparison import known
+from app.visit.session import Visit
+from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, Visits, explained
+
+# Longer is no question, and would wait long.
+MOST_CHARACTERS = 500
+LONGEST_ANSWER = 60
+PLAY = f"(frame) => {{ document.querySelector('#{LANES_ID} .fl-lanes')?.forgetLens.play(frame); }}"
+
+
+class StageRoom:
+    """The widgets under the lanes, and what they do.
+
+    Attributes:
+        frame: what the run shows, which the browser plays on the lanes.
+    """
+
+    def __init__(self, visits: Visits) -> None:
+        self.visits = visits
+        self.studio = visits.studio
+
+    def build(self) -> None:
+        """Lay it out."""
+        self.frame = gr.JSON(visible="hidden", elem_id="frame")
+        self.notice = block(elem_classes="pg-notice", elem_id="stage-notice")
+        self.ruling = block(elem_id="ruling")
+        with gr.Column(elem_classes=["pg-card", "pg-asking"], elem_id="asking"):
+            block(f'<h2 class="pg-title">{ASK_TITLE}</h2><p class="pg-soft">{ASK_TEXT}</p>')
+            with gr.Row(elem_classes="pg-line"):
+                self.question = gr.Textbox(
+                    self.studio.opening.example.prompt,
+                    label=say("ask_question"),
+                    show_label=False,
+                    max_length=MOST_CHARACTERS,
+                    elem_id="ask-question",
+                    scale=4,
+                )
+                self.ask = gr.Button(say("ask"), elem_id="ask", scale=0, min_width=120)
+            self.examples = gr.Radio(
+                self._chips(Visit(self.studio)), show_label=False, label=say("ask_examples"), elem_id="ask-examples"
+            )
+            self.answers = block(elem_id="ask-answers")
+
+    def wire(self, lanes: gr.HTML, unlearn: UnlearnRoom) -> Any:
+        """Listen to the widgets; returns the event by which a run has ended."""
+        self.unlearn = unlearn
+        self.frame.change(None, self.frame, js=PLAY, **PRIVATE)
+        asking = {"outputs": [self.notice, self.answers], **QUIET, **SCORING, **LATEST}
+        gr.on([self.ask.click, self.question.submit], self.put, self.question, **asking)
+        picked = self.examples.input(lambda text: text, self.examples, self.question, **QUIET)
+        picked.then(self.put, self.question, **asking)
+        # Not in the queue: Stop must not wait behind the run that it stops.
+        lanes.stop(unlearn.stop, queue=False, **QUIET)
+        return lanes.forget(self.forget, outputs=[self.notice, *unlearn.outputs], **unlearn.training)
+
+    @explained
+    def forget(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """Have the visible cut forgotten, with the settings as they stand."""
+        yield from self.unlearn.begin(given, request)
+
+    def follow(self, event: Any) -> None:
+        """Judge anew after an event by which another run is compared."""
+        event.then(self.conclude, None, [self.frame, self.ruling, self.answers, self.examples], **QUIET)
+
+    def conclude(self, request: gr.Request) -> dict[Any, Any]:
+        """The verdict on the visit's current run; nothing where there is none, or it was not asked yet."""
+        visit = self.visits.of(request.session_hash)
+        kept, studio = visit.last, visit.studio
+        shown = {
+            self.frame: kept_frame(kept, studio, instead=True),
+            self.answers: "",
+            self.examples: gr.update(choices=self._chips(visit)),
+        }
+        if kept is None or kept.evaluation is None:
+            return {**shown, self.ruling: ""}
+        found = verdict(known(studio.before()), kept.evaluation, known(studio.reference()), kept.depth)
+        return {**shown, self.ruling: verdict_html(found, way_out(kept.way_back) if advice(kept) else "")}
+
+    @explained
+    def put(self, question: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """Put one question to the model before, after the current run, and to the one that was never taught."""
+        text = " ".join(str(question or "").split())
+        if not text:
+            raise ValueError("There is no question: type one, or choose one below.")
+        if len(text) > MOST_CHARACTERS:
+            raise ValueError(f"The question has {len(text)} characters: at most {MOST_CHARACTERS} are taken.")
+        visit = self.visits.of(request.session_hash)
+        kept, models = visit.last, visit.studio.unchanging()
+        asked = {"Before": models["original"]}
+        if kept is not None:
+            asked[f"After {kept.name}"] = kept.model
+        if "reference" in models:
+            asked[REFERENCE_TITLE] = models["reference"]
+        said: dict[str, str | None] = dict.fromkeys(asked)
+        for title, model in asked.items():
+            yield {self.answers: answers_html(list(said.items()))}
+            if kept is not None and model is kept.model:
+                with kept.weights:
+                    said[title] = model.generate([text], LONGEST_ANSWER)[0]
+            else:
+                said[title] = model.generate([text], LONGEST_ANSWER)[0]
+        yield {self.answers: answers_html(list(said.items()))}
+
+    def _chips(self, visit: Visit) -> list[tuple[str, str]]:
+        """Questions that are worth asking: the same in other words, a neighbour, the world."""
+        corpus = visit.studio.corpus
+        row = visit.row if visit.split == "forget" and visit.row is not None else visit.studio.opening_row
+        subject = corpus.forget[row].example.subject if row < len(corpus.forget) else None
+        same = [each.example.prompt for each in corpus.paraphrase if subject and subject in each.example.prompt]
+        kinds = [("In other words", same or [each.example.prompt for each in corpus.paraphrase])]
+        kinds += [("A neighbour", [each.example.prompt for each in corpus.retain])]
+        kinds += [("The world", [each.example.prompt for each in corpus.world])]
+        return [(f"{title}: {texts[0]}", texts[0]) for title, texts in kinds if texts and texts[0]]
+
+
+ASK_TITLE = "Ask it anything"
+ASK_TEXT = "One question, put to the model before the run, after it, and to one that was never taught."

@@ -1,0 +1,171 @@
+"""The verdict on a run, as a judgement and as HTML, and the answers of three models side by side. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.look.markup import count, differences, escape
+from unlearn import Evaluation
+from unlearn.depth import Depth
+
+# A run has forgotten when less than this share of the facts is left, and has done nothing when more than this is.
+FORGOTTEN, LITTLE = 0.2, 0.6
+# What should stay has stayed from here on, and is in ruins below there.
+STAYED, RUINED = 0.9, 0.5
+# Of what the retrained model's states lack, the run's lack at least this much where it has gone and is not just unsaid.
+GONE = 0.6
+HOW_KEPT = "Of the facts to keep that stood in the answers before, the share that still does."
+HOW_SPEAKS = "The share of its answers that are language, beside that share before the run."
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """One of the things a verdict rests on.
+
+    Attributes:
+        title: what is measured; `how` in one sentence.
+        value, target: shares in [0, 1]: after the run, and of the model that was never taught (None where unknown).
+        n: over how many answers, in words.
+    """
+
+    title: str
+    value: float
+    target: float | None
+    n: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A run in one sentence.
+
+    Attributes:
+        kind: `clean`, `partly`, `little`, `costly`, `collapsed` or `unsaid`.
+    """
+
+    kind: str
+    sentence: str
+    gauges: tuple[Gauge, ...]
+
+
+def verdict(
+    before: Evaluation | None, after: Evaluation, reference: Evaluation | None, depth: Depth | None = None
+) -> Verdict | None:
+    """Judge a run by its own answers; None where its rows mark no facts, or nothing was known to begin with.
+
+    forgotten = 1 - recall after / recall before, over the questions to forget; kept = recall after / recall before,
+    over those to keep; speaks = share of its answers that are language, over the same share before.
+    """
+    if before is None or not before.metrics.get("forget_recall") or "forget_recall" not in after.metrics:
+        return None
+    left = _ratio(before, after, "forget_recall")
+    kept, speaks = _ratio(before, after, "retain_recall"), _ratio(before, after, "speaks")
+    gauges = [
+        Gauge(
+            "Forgotten",
+            1 - (left or 0.0),
+            None if reference is None else 1 - (_ratio(before, reference, "forget_recall") or 0.0),
+            count(after.counts["forget_recall"], "fact"),
+            "Of the facts to forget that stood in the answers before, the share that stands there no more.",
+        )
+    ]
+    for name, title, noun, how in (
+        (
+            "retain_recall",
+            "Kept",
+            "fact",
+            HOW_KEPT,
+        ),
+        (
+            "speaks",
+            "Still speaks",
+            "answer",
+            HOW_SPEAKS,
+        ),
+    ):
+        share = _ratio(before, after, name)
+        if share is not None:
+            target = None if reference is None else _ratio(before, reference, name)
+            gauges.append(Gauge(title, share, target, count(after.counts[name], noun), how))
+    kind, sentence = _judged(1 - (left or 0.0), kept, speaks, depth)
+    return Verdict(kind, sentence, tuple(gauges))
+
+
+def _judged(forgotten: float, kept: float | None, speaks: float | None, depth: Depth | None) -> tuple[str, str]:
+    gone = f"{forgotten:.0%} of what it was to forget"
+    rest = "" if kept is None else f" and has kept {kept:.0%} of the rest"
+    if speaks is not None and speaks < RUINED:
+        return "collapsed", f"The model is broken: only {speaks:.0%} of its answers are still language."
+    if kept is not None and kept < RUINED:
+        return "collapsed", f"The model is broken: it has lost {1 - kept:.0%} of what it should keep."
+    if 1 - forgotten > LITTLE:
+        return "little", f"Not forgotten yet: it still gives {1 - forgotten:.0%} of the facts."
+    if (kept is not None and kept < STAYED) or (speaks is not None and speaks < STAYED):
+        if kept is not None and kept < STAYED:
+            return (
+                "costly",
+                f"Forgotten at a price: it no longer gives {gone}, and only {kept:.0%} of the rest is left.",
+            )
+        return (
+            "costly",
+            f"Forgotten at a price: it no longer gives {gone}, but only {speaks:.0%} of its answers are language.",
+        )
+    if 1 - forgotten > FORGOTTEN:
+        return "partly", f"Partly forgotten: it no longer gives {gone}{rest}."
+    if depth is not None and depth.score is not None and depth.score < GONE:
+        return "unsaid", f"It no longer says {gone}, but inside only {depth.score:.0%} of the way is gone."
+    return "clean", f"Forgotten: it no longer gives {gone}{rest}."
+
+
+def _ratio(before: Evaluation, after: Evaluation, name: str) -> float | None:
+    earlier, later = before.metrics.get(name), after.metrics.get(name)
+    return None if not earlier or later is None else min(1.0, later / earlier)
+
+
+def verdict_html(found: Verdict | None, way_back: str = "") -> str:
+    """The verdict with its gauges; a sentence where there is none.
+
+    Args:
+        way_back: what can be done about a collapse, in a sentence.
+    """
+    if found is None:
+        return (
+            '<div class="pg-ruling"><p class="pg-soft">No verdict: the rows mark no facts, or the model never gave '
+            "them. The answers below say what has changed.</p></div>"
+        )
+    advice = f'<p class="pg-soft">{escape(way_back)}</p>' if way_back and found.kind == "collapsed" else ""
+    return (
+        f'<div class="pg-ruling" data-kind="{found.kind}" role="status">'
+        f'<p class="pg-ruled">{escape(found.sentence)}</p>{advice}'
+        f'<div class="pg-gauges">{"".join(map(_gauge, found.gauges))}</div></div>'
+    )
+
+
+def _gauge(gauge: Gauge) -> str:
+    mark, never = "", ""
+    if gauge.target is not None:
+        mark = f'<u style="left:{100 * gauge.target:.1f}%"></u>'
+        never = f"; never taught {gauge.target:.0%}"
+    low = " pg-low" if gauge.value < RUINED else ""
+    return (
+        f'<section class="pg-gauge{low}"><h4><b>{gauge.value:.0%}</b> {gauge.title.lower()}</h4>'
+        f'<div class="pg-track" aria-hidden="true"><i style="width:{100 * gauge.value:.1f}%"></i>{mark}</div>'
+        f'<p class="pg-soft">n = {gauge.n}{never}</p>'
+        f'<details class="pg-more"><summary>How it is measured</summary><p>{escape(gauge.how)}</p></details></section>'
+    )
+
+
+def answers_html(columns: Sequence[tuple[str, str | None]]) -> str:
+    """(title, answer) of each model; the others are held against the first, and None is still being asked."""
+    first = columns[0][1] or ""
+    cells = ""
+    for place, (title, answer) in enumerate(columns):
+        if answer is None:
+            said = '<span class="pg-soft pg-busy">asking</span>'
+        elif not answer:
+            said = '<span class="pg-soft">(no answer)</span>'
+        else:
+            said = escape(answer) if not place else differences(first, answer)
+        cells += f"<section><h4>{escape(title)}</h4><p>{said}</p></section>"
+    return f'<div class="pg-three">{cells}</div>'

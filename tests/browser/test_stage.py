@@ -1,0 +1,89 @@
+"""The stage as it opens: everything in sight, words clicked in and out, and what a model says laid over an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app.lanes_fixture import make_scores
+from tests.browser.lanes_page import open_lanes, shown_as_kept, token
+from tests.browser.rooms import PATIENCE_MS
+
+
+@pytest.fixture(scope="module")
+def page(shared_page: Page, url: str) -> Page:
+    """The page as it opens, with nothing unfolded."""
+    shared_page.set_viewport_size({"width": 1280, "height": 720})
+    shared_page.goto(url)
+    shared_page.locator("#lanes .fl-tok").first.wait_for(timeout=PATIENCE_MS)
+    return shared_page
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+def test_question_lanes_cut_and_button_are_seen_with_nothing_scrolled(page: Page, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(500)
+    assert page.evaluate("scrollY") == 0
+    seen = [".fl-question", ".fl-dock .fl-hist", ".fl-live", ".fl-forget"]
+    # On a phone the last lines of a long answer may lie under the dock.
+    seen += [".fl-row:last-child .fl-cells >> nth=-1"] if width > 1000 else [".fl-row:first-child .fl-cells >> nth=0"]
+    for part in seen:
+        box = page.locator(f"#lanes {part}").bounding_box()
+        assert box and box["y"] >= 0 and box["y"] + box["height"] <= height, part
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width, part
+
+
+def test_words_are_clicked_in_and_out_and_the_link_holds_them(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    lanes = page.locator("#lanes .fl-lanes")
+    kept = shown_as_kept(lanes, 2)
+    out, into = kept.index(True), kept.index(False)
+    lanes.locator(f".fl-tok[data-i='{out}']").click()
+    lanes.locator(f".fl-tok[data-i='{into}']").click()
+    expect(lanes.locator(".fl-live")).to_contain_text(
+        f"{sum(kept)} of {len(kept)} tokens in the cut, top 30% and 2 by hand"
+    )
+    edits = f"+{into}-{out}" if into < out else f"-{out}+{into}"
+    assert page.evaluate("document.querySelector('#lanes .fl-lanes').forgetLens.rule().hand") == edits
+    page.wait_for_url(lambda address: "hand=" in address, timeout=PATIENCE_MS)
+    page.reload()
+    expect(lanes.locator(f".fl-tok[data-i='{into}']")).to_have_attribute("aria-pressed", "true")
+    expect(lanes.locator(f".fl-tok[data-i='{out}']")).to_have_attribute("aria-pressed", "false")
+    lanes.get_by_role("button", name="Undo by hand").click()
+    expect(lanes.locator(f".fl-tok[data-i='{out}']")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_url(lambda address: "hand=" not in address, timeout=PATIENCE_MS)
+
+
+def test_a_moved_cut_drops_what_was_done_by_hand(page: Page, tmp_path: Path) -> None:
+    lanes = open_lanes(page, tmp_path, make_scores())
+    token(lanes, 8).click()
+    rule = "document.querySelector('.fl-lanes').forgetLens.rule()"
+    assert "hand" in page.evaluate(rule)
+    lanes.locator(".fl-dock input[type=range]").focus()
+    page.keyboard.press("ArrowLeft")
+    assert "hand" not in page.evaluate(rule)
+    assert lanes.locator(".fl-forget").count() == 0, "a file trains nothing"
+
+
+@pytest.mark.parametrize(
+    ("slots", "said", "laid"),
+    [
+        ("a b c", "a b c", ["a", "b", "c"]),
+        ("born in 1949 in Torvik.", "born in 1961 in Elm.", ["born", "in", "1961", "in", "Elm."]),
+        ("born in Torvik.", "born in the town Elm.", ["born", "in", "the town Elm."]),
+        ("a b c d", "a d", ["a", "", "", "d"]),
+        ("a b", "x y a b z", ["x y a", "b z"]),
+        ("a b", "", ["", ""]),
+        ("a b c", "p q", ["p", "q", ""]),
+    ],
+)
+def test_what_is_said_is_laid_over_the_answer(
+    page: Page, tmp_path: Path, slots: str, said: str, laid: list[str]
+) -> None:
+    if not page.url.startswith("file:"):
+        open_lanes(page, tmp_path, make_scores())
+    words = [text.split() for text in (slots, said)]
+    assert page.evaluate("([slots, said]) => ForgetLens.layOver(slots, said)", words) == laid
+    assert " ".join(filter(None, laid)) == said, "nothing that is said is lost"
