@@ -6,10 +6,12 @@ GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it listens (127.0.0.1 and 78
 from app.page import build_page
 from app.server.serving import serve
 from app.server.settings import Settings
+from app.server.uploads import own_folder
 from app.visit.studio import Studio
 from app.visit.visits import Visits
 
 settings = Settings.from_environment()
+own_folder()
 visits = Visits(Studio(settings))
 # Gradio's reload mode looks for this name.
 demo = build_page(visits)

@@ -27,8 +27,8 @@ def block(value: str = "", **layout: Any) -> gr.HTML:
 
 
 def escape(text: object) -> str:
-    """Text as HTML."""
-    return html.escape(str(text), quote=True)
+    """Text as HTML; half a character of a file, which no answer can carry, as a question mark."""
+    return html.escape(str(text), quote=True).encode(errors="replace").decode()
 
 
 def alert(sentence: str) -> str:

@@ -12,7 +12,7 @@ from starlette.formparsers import MultiPartException
 
 READ_SECONDS = 20.0
 """A body whose next piece has not come by then is given up."""
-WHOLE_SECONDS = 600.0
+WHOLE_SECONDS = 180.0
 DEEPEST = 60
 MOST_PARTS = 20_000
 """Values in the lists and objects of one request."""
@@ -190,17 +190,20 @@ def deeper(content: Any, levels: int) -> bool:
     return any(isinstance(node, (dict, list)) for node in layer)
 
 
-def names_address(content: Any) -> bool:
-    """Whether a file in the content is given by a URL: Gradio would fetch it."""
-    waiting = [content]
+def paths_in(content: Any) -> list[str]:
+    """The files that a call names."""
+    found, waiting = [], [content]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
             waiting += node.values()
-            if isinstance(node.get("meta"), dict) or "path" in node:
-                path = node.get("path")
-                if isinstance(path, str) and (_ADDRESS.match(path) or path.lstrip().startswith("//")):
-                    return True
+            if isinstance(path := node.get("path"), str):
+                found.append(path)
         elif isinstance(node, list):
             waiting += node
-    return False
+    return found
+
+
+def names_address(content: Any) -> bool:
+    """Whether a file in the content is given by a URL: Gradio would fetch it."""
+    return any(_ADDRESS.match(path) or path.lstrip().startswith("//") for path in paths_in(content))

@@ -17,6 +17,7 @@ from app.server.line import Line
 from app.server.presence import Presence
 from app.server.settings import Settings
 from app.server.tools import serve_tools
+from app.server.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +59,12 @@ class GuardedApp(App):
     Args:
         guard: stands before an application: given it and this one.
         left: told of every session that was given up or has gone.
+        uploads: what lies on the disk.
     """
 
-    def __init__(self, guard: Callable[[Any, GuardedApp], Any], left: Callable[[str], None]) -> None:
+    def __init__(self, guard: Callable[[Any, GuardedApp], Any], left: Callable[[str], None], uploads: Uploads) -> None:
         super().__init__(default_response_class=ORJSONResponse)
+        self.uploads = uploads
         self._guard = guard
         self._left = left
 
@@ -100,7 +103,8 @@ class GuardedApp(App):
         return any(fn.api_name == name and fn.api_visibility != "private" for fn in self.get_blocks().fns.values())
 
     def forget(self, session: str) -> None:
-        """Let go of what a session has set on the page."""
+        """Let go of what a session has set on the page, and of what it has uploaded."""
+        self.uploads.leave(session)
         self.state_holder.session_data.pop(session, None)
         self.state_holder.time_last_used.pop(session, None)
 
@@ -122,4 +126,5 @@ class GuardedApp(App):
             for session in list(self.state_holder.session_data):
                 if not presence.stays(session) and not presence.heard(session, KEPT_SECONDS):
                     self.forget(session)
+            self.uploads.sweep(lambda session: not (presence.stays(session) or presence.heard(session, KEPT_SECONDS)))
             presence.forget(KEPT_SECONDS)

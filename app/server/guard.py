@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import logging
 import os
 import re
@@ -22,13 +23,14 @@ from urllib.parse import parse_qs
 
 from starlette.formparsers import MultiPartException
 
-from app.server.bodies import Body, Budget, again, check_call, is_session, read_json, too_large
+from app.server.bodies import Body, Budget, again, check_call, is_session, paths_in, read_json, too_large
 from app.server.hosts import Hosts, address_of, cross_origin, first, preflight
 from app.server.line import ADDRESS, Line
 from app.server.rates import Rates
 from app.server.replies import ASK_PASSWORD, reply, security_headers
 from app.server.settings import Settings
 from app.server.tools import PREFIX, SESSION, SESSION_HEADER, Sessions
+from app.server.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,10 @@ class Inside(Protocol):
     @property
     def line(self) -> Line:
         """Where requests wait."""
+
+    @property
+    def uploads(self) -> Uploads:
+        """What lies on the disk."""
 
     @property
     def stop_event(self) -> asyncio.Event:
@@ -181,9 +187,7 @@ class Guard:
         if refusal := self._closed(scope, door, path, address):
             await reply(answer, *refusal, ASK_PASSWORD if refusal[0] == 401 and door == "mcp" else None)
         elif posts and door == "upload":
-            # The form around a file takes a little room of its own.
-            most = self._settings.max_upload_mb * 1024**2 + 64 * 1024
-            await self._stream(scope, Body(receive, most, self._large, address), answer, most)
+            await self._upload(scope, receive, answer, address)
         elif posts and door == "who":
             await self._log_in(scope, receive, answer, path, address)
         elif posts:
@@ -260,6 +264,24 @@ class Guard:
 
     # Bodies ----------------------------------------------------------------------------------------------------------
 
+    async def _upload(self, scope: Any, receive: Any, answer: Any, address: str) -> None:
+        """A form with files, straight to the disk; where they lie is remembered."""
+        if refusal := self._inside.uploads.refusal(address):
+            await reply(answer, 429, refusal)
+            return
+        # The form around a file takes a little room of its own.
+        most = self._settings.max_upload_mb * 1024**2 + 64 * 1024
+        told: list[bytes] = []
+
+        async def heard(message: Any) -> None:
+            told.append(message.get("body", b""))
+            await answer(message)
+
+        await self._stream(scope, Body(receive, most, self._large, address), heard, most)
+        with suppress(ValueError, TypeError):
+            for path in json.loads(b"".join(told)):
+                self._inside.uploads.add(path, address)
+
     async def _stream(self, scope: Any, body: Body, answer: Any, most: int) -> None:
         """Let a body through as it comes; one that is refused on its way is, whatever was made of it so far."""
         length = first(scope["headers"], b"content-length")
@@ -308,6 +330,7 @@ class Guard:
         session = content.get("session_hash") if isinstance(content, dict) else None
         if is_session(session):
             self._visits.arrived(str(session), address)
+            self._inside.uploads.claim(paths_in(content), str(session))
         if door == "cancel":
             if is_session(session) and path.rstrip("/").endswith("/cancel"):
                 await self._inside.line.give_up(str(session), content.get("event_id"))

@@ -20,6 +20,7 @@ from app.server.gradio_side import GuardedApp
 from app.server.guard import Guard
 from app.server.logs import log_to_stderr
 from app.server.settings import Settings
+from app.server.uploads import Uploads, remove_own_folder
 from attribution.version import commit, stamp
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     def guard(app: Any, inside: GuardedApp) -> Guard:
         return Guard(app, inside, settings, health, visits)
 
-    served = GuardedApp(guard, visits.give_up)
+    size = settings.max_upload_mb * 1024**2
+    served = GuardedApp(guard, visits.give_up, Uploads(4 * size, 20 * size))
     return {
         "theme": FORGET_LENS,
         "i18n": TEXTS,
@@ -136,6 +138,7 @@ def serve(page: gr.Blocks, settings: Settings, visits: Visits) -> None:
     log_to_stderr(settings.log_level)
     page.block_thread()
     visits.close_all()
+    remove_own_folder()
     log.info("stopped")
     logging.shutdown()
     sys.stdout.flush()

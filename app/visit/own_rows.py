@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from app.server.settings import Settings
+from attribution.data.bounds import Bounds, weight
 from attribution.data.records import FILE_KINDS, Record, file_records
 from attribution.data.rows import FORGET_AUTHORS, Row, blank_wrong_answers, embedded_rows, row_of
 from unlearn import Corpus, load_corpus
@@ -22,6 +24,11 @@ GUESSES = {
     "answer": ("answer", "response", "output", "completion", "target"),
     "text": ("text", "passage", "content", "document"),
 }
+# Of what is uploaded: names are looked for in so many rows, and no more than that is held of a file.
+NAMED_ROWS, MOST_COLUMNS, SHEET_BYTES = 100, 100, 64_000_000
+BOUNDS = Bounds(record=1_000_000, decoded=256_000_000, values=5_000_000)
+LISTS = ("spans", "perturbed_answer")
+_READING = threading.Lock()
 _SET = re.compile(r"(?P<set>[a-z]+):[\w .,'+&()-]{1,80}")
 NAMED = ("tofu:forget01", "tofu:forget05", "tofu:forget10", "wmdp:bio", "wmdp:cyber", "muse:news", "muse:books")
 
@@ -84,14 +91,36 @@ def read_sheet(path: Path, settings: Settings) -> Sheet:
     if path.stat().st_size > settings.max_upload_mb * 1024**2:
         raise ValueError(f"The file {path.name!r} is larger than {settings.max_upload_mb} MB: cut it into parts.")
     try:
-        found = file_records(path)
-        records = tuple(islice(found.read(), settings.max_rows))
+        # One after another: two large files at once would slow everybody down, and take twice the memory.
+        with _READING:
+            found = file_records(path, BOUNDS)
+            records, names = _kept(found.read(), settings.max_rows)
     except ValueError as error:
         raise ValueError(str(error).replace(str(path), path.name)) from error
     if not records:
         raise ValueError(f"The file {path.name!r} has no rows.")
-    names = dict.fromkeys(str(name) for _, record in records[:100] for name in record if name is not None)
-    return Sheet(path.name, tuple(names)[:100], records, found.count - len(records))
+    return Sheet(path.name, names, records, found.count - len(records))
+
+
+def _kept(found: Iterator[tuple[str, Record]], most: int) -> tuple[tuple[tuple[str, Record], ...], tuple[str, ...]]:
+    """The first records, as far as they may be held, of the first columns alone; and the columns' names."""
+    records: list[tuple[str, Record]] = []
+    names: dict[str, None] = {}
+    held = 0
+    for where, record in islice(found, most):
+        if len(records) < NAMED_ROWS:
+            names |= dict.fromkeys(name for name in record if isinstance(name, str) and len(names) < MOST_COLUMNS)
+        kept = {name: _small(name, record[name]) for name in names if name in record}
+        held += weight(kept)
+        if held > SHEET_BYTES:
+            break
+        records.append((where, kept))
+    return tuple(records), tuple(name for name in names if name == name.encode(errors="replace").decode())
+
+
+def _small(name: str, value: Any) -> Any:
+    """A value as it is held: lists and objects where a row has some, and nothing of them elsewhere."""
+    return value if not isinstance(value, (list, dict)) or name.endswith(LISTS) else ()
 
 
 def read_rows(sheet: Sheet, mapping: Mapping[str, str]) -> UsableRows:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attribution.data.bounds import Bounds
 from attribution.files import file_fingerprint
 
 FILE_KINDS = (".jsonl", ".json", ".csv", ".parquet")
 CSV_DELIMITERS = ",;\t"
+# Characters read at once from a JSON array.
+PIECE = 65536
+_SPACE = re.compile(r"[ \t\n\r]*")
 
 Record = Mapping[str, Any]
 Reader = Callable[[], Iterator[tuple[str, Record]]]
@@ -42,14 +47,15 @@ class Records:
 # Files ---------------------------------------------------------------------------------------------------------------
 
 
-def file_records(path: Path) -> Records:
-    """The records of a file. ValueError when it cannot be read, or is not what its name says."""
+def file_records(path: Path, bounds: Bounds | None = None) -> Records:
+    """The records of a file. ValueError when it cannot be read, is not what its name says, or is beyond its bounds."""
+    bounds = bounds or Bounds()
     kinds = {".jsonl": _json, ".json": _json, ".csv": _csv, ".parquet": _parquet}
     if path.suffix.lower() not in kinds:
         raise ValueError(f"The file {str(path)!r} is of no kind that can be read: use {', '.join(FILE_KINDS)}.")
     try:
-        read = kinds[path.suffix.lower()](path)
-        return Records({"sha256": file_fingerprint(path)}, sum(1 for _ in read()), read)
+        read, count = kinds[path.suffix.lower()](path, bounds)
+        return Records({"sha256": file_fingerprint(path)}, sum(1 for _ in read()) if count is None else count, read)
     except OSError as error:
         raise ValueError(f"The file {str(path)!r} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
@@ -75,18 +81,20 @@ def _not_utf8(path: Path) -> str:
     return f"The file {str(path)!r} is not UTF-8 text: save it as UTF-8."
 
 
-def _json(path: Path) -> Reader:
+def _json(path: Path, bounds: Bounds) -> tuple[Reader, None]:
     with path.open(encoding="utf-8-sig") as file:
         is_array = file.read(4096).lstrip().startswith("[")
-    return lambda: _json_array(path) if is_array else _json_lines(path)
+    return lambda: _json_array(path, bounds.record) if is_array else _json_lines(path, bounds.record), None
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, Record]]:
+def _json_lines(path: Path, longest: int) -> Iterator[tuple[str, Record]]:
     # newline="\n": U+2028 and a lone carriage return may stand inside a JSON string.
     with path.open(encoding="utf-8-sig", newline="\n") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(iter(lambda: file.readline(longest + 2), ""), start=1):
             if not line.strip():
                 continue
+            if len(line) > longest + 1:
+                raise ValueError(f"Line {number} of {str(path)!r} {_too_long(longest)}")
             try:
                 record = json.loads(line, object_pairs_hook=_fields_once)
             except (ValueError, RecursionError) as error:
@@ -96,6 +104,10 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Record]]:
             if not isinstance(record, dict):
                 raise ValueError(f"Line {number} of {str(path)!r} is no JSON object.")
             yield f"Line {number}", record
+
+
+def _too_long(longest: int) -> str:
+    return f"has more than {longest:,} characters: cut it into rows."
 
 
 def _fields_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -119,21 +131,70 @@ def _json_fault(error: Exception) -> str:
         raise error
     if isinstance(error, json.JSONDecodeError):
         return error.msg
-    return str(error) if "two fields" in str(error) else "a number has too many digits"
+    said = str(error)
+    known = ("two fields", "has more than", "a comma stands")
+    return said if any(words in said for words in known) else "a number has too many digits"
 
 
-def _json_array(path: Path) -> Iterator[tuple[str, Record]]:
-    try:
-        records = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_fields_once)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"The file {str(path)!r} is not JSON: {_json_fault(error)}.") from error
-    for number, record in enumerate(records, start=1):
-        if not isinstance(record, dict):
-            raise ValueError(f"Item {number} of {str(path)!r} is no JSON object.")
-        yield f"Item {number}", record
+def _json_array(path: Path, longest: int) -> Iterator[tuple[str, Record]]:
+    """The items of an array one by one: never the whole array, nor a longer item than may be."""
+    decoder = json.JSONDecoder(object_pairs_hook=_fields_once)
+    with path.open(encoding="utf-8-sig") as file:
+        text, at, number, more = file.read(PIECE).lstrip()[1:], 0, 0, True
+
+        def wanted() -> str:
+            """The next sign that is no space; empty at the end of the file."""
+            nonlocal text, at, more
+            while True:
+                at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+                if at < len(text) or not more:
+                    return text[at : at + 1]
+                text, at = file.read(PIECE), 0
+                more = bool(text)
+
+        try:
+            sign = wanted()
+            while sign != "]":
+                number += 1
+                while True:
+                    try:
+                        record, end = decoder.raw_decode(text, at)
+                        break
+                    except json.JSONDecodeError:
+                        # Broken, or not all here yet.
+                        grown = file.read(max(PIECE, len(text) - at)) if more else ""
+                        more = bool(grown)
+                        if not more:
+                            raise
+                        text, at = text[at:] + grown, 0
+                        if len(text) > longest + PIECE:
+                            raise ValueError(f"Item {number} {_too_long(longest)}") from None
+                if not isinstance(record, dict):
+                    raise _NoRecord(f"Item {number} of {str(path)!r} is no JSON object.")
+                yield f"Item {number}", record
+                at = end
+                sign = wanted()
+                if sign == ",":
+                    at += 1
+                    sign = wanted()
+                    if sign == "]":
+                        raise ValueError("a comma stands after its last item")
+                elif sign != "]":
+                    raise json.JSONDecodeError("Expecting ',' delimiter", "", 0)
+            at += 1
+            if wanted():
+                raise json.JSONDecodeError("Extra data", "", 0)
+        except _NoRecord as error:
+            raise ValueError(str(error)) from error
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"The file {str(path)!r} is not JSON: {_json_fault(error).rstrip('.')}.") from error
 
 
-def _csv(path: Path) -> Reader:
+class _NoRecord(ValueError):
+    """An item that is JSON and no record."""
+
+
+def _csv(path: Path, _: Bounds) -> tuple[Reader, None]:
     def records() -> Iterator[tuple[str, Record]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             head = file.readline()
@@ -183,7 +244,7 @@ def _csv(path: Path) -> Reader:
             except csv.Error as error:
                 raise ValueError(f"Line {line} of {str(path)!r} is not CSV: {_csv_fault(error)}.") from error
 
-    return records
+    return records, None
 
 
 def _csv_fault(error: csv.Error) -> str:
@@ -219,30 +280,38 @@ def _list_from_text(name: str, value: Any) -> Any:
         return value
 
 
-def _parquet(path: Path) -> Reader:
+def _parquet(path: Path, bounds: Bounds) -> tuple[Reader, int]:
+    # Not needed for the other kinds, and slow to import.
     import pyarrow
-    from pyarrow import parquet
+
+    from attribution.data.parquet_file import Columns
+
+    def not_parquet(error: Exception) -> ValueError:
+        return ValueError(f"The file {str(path)!r} is not Parquet: {' '.join(str(error).split())[:200]}.")
+
+    try:
+        columns = Columns(path, bounds)
+    except pyarrow.ArrowException as error:
+        raise not_parquet(error) from error
+    twice = _twice(columns.names)
+    if twice:
+        raise ValueError(f"Two columns of {str(path)!r} are named {twice!r}: rename one of them.")
 
     def records() -> Iterator[tuple[str, Record]]:
         number = 0
         try:
-            with parquet.ParquetFile(path) as file:
-                twice = _twice(file.schema_arrow.names)
-                if twice:
-                    raise ValueError(f"Two columns of {str(path)!r} are named {twice!r}: rename one of them.")
-                batches = file.iter_batches(batch_size=1024)
-                every = (record for batch in batches for record in batch.to_pylist())
-                for number, record in enumerate(every, start=1):
-                    yield f"Row {number}", record
-        except (UnicodeDecodeError, OverflowError) as error:
+            for number, record in enumerate(columns.records(), start=1):
+                yield f"Row {number}", record
+        except (UnicodeDecodeError, OverflowError, KeyError) as error:
             what = "a text that is not UTF-8" if isinstance(error, UnicodeError) else "a number or a date out of range"
+            what = "a date of an unknown time zone" if isinstance(error, KeyError) else what
             raise ValueError(
                 f"A row of {str(path)!r} after row {number:,} holds {what}: write the file again without it."
             ) from error
         except pyarrow.ArrowException as error:
-            raise ValueError(f"The file {str(path)!r} is not Parquet: {' '.join(str(error).split())[:200]}.") from error
+            raise not_parquet(error) from error
 
-    return records
+    return records, columns.rows
 
 
 # The Hub -------------------------------------------------------------------------------------------------------------

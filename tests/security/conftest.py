@@ -21,6 +21,11 @@ class Page(NamedTuple):
     url: str
     log: Path
 
+    @property
+    def folder(self) -> Path:
+        """Where it has its temporary files."""
+        return self.log.parent / "temporary"
+
     def client(self, **options: Any) -> httpx.Client:
         """A caller; what the machine's own proxies are does not matter to it."""
         return httpx.Client(base_url=self.url, trust_env=False, timeout=60, **options)
@@ -79,6 +84,8 @@ class Caller:
 @pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The page with its defaults, but for what would make tests long."""
-    log = tmp_path_factory.mktemp("attacked") / "log"
-    with serve(log_to=log, FORGET_LENS_WARM_UP="0", OMP_NUM_THREADS="1") as url:
+    folder = tmp_path_factory.mktemp("attacked")
+    (folder / "temporary").mkdir()
+    log, temporary = folder / "log", str(folder / "temporary")
+    with serve(log_to=log, FORGET_LENS_WARM_UP="0", OMP_NUM_THREADS="1", TMPDIR=temporary) as url:
         yield Page(url, log)

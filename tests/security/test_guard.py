@@ -24,6 +24,7 @@ from app.server.logs import JsonLines
 from app.server.presence import Presence
 from app.server.rates import Rates
 from app.server.settings import Settings
+from app.server.uploads import Uploads
 from app.visit.visits import Visits
 
 JOIN = "/gradio_api/queue/join"
@@ -50,7 +51,8 @@ class Inner:
 
 def guarded(inner: Any, limits: Settings, visits: Any = None) -> Guard:
     """A guard before an application that is asked for nothing but its open connections."""
-    inside: Any = SimpleNamespace(line=SimpleNamespace(presence=Presence(50, 500)), knows=lambda name: True)
+    line, uploads = SimpleNamespace(presence=Presence(50, 500)), Uploads(10**6, 10**7)
+    inside: Any = SimpleNamespace(line=line, uploads=uploads, knows=lambda name: True)
     return Guard(inner, inside, limits, lambda: {"status": "ok"}, visits)
 
 
