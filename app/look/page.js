@@ -133,6 +133,11 @@ const ForgetLensPage = (() => {
     setTimeout(() => document.getElementById("rooms")?.scrollIntoView({ block: "start" }), 150);
   }
 
+  /** Close a fold that is open. */
+  function fold(id) {
+    document.querySelector(`#${id} > .label-wrap.open`)?.click();
+  }
+
   /** The view's address, into the clipboard. */
   async function share() {
     const button = document.getElementById("share");
@@ -209,5 +214,5 @@ const ForgetLensPage = (() => {
       .join("\n");
     return style;
   }
-  return { writeAddress, chose, enter, toStage, share, toQuestion, savePicture };
+  return { writeAddress, chose, enter, toStage, fold, share, toQuestion, savePicture };
 })();

@@ -53,6 +53,7 @@ EN: dict[str, str] = {
     "rename": "Rename",
     "undo_to": "Undo what came after",
     "to_compare": "Compare the answers",
+    "what_made_it": "What made the model say it?",
     "ask": "Ask",
     "ask_question": "Your question",
     "ask_examples": "Questions to begin with",

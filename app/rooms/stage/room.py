@@ -12,12 +12,13 @@ from app.look.lanes import LANES_ID
 from app.look.markup import block
 from app.look.texts import say
 from app.rooms.stage.frames import kept_frame
-from app.rooms.stage.words import answers_html, verdict, verdict_html
+from app.rooms.stage.words import answers_html, matrix_html, verdict, verdict_html
 from app.rooms.unlearn.room import UnlearnRoom
 from app.rooms.unlearn.words import advice, way_out
 from app.visit.comparison import known
 from app.visit.session import Visit
 from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, Visits, explained
+from attribution import matrix
 
 # Longer is no question, and would wait long.
 MOST_CHARACTERS = 500
@@ -41,6 +42,8 @@ class StageRoom:
         self.frame = gr.JSON(visible="hidden", elem_id="frame")
         self.notice = block(elem_classes="pg-notice", elem_id="stage-notice")
         self.ruling = block(elem_id="ruling")
+        with gr.Accordion(say("what_made_it"), open=False, elem_classes="pg-fold", elem_id="made") as self.made:
+            self.matrix = block(elem_id="matrix")
         with gr.Column(elem_classes=["pg-card", "pg-asking"], elem_id="asking"):
             block(f'<h2 class="pg-title">{ASK_TITLE}</h2><p class="pg-soft">{ASK_TEXT}</p>')
             with gr.Row(elem_classes="pg-line"):
@@ -66,6 +69,11 @@ class StageRoom:
         gr.on([self.ask.click, self.question.submit], self.put, self.question, **asking)
         picked = self.examples.input(lambda text: text, self.examples, self.question, **QUIET)
         picked.then(self.put, self.question, **asking)
+        looking = {"outputs": [self.notice, self.matrix], **QUIET, **SCORING}
+        self.made.expand(self.look, None, **looking)
+        # Another row: what stood here was about the one before.
+        lanes.change(None, None, self.matrix, js="() => ''", **PRIVATE)
+        lanes.change(None, None, None, js="() => ForgetLensPage.fold('made')", **PRIVATE)
         # Not in the queue: Stop must not wait behind the run that it stops.
         lanes.stop(unlearn.stop, queue=False, **QUIET)
         return lanes.forget(self.forget, outputs=[self.notice, *unlearn.outputs], **unlearn.training)
@@ -92,6 +100,13 @@ class StageRoom:
             return {**shown, self.ruling: ""}
         found = verdict(known(studio.before()), kept.evaluation, known(studio.reference()), kept.depth)
         return {**shown, self.ruling: verdict_html(found, way_out(kept.way_back) if advice(kept) else "")}
+
+    @explained
+    def look(self, request: gr.Request) -> dict[Any, Any]:
+        """What each word of the question in view does to each token of its answer."""
+        visit = self.visits.of(request.session_hash)
+        scores = visit.scores or visit.studio.opening
+        return {self.matrix: matrix_html(matrix(visit.studio.model, scores.example))}
 
     @explained
     def put(self, question: str, request: gr.Request) -> Iterator[dict[Any, Any]]:

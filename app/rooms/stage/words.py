@@ -1,14 +1,19 @@
-"""The verdict on a run, as a judgement and as HTML, and the answers of three models side by side. Pure functions."""
+"""The verdict on a run, the answers of three models, and what each word of the question did: pure functions."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.look.markup import count, differences, escape
+from attribution import Matrix
+from attribution.lanes.palette import RAMP_STEPS
 from unlearn import Evaluation
 from unlearn.depth import Depth
 
+# Nats: a change that a person would call one.
+LEAST_NATS = 0.05
 # A run has forgotten when less than this share of the facts is left, and has done nothing when more than this is.
 FORGOTTEN, LITTLE = 0.2, 0.6
 # What should stay has stayed from here on, and is in ruins below there.
@@ -153,6 +158,37 @@ def _gauge(gauge: Gauge) -> str:
         f'<div class="pg-track" aria-hidden="true"><i style="width:{100 * gauge.value:.1f}%"></i>{mark}</div>'
         f'<p class="pg-soft">n = {gauge.n}{never}</p>'
         f'<details class="pg-more"><summary>How it is measured</summary><p>{escape(gauge.how)}</p></details></section>'
+    )
+
+
+def matrix_html(found: Matrix) -> str:
+    """A table of the prompt's words by the answer's tokens: how much each word helps each token, in nats.
+
+    The deeper a cell, the more log p falls without the word (square root of its share of the largest fall); a token
+    that gets likelier without it has a dash.
+    """
+    most = max((value for row in found.values for value in row), default=0.0)
+    heads = "".join(f'<th scope="col"><span>{escape(token.text.strip() or "·")}</span></th>' for token in found.tokens)
+    rows = ""
+    for word, values in zip(found.hidden, found.values, strict=True):
+        cells = "".join(_cell(value, most) for value in values)
+        rows += f'<tr><th scope="row">{escape(word.text)}</th>{cells}</tr>'
+    notes = "".join(f'<p class="pg-soft">{escape(note)}</p>' for note in found.notes)
+    return (
+        '<div class="pg-scroll" tabindex="0" role="region" aria-label="Words of the question by tokens of the answer">'
+        f'<table class="pg-matrix"><thead><tr><th scope="col"><span>without</span></th>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+        '<p class="pg-soft">The darker, the less likely the token is without the word: '
+        f"up to {most:.1f} nats. Each word is hidden alone; point at a cell for its number.</p>{notes}"
+    )
+
+
+def _cell(value: float, most: float) -> str:
+    level = round((RAMP_STEPS - 1) * math.sqrt(max(0.0, value) / most)) if most > 0 else 0
+    text = "&minus;" if value < -LEAST_NATS else ""
+    return (
+        f'<td style="background:var(--fl-r{level});color:var(--fl-i{level})" title="{value:+.3f} nats">{text}'
+        f'<span class="pg-hidden">{value:+.2f}</span></td>'
     )
 
 
