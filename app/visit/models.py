@@ -17,6 +17,7 @@ from app.visit.hub import NAME, REVISION, Cancelled, Survey, fetch, survey_folde
 from app.visit.studio import Studio
 from attribution import LanguageModel, load_model
 from attribution.model import curated
+from attribution.model.described import described_parameters
 from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS, kept_template
 from attribution.suggestions import did_you_mean
 from attribution.text.templates import AUTO, PLAIN, Asking, resolve_template
@@ -161,13 +162,16 @@ class Shelf:
             self._check_name(wish)
             here = None if wish.revision else curated.folder_here(wish.name)
             found = survey_folder(here, wish.name) if here else survey_hub(wish.name, wish.revision)
-        most, takes = self._settings.max_model_gb, wish.bytes_of(found.parameters) / 1e9
+        self._check_size(wish, found.parameters)
+        return found
+
+    def _check_size(self, wish: Wish, parameters: int) -> None:
+        most, takes = self._settings.max_model_gb, wish.bytes_of(parameters) / 1e9
         if takes > most:
             raise ValueError(
                 f"The model {wish.name!r} would take {takes:.1f} GB here and this page gives one model {most:g} GB: "
                 "take a smaller one, or bfloat16 instead of float32."
             )
-        return found
 
     def _check_name(self, wish: Wish) -> None:
         if not NAME.fullmatch(wish.name) or ".." in wish.name or "--" in wish.name:
@@ -231,12 +235,16 @@ class Shelf:
                 loading.fetched += size
 
             folder = fetch(found, told, loading.cancelled.is_set)
+            # What is not in the files would be made up in full size before it could be missed.
+            described = described_parameters(folder)
+            self._check_size(wish, described)
+            self._make_room(wish.bytes_of(max(found.parameters, described)))
             self._go_on(loading, "Reading the weights")
             started = time.monotonic()
             model = self._read(wish, folder)
             self._go_on(loading, "Done")
             with self._lock:
-                self._models[wish] = (model, wish.bytes_of(found.parameters))
+                self._models[wish] = (model, wish.bytes_of(max(found.parameters, described)))
             log.info("model loaded", extra={"seconds": round(time.monotonic() - started, 1)})
             return model
 
@@ -261,7 +269,12 @@ class Shelf:
                 f"The model {wish.name!r} did not fit into memory, or its weights do not fit its configuration: take a "
                 "smaller one, or bfloat16 instead of float32."
             ) from error
-        except ValueError as error:
+        except BaseException as error:
+            # What a tokenizer's own code gives up with is no Exception.
+            if not isinstance(error, ValueError):
+                if type(error).__name__ != "PanicException":
+                    raise
+                raise ValueError(f"The tokenizer of {wish.name!r} is broken: take another revision.") from error
             # The folder's place on the host is nobody's business.
             raise ValueError(str(error).replace(str(folder), wish.name)) from error
         model.name = wish.name

@@ -186,13 +186,59 @@ def test_a_model_too_large_is_refused_before_it_is_read(broken: Path, model) -> 
 
 
 def test_weights_that_do_not_fit_the_configuration(models: Path, tmp_path: Path, model) -> None:
+    refused(
+        copied(models, tmp_path, hidden_size=48),
+        model,
+        "did not fit into memory, or its weights|could not be loaded|have in another shape",
+    )
+
+
+def copied(models: Path, tmp_path: Path, **changes: Any) -> Path:
     folder = tmp_path / "odd"
     folder.mkdir()
     for path in (models / "llama").iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"hidden_size": 48}))
-    refused(folder, model, "did not fit into memory, or its weights|could not be loaded|have in another shape")
+    (folder / "config.json").write_text(json.dumps(config | changes))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_hidden_layers": 1_900, "intermediate_size": 100_000}, "would take .* GB here"),
+        ({"vocab_size": 10**9}, "would take .* GB here"),
+        ({"num_hidden_layers": 10**9}, "1,000,000,000 blocks"),
+        ({"num_attention_heads": 0}, "cannot be used"),
+        ({"hidden_size": "wide"}, "cannot be used"),
+        ({"model_type": "nothing"}, "cannot be used"),
+    ],
+)
+def test_a_config_that_describes_more_or_nothing_is_refused_before_a_weight_is_made(
+    models: Path, tmp_path: Path, model, changes: dict[str, Any], said: str
+) -> None:
+    """A small file with a config of 120 blocks loaded 832 MB of made-up weights past the limit."""
+    refused(copied(models, tmp_path, **changes), model, said)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "model.safetensors"])
+def test_half_a_file_is_a_sentence(models: Path, tmp_path: Path, model, name: str) -> None:
+    folder = copied(models, tmp_path)
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    refused(folder, model, "odd")
+
+
+def test_a_tokenizer_that_gives_up_is_a_sentence(models: Path, model) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panics(*_: Any, **__: Any) -> Any:
+        raise PanicException("index out of bounds")
+
+    shelf = Shelf(Settings(model_folder=str(models)), model, panics)
+    with pytest.raises(ValueError, match="tokenizer of 'folder:llama' is broken"):
+        shelf.get(Wish(FOLDER + "llama"))
 
 
 # The Hub -------------------------------------------------------------------------------------------------------------

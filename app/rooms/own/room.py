@@ -202,7 +202,7 @@ class OwnRoom:
         loading = visit.loading = Loading()
         try:
             wanted = make_wish(name, revision, dtype, device, bits, spread, template)
-            box: list[LanguageModel | Exception] = []
+            box: list[LanguageModel | ValueError] = []
             worker = threading.Thread(target=self._into, args=(box, wanted, loading), daemon=True)
             worker.start()
             while worker.is_alive():
@@ -214,7 +214,7 @@ class OwnRoom:
                     self.load: gr.update(interactive=False),
                     self.cancel: gr.update(interactive=True),
                 }
-            if isinstance(box[0], Exception):
+            if isinstance(box[0], ValueError):
                 raise box[0]
             shown = self._taken(visit, box[0], visit.studio.corpus, request)
             yield {**shown, self.survey: '<p class="pg-soft" role="status">Loaded.</p>', **self._at_rest()}
@@ -244,10 +244,10 @@ class OwnRoom:
         named = AUTO if as_asked(studio.model, AUTO) is studio.model else name
         return {self.using: using_html(studio), self.asked: named, self.template: named}
 
-    def _into(self, box: list[LanguageModel | Exception], wish: Wish, loading: Loading) -> None:
+    def _into(self, box: list[LanguageModel | ValueError], wish: Wish, loading: Loading) -> None:
         try:
             box.append(self.shelf.get(wish, loading))
-        except Exception as error:
+        except BaseException as error:  # noqa: B036 - whoever waits is told, whatever it is
             box.append(
                 error if isinstance(error, ValueError) else ValueError(f"Loading failed: {type(error).__name__}.")
             )
