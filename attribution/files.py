@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 @contextmanager
@@ -29,6 +29,28 @@ def write_atomically(path: Path) -> Iterator[Path]:
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def only_writer(lock: Path, out: Path) -> IO[str]:
+    """Be the only process that writes `out`, for as long as the returned file is open; a process that ends lets go.
+
+    Raises:
+        ValueError: another one is at it.
+    """
+    file = lock.open("a", encoding="utf-8")
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        # A system without such locks.
+        pass
+    except OSError as error:
+        file.close()
+        raise ValueError(
+            f"Another process is writing {str(out)!r}: wait until it has ended, or write to another file."
+        ) from error
+    return file
 
 
 def put_folder(fresh: Path, folder: Path) -> None:

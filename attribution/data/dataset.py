@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -96,22 +97,23 @@ def score_dataset(
             raise ValueError(f"{info.name!r} scores rows by what it learns from the others, not one shard at a time.")
     config = _config(model, source, tuple(scorers), settings, shard_rows)
     parts = Parts(out, config, source.count, shard_rows)
-    if workers.rank == 0:
-        parts.open()
-    workers.wait()
-    if parts.complete:
-        return Summary(out, source.count, *parts.result(), was_complete=True)
-    progress(parts.done())
-    for shard, rows in enumerate(_shards(source, shard_rows)):
-        if shard % workers.count != workers.rank or parts.has(shard):
-            continue
-        parts.put(shard, _score_shard(model, rows, shard * shard_rows, scorers, options))
+    with closing(parts):
+        if workers.rank == 0:
+            parts.open()
+        workers.wait()
+        if parts.complete:
+            return Summary(out, source.count, *parts.result(), was_complete=True)
         progress(parts.done())
-    workers.wait()
-    if workers.rank:
-        return Summary(out, source.count, 0, {})
-    parts.join()
-    return Summary(out, source.count, *parts.result())
+        for shard, rows in enumerate(_shards(source, shard_rows)):
+            if shard % workers.count != workers.rank or parts.has(shard):
+                continue
+            parts.put(shard, _score_shard(model, rows, shard * shard_rows, scorers, options))
+            progress(parts.done())
+        workers.wait()
+        if workers.rank:
+            return Summary(out, source.count, 0, {})
+        parts.join()
+        return Summary(out, source.count, *parts.result())
 
 
 # What a run is -------------------------------------------------------------------------------------------------------

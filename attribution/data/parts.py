@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from attribution.files import differing, fingerprint, write_atomically
+from attribution.files import differing, file_fingerprint, fingerprint, only_writer, write_atomically
 
 
 class Parts:
@@ -24,6 +24,7 @@ class Parts:
         self.rows = rows
         self.shard_rows = shard_rows
         self.shards = -(-rows // shard_rows)
+        self._lock: IO[str] | None = None
 
     @property
     def complete(self) -> bool:
@@ -32,11 +33,18 @@ class Parts:
     def open(self) -> None:
         """Take up what an earlier run of the same settings left, or start. ValueError when something else is there."""
         if self.complete:
+            self._check_result()
             # A kill may have come between the result and the end of cleaning up.
             shutil.rmtree(self.folder, ignore_errors=True)
             return
         inside = self.folder / "manifest.json"
         if self.folder.exists():
+            begun = any(self.folder.glob("part-*.jsonl"))
+            if begun and self._digest_of(inside) is None:
+                raise ValueError(
+                    f"{str(inside)!r} is missing or damaged, so nobody can say which run its parts are of: delete the "
+                    "folder, or write to another file."
+                )
             if self._digest_of(inside) not in (None, self.digest):
                 raise ValueError(
                     f"{str(self.folder)!r} holds the parts of a run with other {self._difference(inside)}: finish that "
@@ -48,9 +56,46 @@ class Parts:
             )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = only_writer(self.folder / "writing", self.out)
+            self._check_parts()
             _write_json(inside, self._manifest())
         except OSError as error:
             raise ValueError(f"The folder {str(self.folder)!r} cannot be written: {error.strerror}.") from error
+
+    def close(self) -> None:
+        """Let another process write."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _check_parts(self) -> None:
+        """ValueError when a finished shard is not whole; the others are kept."""
+        for shard in range(self.shards):
+            if not self.has(shard):
+                continue
+            first = shard * self.shard_rows
+            try:
+                with self._part(shard).open(encoding="utf-8", newline="\n") as file:
+                    rows = [json.loads(line)["row"] for line in file]
+            except (OSError, ValueError, LookupError, TypeError, RecursionError):
+                rows = []
+            if rows != list(range(first, min(first + self.shard_rows, self.rows))):
+                raise ValueError(
+                    f"{str(self._part(shard))!r} is damaged: delete it and run the same command again. The other parts "
+                    "are kept."
+                )
+
+    def _check_result(self) -> None:
+        """ValueError when what stands there is not what was written."""
+        try:
+            self.result()
+            written = json.loads(self.manifest.read_text(encoding="utf-8"))["result"].get("sha256")
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(
+                f"{str(self.manifest)!r} is damaged: delete it and {self.out.name}, then run again."
+            ) from error
+        if written is not None and written != file_fingerprint(self.out):
+            raise ValueError(f"{str(self.out)!r} has been changed since it was written: delete it, then run again.")
 
     def _manifest(self) -> dict[str, Any]:
         return {"digest": self.digest, "config": self.config}
@@ -59,12 +104,15 @@ class Parts:
     def _digest_of(path: Path) -> str | None:
         try:
             return json.loads(path.read_text(encoding="utf-8"))["digest"]
-        except (OSError, json.JSONDecodeError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def _difference(self, manifest: Path) -> str:
-        other = json.loads(manifest.read_text(encoding="utf-8"))["config"]
-        return ", ".join(differing(other, self.config))
+        try:
+            other = json.loads(manifest.read_text(encoding="utf-8"))["config"]
+            return ", ".join(differing(other, self.config))
+        except (KeyError, AttributeError, TypeError):
+            return "settings"
 
     def _part(self, shard: int) -> Path:
         return self.folder / f"part-{shard:06d}.jsonl"
@@ -108,7 +156,7 @@ class Parts:
                 count = write_parquet(unfinished, scored(), self.config["scorers"])
             else:
                 count = write_json_lines(unfinished, scored())
-        result = {"scored": count, "skipped": skipped}
+        result = {"scored": count, "skipped": skipped, "sha256": file_fingerprint(self.out)}
         _write_json(self.manifest, self._manifest() | {"result": result})
         shutil.rmtree(self.folder)
 

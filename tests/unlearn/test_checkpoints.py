@@ -160,6 +160,18 @@ def test_no_checkpoint_is_said(tiny, small_corpus, tmp_path):
         next(iter(job))
 
 
+@pytest.mark.parametrize("name", ["state.json", "tensors.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff\xfe\0", b"[" * 20_000, b'{"made_of": 5}', None])
+def test_a_damaged_checkpoint_is_a_sentence(tiny, small_corpus, tmp_path, name, content):
+    kept_after_one_step(tiny, small_corpus, tmp_path / "kept")
+    path = tmp_path / "kept" / name
+    path.write_bytes(path.read_bytes()[:-30] if content is None else content)
+    job = run(tiny, small_corpus, CONFIG)
+    job.keep(tmp_path / "kept")
+    with pytest.raises(ValueError, match="holds no checkpoint of a run, or a damaged one"):
+        next(iter(job))
+
+
 def test_what_cannot_be_kept_is_said(tiny, small_corpus, tmp_path):
     with pytest.raises(ValueError, match="roll_back"):
         run(tiny, small_corpus, replace(CONFIG, roll_back=True)).keep(tmp_path)

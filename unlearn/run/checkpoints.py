@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -26,6 +27,8 @@ from unlearn.run.state import RunState, Step
 
 STATE, TENSORS = "state.json", "tensors.safetensors"
 VERSION = 2
+BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, SafetensorError)
+"""What reading a file raises that was cut off, or is somebody else's."""
 _TENSORS = ("weights", "moments", "learner")
 
 
@@ -101,8 +104,9 @@ def read(folder: Path, made: dict[str, Any]) -> RunState:
         record = json.loads((folder / STATE).read_text(encoding="utf-8"))
         tensors = load_file(folder / TENSORS)
         theirs = record.pop("made_of")
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"The folder {str(folder)!r} holds no checkpoint of a run: {error}.") from error
+        differing(theirs, made, inside=("config", "options"))
+    except BROKEN as error:
+        raise _no_checkpoint(folder, error) from error
     # The seed is a setting of the run and, unless told otherwise, of its scores.
     if others := list(dict.fromkeys(differing(theirs, made, inside=("config", "options")))):
         verb = "differs" if len(others) == 1 else "differ"
@@ -111,14 +115,24 @@ def read(folder: Path, made: dict[str, Any]) -> RunState:
             "settings, model and rows, or another folder."
         )
     found: dict[str, dict[str, Tensor]] = {kind: {} for kind in _TENSORS}
-    for key, value in tensors.items():
-        kind, _, name = key.partition(".")
-        if name:
-            found[kind][name] = value
-    record["steps"] = tuple(Step.from_dict(step) for step in record["steps"])
-    record["notes"], record["scored_before"] = tuple(record["notes"]), tuple(record["scored_before"])
-    record |= {**found, "scores": tensors["scores"], "probability": tensors["probability"]}
-    return RunState(**record)
+    try:
+        for key, value in tensors.items():
+            kind, _, name = key.partition(".")
+            if name:
+                found[kind][name] = value
+        record["steps"] = tuple(Step.from_dict(step) for step in record["steps"])
+        record["notes"], record["scored_before"] = tuple(record["notes"]), tuple(record["scored_before"])
+        record |= {**found, "scores": tensors["scores"], "probability": tensors["probability"]}
+        return RunState(**record)
+    except BROKEN as error:
+        raise _no_checkpoint(folder, error) from error
+
+
+def _no_checkpoint(folder: Path, error: Exception) -> ValueError:
+    reason = " ".join(str(error).split())[:200].rstrip(".")
+    return ValueError(
+        f"The folder {str(folder)!r} holds no checkpoint of a run, or a damaged one ({reason}): delete it, or name another."
+    )
 
 
 # The optimiser -------------------------------------------------------------------------------------------------------
