@@ -131,7 +131,8 @@ def read(folder: Path, made: dict[str, Any]) -> RunState:
 def _no_checkpoint(folder: Path, error: Exception) -> ValueError:
     reason = " ".join(str(error).split())[:200].rstrip(".")
     return ValueError(
-        f"The folder {str(folder)!r} holds no checkpoint of a run, or a damaged one ({reason}): delete it, or name another."
+        f"The folder {str(folder)!r} holds no checkpoint of a run, or a damaged one ({reason}): delete it, or name "
+        "another."
     )
 
 
