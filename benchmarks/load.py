@@ -1,6 +1,9 @@
 """Fifty visitors at once, then two hundred one after another: errors, mix-ups, waits and memory.
 
-Run: python -m benchmarks load --visitors 50 --runs 5 --visits 200
+Run: python -m benchmarks load --visitors 50 --runs 5 --visits 200 [--as strangers|class] [--hostile] [--over 30]
+
+The page's limits are on. Strangers come from an address each, by way of a proxy that says so; a class comes from one.
+`--hostile` lets the attacks of benchmarks/hostile.py go on beside them, from addresses of their own.
 
 Each visitor scores a row of their own, some train a few steps with a seed of their own, and all compare; what comes
 back must be theirs. Dragging a cut asks the server for nothing, so there is nothing to load. The server is a process
@@ -22,6 +25,7 @@ from typing import Any
 import httpx
 
 from attribution.data.rows import embedded_rows
+from benchmarks.hostile import attack
 from scripts.serving import serve
 
 API = "/gradio_api"
@@ -34,8 +38,11 @@ Endpoint = tuple[int, dict[str, Any]]
 class Visitor:
     """One visitor with a session of their own, over the page's own protocol."""
 
-    def __init__(self, client: httpx.AsyncClient, endpoints: dict[str, Endpoint], number: int) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, endpoints: dict[str, Endpoint], number: int, address: str = ""
+    ) -> None:
         self.client = client
+        self.headers = {"x-forwarded-for": address} if address else {}
         self.endpoints = endpoints
         self.number = number
         self.session = uuid.uuid4().hex[:12]
@@ -46,11 +53,12 @@ class Visitor:
         number, defaults = self.endpoints[endpoint]
         data = list({**defaults, **wishes}.values())
         body = {"data": data, "fn_index": number, "session_hash": self.session}
-        joined = await self.client.post(f"{API}/queue/join", json=body)
+        joined = await self.client.post(f"{API}/queue/join", json=body, headers=self.headers)
         if joined.status_code != 200:
             raise RuntimeError(f"{endpoint}: {joined.status_code} {joined.text[:100]}")
         found: Any = None
-        async with self.client.stream("GET", f"{API}/queue/data", params={"session_hash": self.session}) as stream:
+        data_url, asked = f"{API}/queue/data", {"session_hash": self.session}
+        async with self.client.stream("GET", data_url, params=asked, headers=self.headers) as stream:
             async for line in stream.aiter_lines():
                 if not line.startswith("data:"):
                     continue
@@ -93,7 +101,7 @@ class Visitor:
 
     async def stay(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work while the page's heartbeat is open; closing it ends the visit on the server."""
-        async with self.client.stream("GET", f"{API}/heartbeat/{self.session}") as beat:
+        async with self.client.stream("GET", f"{API}/heartbeat/{self.session}", headers=self.headers) as beat:
             lines = beat.aiter_lines()
             await anext(lines)
             await work()
@@ -110,18 +118,29 @@ async def endpoints_of(client: httpx.AsyncClient) -> dict[str, Endpoint]:
     return {name: (numbers[name], defaults) for name, defaults in arguments.items()}
 
 
-async def visit_all(url: str, visitors: int, runs: int, visits: int) -> list[str]:
-    """The lines of the report."""
+async def visit_all(
+    url: str, visitors: int, runs: int, visits: int, strangers: bool = False, hostile: bool = False, over: float = 0
+) -> list[str]:
+    """The lines of the report.
+
+    Args:
+        strangers: whether each visitor has an address of their own.
+        hostile: whether attacks go on beside them.
+        over: seconds within which the visitors come.
+    """
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, limits=limits, trust_env=False) as client:
         endpoints = await endpoints_of(client)
         faults: Counter[str] = Counter()
         seconds: dict[str, list[float]] = {"score": [], "score while others train": [], "unlearn": [], "compare": []}
         ranks: list[int] = []
+        waits: list[float] = []
+        held: list[int] = []
 
         async def class_room(number: int) -> None:
-            visitor = Visitor(client, endpoints, number)
+            visitor = Visitor(client, endpoints, number, f"198.51.100.{number}" if strangers else "")
             trains = number < runs
+            await asyncio.sleep(over * number / visitors)
 
             async def work() -> None:
                 seconds["score"].append(await visitor.score())
@@ -143,9 +162,21 @@ async def visit_all(url: str, visitors: int, runs: int, visits: int) -> list[str
         async def health() -> dict[str, Any]:
             return dict((await client.get("/health")).json())
 
+        before = await health()
+        if hostile:
+            # What every comparison needs is there before the first visitor comes, as on a page that has run a while.
+            await Visitor(client, endpoints, 0).ask("compare", split="world", limit=1)
+            before = await health()
+        watch = asyncio.create_task(watched(url, waits, held))
+        attacks = asyncio.create_task(attack(url)) if hostile else None
         started = time.perf_counter()
         await asyncio.gather(*(class_room(number) for number in range(visitors)))
         together = time.perf_counter() - started
+        told: Counter[str] = Counter()
+        if attacks is not None:
+            attacks.cancel()
+            told = await attacks
+        watch.cancel()
         after_class = await health()
         memory = []
         for first in range(0, visits, 10):
@@ -167,9 +198,21 @@ async def visit_all(url: str, visitors: int, runs: int, visits: int) -> list[str
     ]
     for what, times in seconds.items():
         if times:
-            figures = f"median {statistics.median(times):6.1f} s   longest {max(times):6.1f} s   n = {len(times)}"
+            figures = (
+                f"median {statistics.median(times):6.1f} s   p95 {at(times, 0.95):6.1f} s   "
+                f"longest {max(times):6.1f} s   n = {len(times)}"
+            )
             lines.append(f"  {what:<26} {figures}")
     lines += [f"  fault, {many} times: {fault}" for fault, many in faults.items()]
+    if waits:
+        lines.append(
+            f"  /health                    p99 {1000 * at(waits, 0.99):6.0f} ms  longest {1000 * max(waits):.0f} ms   "
+            f"n = {len(waits)}; memory {before['memory_mb']} MB before, {max(held)} at most, "
+            f"{end['memory_mb']} in the end"
+        )
+    lines += [f"  attack, {many} times: {what}" for what, many in sorted(told.items())]
+    if not memory:
+        return lines
     fifth = max(1, len(memory) // 5)
     means = [statistics.mean(memory[i : i + fifth]) for i in range(0, len(memory), fifth)]
     shown = ", ".join(f"{mean:.0f}" for mean in means)
@@ -180,13 +223,33 @@ async def visit_all(url: str, visitors: int, runs: int, visits: int) -> list[str
     return lines
 
 
+def at(times: list[float], share: float) -> float:
+    """The time that this share of all does not exceed."""
+    return sorted(times)[min(len(times) - 1, int(len(times) * share))]
+
+
+async def watched(url: str, waits: list[float], held: list[int]) -> None:
+    """Ask `/health` some times a second, over a connection of its own: how long it takes, and what is held."""
+    async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
+        while True:
+            started = time.perf_counter()
+            held.append(int((await client.get("/health")).json()["memory_mb"]))
+            waits.append(time.perf_counter() - started)
+            await asyncio.sleep(0.05)
+
+
 def main(words: list[str]) -> None:
     """Read the command line, serve, visit, print."""
     parser = argparse.ArgumentParser(description="Load the page with many visitors.")
     parser.add_argument("--visitors", type=int, default=50, help="visitors at once (default: 50)")
     parser.add_argument("--runs", type=int, default=5, help="how many of them train (default: 5)")
     parser.add_argument("--visits", type=int, default=200, help="visits after that (default: 200)")
-    arguments = parser.parse_args(words)
-    with serve(FORGET_LENS_REQUESTS_PER_MINUTE="1000000") as url:
-        for line in asyncio.run(visit_all(url, arguments.visitors, arguments.runs, arguments.visits)):
+    parser.add_argument("--as", dest="who", choices=("strangers", "class"), default="strangers")
+    parser.add_argument("--hostile", action="store_true", help="with attacks beside them")
+    parser.add_argument("--over", type=float, default=0, help="seconds within which they come (default: all at once)")
+    given = parser.parse_args(words)
+    strangers = given.who == "strangers"
+    with serve(FORGET_LENS_PROXIES="1") as url:
+        said = visit_all(url, given.visitors, given.runs, given.visits, strangers, given.hostile, given.over)
+        for line in asyncio.run(said):
             print(line, flush=True)
