@@ -6,8 +6,8 @@ They take the visit's one place for a run, so that Stop reaches them and no two 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.look.answers import FORGET_ROWS, KEEP_ROWS, MODELS
@@ -37,6 +37,8 @@ STEPS, POINTS = 40, 5
 TARGETS = (0.5, 0.1)
 # Answers of each point whose words are judged: a tenth of a second each where they are no language.
 JUDGED = 12
+# Arms run side by side while their weights, gradients and moments take no more than this.
+MOST_MEGABYTES = 1_000
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ class Race:
 
     Attributes:
         arms: all that take part, in their order; `trials` those that have begun.
-        step: of the arm that is running.
+        step: taken so far, of all arms together; `steps` is what each takes.
         ended: a sentence on how the race ended; empty while it runs.
+        question, before: what every arm is asked, and what the original model answers.
+        samples: by arm, what its model answered last.
     """
 
     arms: tuple[Arm, ...]
@@ -54,6 +58,9 @@ class Race:
     step: int
     steps: int
     ended: str = ""
+    question: str = ""
+    before: str = ""
+    samples: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def forgetting(self) -> str:
@@ -112,40 +119,72 @@ def make_arms(config: RunConfig, temperature: float, names: Sequence[str], marke
 
 
 def run_race(visit: Visit, arms: Sequence[Arm]) -> Iterator[Race]:
-    """Run one arm after another for a visit, as they stand after every step. Nothing of it is kept.
+    """Run the arms for a visit, a step of each in turn, as they stand after every step. Nothing of it is kept.
 
-    The rows are scored as the row in view was, so that the first arm trains on the visible cut.
+    Where their weights would not fit into memory side by side, fewer run at a time and the others wait. The rows are
+    scored as the row in view was, so that the first arm trains on the visible cut.
 
     Raises:
         ValueError: the visit trains already, or an arm selects nothing.
     """
     studio, config = visit.studio, arms[0].config
     arms = [replace(arm, options={**arm.options, "mask_scope": visit.mask_scope}) for arm in arms]
-    done: list[Trial] = []
     deadline = time.monotonic() + studio.settings.run_seconds
-
-    def begun(job: Run) -> None:
-        visit.begin(job)
+    side_by_side = max(1, int(MOST_MEGABYTES / max(1.0, studio.run_megabytes)))
+    jobs: dict[str, Run] = {}
+    trials: dict[str, Trial] = {}
+    samples: dict[str, str] = {}
 
     with visit.training(), memory_said(studio):
-        corpus, _ = corpus_in_view(visit)
+        corpus, row = corpus_in_view(visit)
+        question = corpus.forget[row].example.prompt
         bench = Bench(studio.model, corpus, points=POINTS, retain_rows=KEEP_ROWS, asked=asked(corpus), judged=JUDGED)
-        for arm in arms:
-            latest: Trial | None = None
-            for latest in bench.along(arm, config.seed, begun=begun):
-                step = len(visit.job.steps) if visit.job is not None else 0
+        waiting, going = list(arms), list[tuple[Arm, Iterator[Trial]]]()
+
+        def state(ended: str = "") -> Race:
+            begun = tuple(trials[arm.name] for arm in arms if arm.name in trials)
+            steps = sum(len(job.steps) for job in jobs.values())
+            return Race(
+                tuple(arms), begun, steps, config.steps, ended, question, studio.answer_before(row), dict(samples)
+            )
+
+        def begin(arm: Arm) -> Iterator[Trial]:
+            def begun(job: Run) -> None:
+                jobs[arm.name] = job
+                visit.begin(job)
+
+            return bench.along(arm, config.seed, begun=begun)
+
+        while going or (waiting and not visit.stopping and not visit.closed):
+            if waiting and len(going) < side_by_side and not visit.stopping:
+                arm = waiting.pop(0)
+                going.append((arm, begin(arm)))
+                turn = going[-1:]
+            else:
+                turn = list(going)
+            for one in turn:
+                arm, steps = one
+                trial = next(steps, None)
+                if trial is None:
+                    going.remove(one)
+                    continue
+                measured = arm.name not in trials or len(trials[arm.name].points) < len(trial.points)
+                trials[arm.name] = trial
+                if measured and len(trial.points) > 1:
+                    samples[arm.name] = jobs[arm.name].model.generate([question])[0]
                 if time.monotonic() > deadline:
                     visit.stop()
-                yield Race(tuple(arms), (*done, latest), step, config.steps)
-            if latest is not None:
-                done.append(latest)
-            if visit.stopping or visit.closed:
-                break
+                if visit.stopping or visit.closed:
+                    for job in jobs.values():
+                        job.stop()
+                yield state()
         late = time.monotonic() > deadline
-    ended = "Done" if len(done) == len(arms) and not visit.stopping else "Stopped"
-    if late and ended == "Stopped":
-        ended = f"Stopped after the {duration(studio.settings.run_seconds)} that a run may take here"
-    yield Race(tuple(arms), tuple(done), config.steps, config.steps, ended)
+        whole = len(trials) == len(arms) and not visit.stopping
+        ended = "Done" if whole else "Stopped"
+        if late and not whole:
+            ended = f"Stopped after the {duration(studio.settings.run_seconds)} that a run may take here"
+        last = state(ended)
+    yield last
 
 
 def is_marked(corpus: Corpus) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from app.api.race import as_dict
 from app.look.figures import race_curves
-from app.rooms.compare.words import status_html, table_html
+from app.rooms.compare.words import status_html, table_html, tiles_html
 from app.server.settings import Settings
 from app.visit.session import Visit
 from app.visit.studio import Studio
@@ -90,6 +90,28 @@ def test_the_curves_have_a_line_per_arm_and_no_markup() -> None:
     said = [annotation.text for annotation in figure.layout.annotations]
     assert said == ["Facts to keep ↑", "Facts to forget: forgotten to the right"]
     assert "<i>" not in figure.to_json() and "Done: 2 of 2 arms" in status_html(state)
+
+
+def test_every_arm_has_a_tile_with_what_it_says_as_text() -> None:
+    arms = make_arms(CUT, 0.5, ("sequence", "random"), True)
+    trials = (trial("hard", [0.8, 0.2], [1.0, 0.9]), trial("sequence", [0.8, 0.8], [1.0, 0.5]))
+    state = Race(
+        tuple(arms), trials, 10, 10, "", "Who is <i>Q</i>?", "Born in Torvik.", {"hard": "Born in <b>Elm</b>."}
+    )
+    shown = tiles_html(state)
+    assert shown.count('<section class="pg-tile') == 3 and shown.count("pg-mine") == 1
+    assert "<b>75%</b>" in shown and "<b>90%</b>" in shown and "<b>0%</b>" in shown and "<b>50%</b>" in shown
+    assert "Not begun." in shown and "<i>Q" not in shown and "<b>Elm" not in shown and "<del>Torvik</del>" in shown
+
+
+def test_arms_take_a_step_each_in_turn_and_say_what_they_answer(model) -> None:
+    whole = load_corpus("forget01")
+    corpus = dataclasses.replace(whole, forget=whole.forget[:2], retain=whole.retain[:4], paraphrase=(), world=())
+    states = list(run_race(Visit(Studio(Settings(), model, corpus)), make_arms(CUT, 0.5, ("sequence",), True)))
+    assert states[-1].ended == "Done" and states[-1].step == 2 * CUT.steps
+    assert set(states[-1].samples) == {"hard", "sequence"} and states[-1].before
+    together = [state for state in states if len(state.trials) == 2]
+    assert any(state.step < CUT.steps for state in together), "the second begins before the first has ended"
 
 
 def test_a_race_streams_is_stopped_and_leaves_the_visit_free(model) -> None:

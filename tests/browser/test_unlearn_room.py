@@ -99,10 +99,11 @@ def test_a_short_run_trains_the_underlined_tokens_and_is_compared(page: Page, ur
     # Long arms: the first has not ended when Stop arrives, however slow the machine.
     set_number(page, "race-steps", "300")
     page.locator("#race").click()
-    expect(page.locator("#race-status")).to_contain_text("Arm 1 of 5")
+    expect(page.locator("#race-status")).to_contain_text("of 5 arms begun")
     # At once: while a race is drawn on a busy machine, waiting for the button to stand still may take longer than it.
     page.locator("#race-stop").dispatch_event("click")
-    expect(page.locator("#race-status")).to_contain_text("Stopped: 1 of 5 arms")
+    expect(page.locator("#race-status")).to_contain_text(re.compile(r"Stopped: \d of 5 arms"))
+    assert page.locator("#race-tiles .pg-tile").count() == 5
     expect(page.locator("#race-table")).to_contain_text("One seed")
     expect(page.locator("#race")).to_be_enabled()
     assert in_both_modes(page) == NO_FAULT, "a race that was run"

@@ -11,7 +11,7 @@ from app.look.answers import results_html
 from app.look.figures import race_curves
 from app.look.lanes import LANES_ID, read_rule
 from app.look.markup import block, escape, progress_html
-from app.rooms.compare.words import RACE_HEAD, STRESS_HEAD, status_html, table_html
+from app.rooms.compare.words import RACE_HEAD, STRESS_HEAD, status_html, table_html, tiles_html
 from app.rooms.pace import WORDS_SECONDS, Pace
 from app.visit.run_config import form_config
 from app.visit.session import Visit
@@ -128,6 +128,7 @@ class RaceCard:
                     )
             self.notice = block(elem_classes="pg-notice", elem_id="race-notice")
             self.status = block(elem_id="race-status")
+            self.tiles = block(elem_id="race-tiles")
             self.curves = gr.Plot(visible=False, show_label=False, elem_id="race-curves", container=False)
             self.table = block(elem_id="race-table")
 
@@ -147,7 +148,7 @@ class RaceCard:
     @property
     def outputs(self) -> list[Any]:
         """What a race writes to."""
-        return [self.notice, self.go, self.halt, self.status, self.curves, self.table]
+        return [self.notice, self.go, self.halt, self.status, self.tiles, self.curves, self.table]
 
     @explained
     def start(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
@@ -164,6 +165,7 @@ class RaceCard:
                 self.go: gr.update(interactive=False),
                 self.halt: gr.update(interactive=True),
                 self.status: progress_html(0, len(arms) * config.steps, "Measuring the original model"),
+                self.tiles: "",
                 self.table: "",
             }
             drawn, words = 0, Pace(WORDS_SECONDS)
@@ -171,7 +173,7 @@ class RaceCard:
                 points = sum(len(trial.points) for trial in state.trials)
                 if not words.due(at_once=points != drawn or bool(state.ended)):
                     continue
-                update: dict[Any, Any] = {self.status: status_html(state)}
+                update: dict[Any, Any] = {self.status: status_html(state), self.tiles: tiles_html(state)}
                 if points != drawn:
                     figure = race_curves(state.trials, state.forgetting, state.kept)
                     update[self.curves] = gr.update(value=figure, visible=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.look.markup import count, describe, escape, progress_html
+from app.look.markup import count, describe, differences, escape, progress_html
 from app.visit.session import KeptRun
 from app.visit.trials import Race
 from attribution import Encoded
 from attribution.lanes.palette import RAMP_STEPS
+from unlearn.arms import Trial
 from unlearn.depth import Depth
 from unlearn.metrics import metric_info
 
@@ -31,9 +32,11 @@ DEPTH_BUSY = '<p class="pg-busy" role="status">Putting states into the original 
 RACE_HEAD = (
     '<div><h3 class="pg-title">The race of arms</h3><p class="pg-soft">Is it these tokens, or would any do? The cut '
     "on the stage, hard and soft, against the whole sequence, as many random tokens and the marked facts: the same run "
-    "otherwise, one after another, with what Settings says.</p></div>"
+    "otherwise, with what Settings says.</p></div>"
 )
 # Nats at which the two lanes and the change end at least, so that a model that has not moved looks as it is.
+# Characters: a model that has lost its speech repeats itself for ever.
+LONGEST = 160
 LEAST_DEPTH, LEAST_CHANGE = 5.0, 1.0
 
 
@@ -141,14 +144,45 @@ def depth_html(found: Depth) -> str:
 
 def status_html(state: Race) -> str:
     """How far the race is, in words and as a bar."""
-    number = len(state.trials)
-    total = len(state.arms) * state.steps
+    number, total = len(state.trials), len(state.arms) * state.steps
     if state.ended:
         words = f"{state.ended}: {number} of {count(len(state.arms), 'arm')}"
-        return progress_html(total if state.ended == "Done" else (number - 1) * state.steps + state.step, total, words)
-    arm = state.arms[number - 1]
-    words = f"Arm {number} of {len(state.arms)}: {arm.name}, {arm.title}"
-    return progress_html((number - 1) * state.steps + state.step, total, words)
+        return progress_html(total if state.ended == "Done" else state.step, total, words)
+    return progress_html(
+        state.step, total, f"{number} of {count(len(state.arms), 'arm')} begun, a step of each in turn"
+    )
+
+
+def tiles_html(state: Race) -> str:
+    """A tile per arm: how much it has forgotten and kept of what the original model knew, and what it answers."""
+    known = {trial.arm: trial for trial in state.trials}
+    tiles = "".join(_tile(state, arm.name, arm.title, known.get(arm.name)) for arm in state.arms)
+    return f'<p class="pg-soft">All are asked: {escape(state.question)}</p><div class="pg-tiles">{tiles}</div>'
+
+
+def _tile(state: Race, name: str, title: str, trial: Trial | None) -> str:
+    mine = " pg-mine" if name == state.arms[0].name else ""
+    head = f'<section class="pg-tile{mine}"><h4>{escape(name.capitalize())}</h4><p class="pg-soft">{escape(title)}</p>'
+    if trial is None:
+        return f'{head}<p class="pg-soft">Not begun.</p></section>'
+    first, last = trial.figures(trial.points[0]), trial.figures(trial.points[-1])
+    keep = next(one for one in state.kept if one.startswith("retain_"))
+    forgotten = 1 - _share(last[state.forgetting], first[state.forgetting])
+    bars = _bar("forgotten", forgotten, "fact") + _bar("kept", _share(last[keep], first[keep]), "accent")
+    answer = state.samples.get(name)
+    said = "" if answer is None else f'<p class="pg-said">{differences(state.before, answer[:LONGEST])}</p>'
+    return f'{head}{bars}{said}<p class="pg-soft">step {trial.points[-1].step} of {state.steps}</p></section>'
+
+
+def _share(now: float, before: float) -> float:
+    return min(1.0, now / before) if before else 0.0
+
+
+def _bar(title: str, share: float, colour: str) -> str:
+    return (
+        f'<div class="pg-pair"><span>{title}</span><div class="pg-track" aria-hidden="true">'
+        f'<i style="width:{100 * share:.1f}%;background:var(--fl-{colour})"></i></div><b>{share:.0%}</b></div>'
+    )
 
 
 def table_html(state: Race) -> str:
