@@ -185,6 +185,8 @@ def _real() -> Preset:
     config = RunConfig(
         rule=Rule("new-info", "top", HARD_SHARE),
         objective="counterfactual",
+        alpha=4.0,
+        inner=0.0,
         steps=REAL_STEPS,
         learning_rate=4e-4,
         forget_batch=8,

@@ -6,29 +6,37 @@ Works through hooks: it asks nothing of a family but that its blocks stand in on
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from attribution.model.language_model import FAMILY_FACTS, LanguageModel
+if TYPE_CHECKING:
+    from attribution.model.language_model import LanguageModel
+
+# Cached properties of a model that are its family's, whatever its weights are.
+FAMILY_FACTS = ("first_position", "length_bound", "splits", "max_length")
 
 
 @contextmanager
-def kept_states(model: LanguageModel, which: Tensor, where: Tensor) -> Iterator[list[Tensor]]:
-    """While this is open, a forward puts the states that every block puts out into the list, first block first.
+def kept_states(
+    model: Any, which: Tensor, where: Tensor, blocks: Sequence[int] | None = None
+) -> Iterator[list[Tensor]]:
+    """While this is open, a forward puts the states that blocks put out into the list, first block first.
 
     Args:
         which, where: rows and positions to keep, `[N]` each; a block's entry is `[N, d]`.
+        blocks: numbers of the blocks, from 1, in order; None for all.
     """
     found: list[Tensor] = []
 
     def keep(block: Any, inputs: Any, output: Any) -> None:
         found.append(_states(output)[which, where])
 
-    with _hooked(model, list(model.blocks), keep):
+    chosen = list(model.blocks) if blocks is None else [model.blocks[block - 1] for block in blocks]
+    with _hooked(model, chosen, keep):
         yield found
 
 
@@ -52,7 +60,7 @@ def put_in_place(model: LanguageModel, block: int, which: Tensor, where: Tensor,
 
 
 @contextmanager
-def _hooked(model: LanguageModel, modules: list[torch.nn.Module], hook: Any) -> Iterator[None]:
+def _hooked(model: Any, modules: list[torch.nn.Module], hook: Any) -> Iterator[None]:
     """The hook on the modules, for this thread alone: others may read the same model meanwhile."""
     mine = threading.get_ident()
     # What its family does is found out by forwards of a few tokens when it first matters: not under the hook.

@@ -11,12 +11,14 @@ own state still holds its own id, so the token right after it is predicted by a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from attribution.model.blocks import kept_states
 from attribution.text.example import Encoded
 
 # Values of float32 the head's logits may take at once: 4 M values are 16 MB, and the entropy holds four such blocks.
@@ -85,6 +87,7 @@ class TokenStatistics:
         greedy: whether y_t is the most probable token, `[n]`.
         predicting: last-layer hidden state that predicts the token (position t-1), `[n, d]`; None unless asked for.
         own: last-layer hidden state at the token's own position t, `[n, d]`; None unless asked for.
+        inner: states that chosen blocks put out where the token is predicted, `[n, blocks, d]`; None unless asked for.
     """
 
     log_probs: Tensor
@@ -92,12 +95,14 @@ class TokenStatistics:
     greedy: Tensor
     predicting: Tensor | None = None
     own: Tensor | None = None
+    inner: Tensor | None = None
 
     @classmethod
     def joined(cls, parts: Sequence[TokenStatistics]) -> TokenStatistics:
         """The parts' tokens, one part after the other."""
         columns = zip(
-            *((one.log_probs, one.entropies, one.greedy, one.predicting, one.own) for one in parts), strict=True
+            *((one.log_probs, one.entropies, one.greedy, one.predicting, one.own, one.inner) for one in parts),
+            strict=True,
         )
         return cls(*(None if column[0] is None else torch.cat(column) for column in columns))  # type: ignore[arg-type]
 
@@ -188,15 +193,21 @@ def row_passes(
 
 
 def statistics(
-    model: CausalModel, passes: Sequence[Pass], temperature: float, states: bool, batch_tokens: int
+    model: CausalModel,
+    passes: Sequence[Pass],
+    temperature: float,
+    states: bool,
+    batch_tokens: int,
+    blocks: Sequence[int] = (),
 ) -> list[TokenStatistics]:
     """Statistics of every pass's labels, in order."""
     results: list[TokenStatistics | None] = [None] * len(passes)
     with torch.inference_mode():
         for batch in _batches(model, passes, batch_tokens):
             chosen = [passes[i] for i in batch]
-            run = _run(model, chosen)
             which, where, labels = _lookups(chosen, model.device)
+            with kept_states(model, which, where, blocks) if blocks else nullcontext() as inside:
+                run = _run(model, chosen)
             # Room for the results first: small tensors that outlive a chunk would leave holes where the next cannot go.
             kept = (torch.empty(len(labels)), torch.empty(len(labels)), torch.empty(len(labels), dtype=torch.bool))
             for part in _chunks(len(labels), model.vocabulary_size):
@@ -208,6 +219,7 @@ def statistics(
             _check_numbers(model, log_probs)
             predicting = run.hidden[which, where].float().cpu() if states else None
             own = run.hidden[which, where + 1].float().cpu() if states else None
+            inner = torch.stack(inside, dim=1).float().cpu() if inside else None
             start = 0
             for i in batch:
                 part = slice(start, start + len(passes[i].at))
@@ -218,6 +230,7 @@ def statistics(
                     greedy[part],
                     None if predicting is None else predicting[part],
                     None if own is None else own[part],
+                    None if inner is None else inner[part],
                 )
     return results  # type: ignore[return-value]
 

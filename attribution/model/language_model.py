@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from attribution.model import families
+from attribution.model.blocks import FAMILY_FACTS
 from attribution.model.forward import Forward, NoNumberError, TokenStatistics, no_number, row_passes, statistics
 from attribution.model.generation import continuations, generated
 from attribution.text.endings import Ended, Said, as_answer
@@ -33,9 +34,6 @@ BATCH_TOKENS_ACCELERATED = 8192
 
 # What a config calls the longest row that its positions reach.
 LENGTH_NAMES = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "context_length")
-
-# Cached properties that are a family's, whatever its weights are.
-FAMILY_FACTS = ("first_position", "length_bound", "splits", "max_length")
 
 
 class Whole(NamedTuple):
@@ -142,6 +140,7 @@ class LanguageModel:
         temperature: float = 1.0,
         states: bool = False,
         batch_tokens: int | None = None,
+        blocks: Sequence[int] = (),
     ) -> list[TokenStatistics]:
         """Statistics of every row's answer tokens from one forward each; batch size and padding do not matter.
 
@@ -154,6 +153,7 @@ class LanguageModel:
             temperature: T of the entropy's softmax(z / T); log-probabilities always use T = 1.
             states: return hidden states too.
             batch_tokens: padded tokens in one forward; None suits the device.
+            blocks: return the states that these blocks put out, too; 1 is the first.
 
         Raises:
             ValueError: keys are to be hidden in a model whose layers do not all work by attention.
@@ -165,7 +165,12 @@ class LanguageModel:
             for i, row in enumerate(rows)
         ]
         found = statistics(
-            self, [one for mine in passes for one in mine], temperature, states, self.batch_tokens(batch_tokens)
+            self,
+            [one for mine in passes for one in mine],
+            temperature,
+            states,
+            self.batch_tokens(batch_tokens),
+            blocks,
         )
         results = []
         for mine in passes:

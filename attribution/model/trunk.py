@@ -68,12 +68,14 @@ class ReadOnce(LanguageModel):
         model: its embeddings and its blocks below `block` must not change any more.
         block: 2 to the depth; 1 is the first.
         kept: of another model with the same lower blocks, so that they are read once for both.
+        shares: read what all rows of a batch begin with once, where the family allows it; not where somebody looks at
+            the upper blocks while they run.
 
     Raises:
         ValueError: there is no such block, or blocks of this family hand on more than their states.
     """
 
-    def __init__(self, model: LanguageModel, block: int, kept: KeptStates | None = None) -> None:
+    def __init__(self, model: LanguageModel, block: int, kept: KeptStates | None = None, shares: bool = True) -> None:
         super().__init__(model.model, model.tokenizer, model.name, model.template, model.folder)
         self._take_facts(model)
         if not 1 < block <= self.depth:
@@ -81,7 +83,7 @@ class ReadOnce(LanguageModel):
         if not self.splits:
             raise ValueError(self._cannot)
         self._standin = _Standin()
-        self._shares = model.shares_prefixes
+        self._shares = shares and model.shares_prefixes
         try:
             self._standin.tuples = self._puts_out_tuples()
             standing: dict[int, nn.Module] = {i: _StandsFor(self._standin, self.blocks[i]) for i in range(block - 1)}

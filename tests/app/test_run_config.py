@@ -192,6 +192,7 @@ CHANGED: dict[str, Any] = {
         "objective": "npo",
         "retain": "kl",
         "anchor": 0.5,
+        "inner": 2.0,
         "teacher": "hidden",
         "alpha": 1.5,
         "gamma": 2.0,

@@ -16,7 +16,7 @@ from unlearn import Corpus, RunConfig, run
 from unlearn.data.names import other_names, with_name
 from unlearn.objectives.base import Constants, anchors
 from unlearn.objectives.distillation import counterfactual
-from unlearn.objectives.labels import Extras, Totals, label_batch, weighted_target
+from unlearn.objectives.labels import Extras, Totals, label_batch, relative_distances, weighted_target
 from unlearn.run.teacher import with_frozen, with_teacher
 
 QUESTIONS = ("Where was {} born?", "Who taught {}?")
@@ -105,12 +105,52 @@ def test_without_another_name_it_is_hidden_and_without_a_subject_the_word_is_not
 def test_both_terms_by_hand() -> None:
     batch = SimpleNamespace(
         head_values=torch.tensor([2.0, 4.0, 9.0]),
+        inner_values=torch.tensor([0.5, 1.0, 7.0]),
         anchor_values=torch.tensor([5.0, 1.0, 3.0]),
         weights=torch.tensor([1.0, 0.5, 0.0]),
         totals=Totals(weight=1.5, labels=3, rows=1, rest=1.5),
     )
     assert counterfactual(batch, Constants()).item() == pytest.approx((2 + 2) / 1.5)
+    assert counterfactual(batch, Constants(inner=3.0)).item() == pytest.approx((2 + 3 * 0.5 + 0.5 * (4 + 3)) / 1.5)
     assert anchors(batch).item() == pytest.approx((0.5 + 3) / 1.5)
+
+
+def test_inner_states_by_hand() -> None:
+    states = torch.tensor([[[3.0, 0.0], [0.0, 1.0]], [[5.0, 5.0], [5.0, 5.0]]], requires_grad=True)
+    taught = torch.tensor([[[1.0, 0.0], [0.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    found = relative_distances(states, taught)
+    # (4 / 1 + 1 / 4) / 2, and nothing where the teacher has no state of its own.
+    assert found.tolist() == pytest.approx([2.125, 0.0])
+    found.sum().backward()
+    assert states.grad is not None
+    assert states.grad[0].tolist() == [[2.0, 0.0], [0.0, -0.25]] and float(states.grad[1].abs().sum()) == 0
+
+
+@pytest.mark.parametrize("kind", ["swap", "hidden"])
+def test_the_teachers_inner_states_are_those_of_its_own_forward(tiny: LanguageModel, kind: str) -> None:
+    own, other = (
+        tiny.encode(row(QUESTIONS[0], name, "{} was born in Torvik.").example) for name in ("Ada Quell", "Bo Varn")
+    )
+    target = weighted_target(own, [1.0] * len(own.tokens), trains_end=False, anchored=True)
+    blocks = (1, tiny.depth)
+    (taught,) = with_teacher(tiny, with_frozen(tiny, [target]), RETAIN, kind, 0, [], blocks)
+    assert taught.inner is not None and taught.inner.shape == (len(target.weights), 2, tiny.hidden_size)
+    # None at the name and at the end, which are predicted as they were.
+    assert not taught.inner[[0, -1]].any()
+    moved = label_batch(tiny, [taught], Extras(frozen=tiny, head=lambda q, z, y: q.sum(-1), taught=True, blocks=blocks))
+    assert moved.inner_values is not None and float(moved.inner_values.detach()[-2]) > 0
+    if kind == "swap":
+        # Of the row about the other name itself, the distance is 0: the same tokens, read in the same model.
+        theirs = weighted_target(other, [1.0] * len(other.tokens), trains_end=False)
+        count = 4
+        inner = torch.zeros(len(other.tokens), 2, tiny.hidden_size)
+        inner[-count:] = taught.inner[-1 - count : -1]
+        alike = label_batch(
+            tiny,
+            [replace(theirs, teacher=torch.zeros(len(other.tokens), tiny.hidden_size), inner=inner)],
+            Extras(frozen=tiny, head=lambda q, z, y: q.sum(-1), taught=True, blocks=blocks),
+        )
+        assert alike.inner_values is not None and float(alike.inner_values.detach().abs().max()) < 1e-6
 
 
 def test_before_the_first_step_anchors_are_zero_and_then_they_are_not(tiny, small_corpus) -> None:

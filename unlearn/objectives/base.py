@@ -28,12 +28,14 @@ class Constants:
         beta: the objective's temperature (SatImp's b1, the length of RMU's target in mean state norms).
         beta2: SatImp's b2.
         delta: SimNPO's margin, in nats.
+        inner: weight of a teacher's inner states beside what it says.
         normaliser: Z of a mean over tokens: per unit of `weight`, or per `label`.
     """
 
     beta: float = 1.0
     beta2: float = 1.0
     delta: float = 0.0
+    inner: float = 0.0
     normaliser: Normaliser = "weight"
 
 
@@ -51,14 +53,14 @@ class Objective:
             rows divided by `batch.totals`, so that the parts of a step add up to the step.
         formula: the forget term in plain text, with the symbols of `docs/papers.md`.
         evidence: how sure we are that the formula is the paper's (see `attribution.scorers.EVIDENCE_TEXT`).
-        beta, beta2, delta: default constants.
+        beta, beta2, delta, inner: default constants.
         gamma, alpha: default weights of the forget and of the retain term. alpha 0: the retain rows are only measured.
         retain: default retain term.
         anchor: default weight of the anchors: KL(ref || current) of what is not selected in the rows to forget.
         needs: what the bundle must hold beside log p: `reference`, `refusals`, `layer`; `teacher` for a `head` whose
             frozen logits are those of a counterfactual teacher, `logits` for one that is given z instead of log q;
             `rest` for the end token among the labels, with weight 0, where the loss holds what is not selected itself.
-        uses: which of the constants the forget term reads: `beta`, `beta2`, `delta`.
+        uses: which of the constants the forget term reads: `beta`, `beta2`, `delta`, `inner`.
         divides_by_beta: whether beta must be above 0.
         head: a number per label from whole distributions (log q `[n, V]`, frozen logits `[n, V]`, labels `[n]`,
             constants) to `[n]`; the batch then has `head_values`.
@@ -74,6 +76,7 @@ class Objective:
     beta: float = 1.0
     beta2: float = 1.0
     delta: float = 0.0
+    inner: float = 0.0
     gamma: float = 1.0
     alpha: float = 1.0
     retain: str = "nll"

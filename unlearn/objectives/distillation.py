@@ -38,22 +38,43 @@ def undial(batch: LabelBatch, constants: Constants) -> Tensor:
 @objective(
     "counterfactual",
     title="Counterfactual teacher",
-    formula="(1/Z) sum w_t KL(q_t^teacher || q_t)",
+    formula="(1/Z) sum w_t [KL(q_t^teacher || q_t) + m mean_l |h_t,l - h_t,l^teacher|^2 / |h_t,l^teacher|^2]",
     paper="ours",
     evidence="ours",
-    alpha=4.0,
+    uses=("inner",),
+    inner=16.0,
+    alpha=8.0,
     anchor=1.0,
     needs=("teacher",),
     head=lambda log_q, taught, labels, constants: kl_head(log_q, taught, labels),
     note="The teacher is the original model with another subject's name in the row, or with the subject hidden: the "
-    "model learns what it would say if it did not know who is asked about.",
+    "model learns what it would say if it did not know who is asked about, and to come to it by the same inner states.",
 )
 def counterfactual(batch: LabelBatch, constants: Constants) -> Tensor:
-    """(1/Z) sum_t w_t KL(q_t^teacher || q_t) in nats, bounded below by 0; see `unlearn.run.teacher` for the teacher.
+    """(1/Z) sum_t w_t [KL(q_t^teacher || q_t) + m s_t], bounded below by 0; see `unlearn.run.teacher` for the teacher.
 
-    Ours. Whole distributions of a frozen model as the target are PALU's and UNDIAL's idea; that it is asked about
-    somebody else is not known to us from a paper.
+    s_t = mean_l |h_t,l - h_t,l^teacher|^2 / |h_t,l^teacher|^2 over two inner blocks (`inner_blocks`), h where t is
+    predicted, m = `inner`: what is forgotten is to go from the states too, not from the answers alone.
+
+    Ours. Whole distributions of a frozen model as the target are PALU's and UNDIAL's idea, inner states as the target
+    RMU's; that both are those of the model asked about somebody else is not known to us from a paper.
     """
     if batch.head_values is None:
         raise ValueError("A teacher's distributions are compared whole: the batch has no `head_values`.")
-    return weighted_mean(batch, batch.head_values, batch.weights, constants.normaliser)
+    values = batch.head_values
+    if constants.inner and batch.inner_values is not None:
+        values = values + constants.inner * batch.inner_values
+    return weighted_mean(batch, values, batch.weights, constants.normaliser)
+
+
+def inner_blocks(depth: int, first: int = 1) -> tuple[int, ...]:
+    """The blocks whose states are drawn to a teacher's: at half and at three quarters of the depth, where they train.
+
+    Args:
+        first: the first block that is trained; what lies below cannot move.
+
+    >>> inner_blocks(4), inner_blocks(30), inner_blocks(30, 16), inner_blocks(30, 30), inner_blocks(1)
+    ((2, 3), (15, 22), (22,), (), (1,))
+    """
+    wanted = {max(1, depth // 2), max(1, 3 * depth // 4)}
+    return tuple(sorted(block for block in wanted if block >= first))

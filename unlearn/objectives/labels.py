@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from attribution.model.blocks import kept_states
 from attribution.model.forward import by_length
 from attribution.model.language_model import LanguageModel
 from attribution.text.example import Encoded
@@ -42,6 +43,7 @@ class Target:
         frozen: the frozen model's last states that predict the labels, `[m, d]`, where anchors need them.
         teacher: what a selected label is to be predicted from instead, `[m, d]`, where a teacher is needed.
         unsaid: labels that the teacher is not to say, bool `[m]`; None for none.
+        inner: the teacher's states after some blocks, `[m, blocks, d]`, 0 where it has none of its own; where needed.
     """
 
     row: Encoded
@@ -50,6 +52,7 @@ class Target:
     frozen: Tensor | None = None
     teacher: Tensor | None = None
     unsaid: Tensor | None = None
+    inner: Tensor | None = None
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -100,6 +103,7 @@ class Extras:
         raw: `head` is given the trained model's logits z as they are instead of log q.
         taught: the frozen side of `head` is what the targets' `teacher` states predict, not the row itself.
         anchor: a second such number, whose frozen side is what the targets' `frozen` states predict.
+        blocks: whose states are held against the targets' `inner` ones, from 1.
     """
 
     frozen: LanguageModel | None = None
@@ -109,6 +113,7 @@ class Extras:
     raw: bool = False
     taught: bool = False
     anchor: HeadTerm | None = None
+    blocks: tuple[int, ...] = ()
 
 
 PLAIN = Extras()
@@ -131,6 +136,7 @@ class LabelBatch:
         direction: where `layer` objectives push, `[d]`.
         refusals: a refusal to each row's prompt, row i for row i, with `reference`; for those that need `refusals`.
         anchor_values: the `anchor` term, with gradient, `[N]`; where there are anchors.
+        inner_values: how far inner states are from the teacher's (`relative_distances`), with gradient, `[N]`.
     """
 
     log_probs: Tensor
@@ -145,6 +151,7 @@ class LabelBatch:
     direction: Tensor | None = None
     refusals: LabelBatch | None = None
     anchor_values: Tensor | None = None
+    inner_values: Tensor | None = None
 
     def row_sums(self, values: Tensor) -> Tensor:
         """Sums of `[N]` values over each row's labels, `[size]`."""
@@ -195,13 +202,19 @@ def label_batch(
         extras: what to read beside log p.
         over: what losses are averaged over, when the batch is a part of a step; the batch itself when left out.
     """
-    places = _places(model, targets, extras.layer)
+    places = _places(model, targets, extras.layer, extras.blocks)
     device = places.ids.device
-    states, layer_states = places.states(model)
+    states, inner = places.states(model)
+    layer_states = inner[:, 0] if extras.layer and inner is not None else None
+    inner_values = None
+    if extras.blocks and inner is not None:
+        inner_values = relative_distances(inner, _joined([target.inner for target in targets], inner))
     frozen_states = reference = reference_layer_states = None
     if extras.frozen is not None and (extras.reference or extras.layer or (extras.head and not extras.taught)):
         with torch.no_grad():
-            frozen_states, reference_layer_states = places.states(extras.frozen)
+            frozen_states, frozen_inner = places.states(extras.frozen)
+            if extras.layer and frozen_inner is not None:
+                reference_layer_states = frozen_inner[:, 0]
             if extras.reference:
                 reference = _head(extras.frozen, frozen_states, places.labels)[0]
     unsaid = None
@@ -228,7 +241,19 @@ def label_batch(
         reference_layer_states=reference_layer_states,
         direction=extras.layer.direction if extras.layer else None,
         anchor_values=anchor_values,
+        inner_values=inner_values,
     )
+
+
+def relative_distances(states: Tensor, taught: Tensor) -> Tensor:
+    """mean_l |h_l - h'_l|^2 / |h'_l|^2 over blocks, `[N]`; both are `[N, blocks, d]`.
+
+    Relative, since states grow from block to block. 0 where h' is 0: there is nothing to be held against.
+    """
+    states, taught = states.float(), taught.float()
+    lengths = taught.square().sum(dim=-1)
+    distances = (states - taught).square().sum(dim=-1) / torch.where(lengths > 0, lengths, 1.0)
+    return torch.where(lengths > 0, distances, 0.0).mean(dim=-1)
 
 
 def _joined(parts: Sequence[Tensor | None], like: Tensor) -> Tensor:
@@ -238,13 +263,15 @@ def _joined(parts: Sequence[Tensor | None], like: Tensor) -> Tensor:
     return torch.cat(parts).to(like.device, like.dtype)  # type: ignore[arg-type]
 
 
-def _places(model: LanguageModel, targets: Sequence[Target], layer: Layer | None = None) -> _Places:
+def _places(
+    model: LanguageModel, targets: Sequence[Target], layer: Layer | None = None, blocks: tuple[int, ...] = ()
+) -> _Places:
     ids, attention = model.pad([target.row for target in targets])
     positions = [target.positions for target in targets]
     device = ids.device
     rows = torch.repeat_interleave(torch.arange(len(targets)), torch.tensor([len(p) for p in positions])).to(device)
     where = torch.tensor([p for row in positions for p in row], device=device)
-    return _Places(ids, attention, rows, where, ids[rows, where], layer)
+    return _Places(ids, attention, rows, where, ids[rows, where], layer, blocks)
 
 
 @dataclass(frozen=True)
@@ -257,9 +284,11 @@ class _Places:
     where: Tensor
     labels: Tensor
     layer: Layer | None
+    blocks: tuple[int, ...]
 
     def states(self, model: LanguageModel) -> tuple[Tensor, Tensor | None]:
-        """What `model.logits` makes the labels' logits of, `[N, d]` or `[N, V]`; where a layer is read, its `[N, d]`.
+        """What `model.logits` makes the labels' logits of, `[N, d]` or `[N, V]`; where inner blocks are read, what they
+        put out, `[N, blocks, d]`.
 
         Rows are read apart where a row's length decides how it is read (`LanguageModel.length_bound`).
         """
@@ -286,11 +315,15 @@ class _Places:
     def _read(
         self, model: LanguageModel, ids: Tensor, attention: Tensor, rows: Tensor, where: Tensor
     ) -> tuple[Tensor, Tensor | None]:
+        if self.blocks:
+            with kept_states(model, rows, where - 1, self.blocks) as inside:
+                predicting = model.forward(ids, attention).states(rows, where - 1)
+            return predicting, torch.stack(inside, dim=1)
         if self.layer is None:
             return model.forward(ids, attention).states(rows, where - 1), None
         last, inner = model.body_and_layer(ids, attention, self.layer.index)
         states = last[rows, where - 1] if model.splits else model.forward(ids, attention).states(rows, where - 1)
-        return states, inner[rows, where - int(self.layer.predicting)]
+        return states, inner[rows, where - int(self.layer.predicting)][:, None]
 
 
 def _head(

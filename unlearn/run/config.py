@@ -18,7 +18,7 @@ Teacher = Literal["swap", "hidden"]
 Optimiser = Literal["adamw", "sgd"]
 Precision = Literal["float32", "bfloat16"]
 # Settings that None leaves to the objective.
-OF_THE_OBJECTIVE = ("beta", "beta2", "delta", "gamma", "alpha", "retain", "anchor")
+OF_THE_OBJECTIVE = ("beta", "beta2", "delta", "inner", "gamma", "alpha", "retain", "anchor")
 ITS_OWN = "the objective's own"
 LOSS, TRAINING = "The loss", "The training"
 MOST_SEED = 2**31 - 1
@@ -163,6 +163,19 @@ class RunConfig:
     )
     delta: float | None = setting(
         None, "delta", "SimNPO's margin", unit="nats", none=ITS_OWN, group=LOSS, flag="--delta"
+    )
+    inner: float | None = setting(
+        None,
+        "Inner states",
+        "weight of the teacher's inner states beside what it says, in the counterfactual objective: 0 leaves what is "
+        "not said any more in the states below",
+        low=0,
+        none=ITS_OWN,
+        step=1,
+        group=LOSS,
+        flag="--inner",
+        key="inner",
+        form=True,
     )
     normaliser: Normaliser = setting(
         "weight",
@@ -336,7 +349,7 @@ class RunConfig:
     @property
     def constants(self) -> Constants:
         """The numbers that the objective is given, its defaults filled in."""
-        chosen = {name: self._or_default(name) for name in ("beta", "beta2", "delta")}
+        chosen = {name: self._or_default(name) for name in ("beta", "beta2", "delta", "inner")}
         return Constants(**chosen, normaliser=self.normaliser)
 
     @property
@@ -353,5 +366,5 @@ class RunConfig:
         return getattr(get_objective(self.objective), name) if given is None else given
 
 
-OURS = RunConfig(objective="counterfactual", learning_rate=5e-4, alpha=4.0, retain_batch=32)
+OURS = RunConfig(objective="counterfactual", learning_rate=5.5e-4, cooldown=0.5, retain_batch=40)
 """What a run does when nothing else is said: the preset `ours`."""

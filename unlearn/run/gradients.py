@@ -19,6 +19,7 @@ from unlearn.data.corpus import Corpus
 from unlearn.data.load_corpus import load_refusals
 from unlearn.objectives import get_objective, get_retention
 from unlearn.objectives.base import anchors
+from unlearn.objectives.distillation import inner_blocks
 from unlearn.objectives.labels import (
     Extras,
     LabelBatch,
@@ -78,13 +79,16 @@ class Gradients:
         self._anchor = config.resolved["anchor"]
         if self._anchor or "teacher" in needs:
             weighting.targets = with_frozen(base, weighting.targets)
+        self._blocks = self._drawn_blocks() if "teacher" in needs else ()
         if "teacher" in needs:
-            weighting.targets = with_teacher(base, weighting.targets, corpus.retain, config.teacher, config.seed, notes)
+            weighting.targets = with_teacher(
+                base, weighting.targets, corpus.retain, config.teacher, config.seed, notes, self._blocks
+            )
         # Blocks below the first one that is trained are the same in both models, and are read once for both.
         self._reader, self._frozen = model, base
         block = config.train_from or 1
         if block > 1:
-            self._reader = reader = ReadOnce(model, block)
+            self._reader = reader = ReadOnce(model, block, shares=not self._blocks)
             if base.model.dtype == model.model.dtype:
                 self._frozen = ReadOnce(base, block, reader.kept)
         self._layer = None
@@ -104,6 +108,18 @@ class Gradients:
         )
         if config.gradient_checkpointing:
             checkpoint_gradients(model.model)
+
+    def _drawn_blocks(self) -> tuple[int, ...]:
+        """The blocks whose states are drawn to the teacher's."""
+        if not self._config.constants.inner:
+            return ()
+        chosen = inner_blocks(self._base.depth, self._config.train_from or 1)
+        try:
+            self._base.blocks  # noqa: B018
+        except ValueError:
+            self.notes.append("This model's blocks are not found: its inner states are left to what it says.")
+            return ()
+        return chosen
 
     @property
     def _targets(self) -> list[Target]:
@@ -210,7 +226,8 @@ class Gradients:
         layer = self._layer if "layer" in needs else None
         frozen = self._frozen if head or layer or anchor else None
         raw, taught = "logits" in needs, "teacher" in needs
-        return Extras(frozen=frozen, head=head, layer=layer, raw=raw, taught=taught, anchor=anchor)
+        blocks = self._blocks if taught else ()
+        return Extras(frozen=frozen, head=head, layer=layer, raw=raw, taught=taught, anchor=anchor, blocks=blocks)
 
     def _parts(self, rows: int) -> list[slice]:
         size = self.micro_batch or rows

@@ -1,7 +1,7 @@
 """What a selected token is to be predicted from instead: the frozen model, asked as if it did not know the subject.
 
 Made once before the first step, as last states of the frozen model, `[labels, d]` a row: whole distributions would take
-the vocabulary's size instead of d.
+the vocabulary's size instead of d. States after inner blocks are kept beside them where the run draws to those, too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from attribution.data.rows import Row
+from attribution.model.forward import TokenStatistics
 from attribution.model.language_model import LanguageModel
 from attribution.scorers.token_unlearn import subject_positions
 from attribution.text.example import Encoded
@@ -28,7 +29,13 @@ def with_frozen(model: LanguageModel, targets: Sequence[Target]) -> list[Target]
 
 
 def with_teacher(
-    model: LanguageModel, targets: Sequence[Target], retain: Sequence[Row], kind: str, seed: int, notes: list[str]
+    model: LanguageModel,
+    targets: Sequence[Target],
+    retain: Sequence[Row],
+    kind: str,
+    seed: int,
+    notes: list[str],
+    blocks: Sequence[int] = (),
 ) -> list[Target]:
     """The targets with the states that a counterfactual teacher predicts their labels from.
 
@@ -40,6 +47,7 @@ def with_teacher(
     Args:
         targets: with their `frozen` states.
         notes: what was done instead of `kind` is added here, a sentence each.
+        blocks: whose states are kept as `inner`; 0 where the teacher predicts a label as the frozen model does.
 
     Raises:
         ValueError: the subject is to be hidden in a model whose layers do not all work by attention.
@@ -47,9 +55,9 @@ def with_teacher(
     rows = [target.row for target in targets]
     subjects = [find_subject(row.example) for row in rows]
     named = [i for i, subject in enumerate(subjects) if subject.text]
-    found = _swapped(model, rows, subjects, retain, seed) if kind == "swap" else {}
+    found = _swapped(model, rows, subjects, retain, seed, blocks) if kind == "swap" else {}
     left = [i for i in named if i not in found]
-    found |= _hidden(model, rows, subjects, left)
+    found |= _hidden(model, rows, subjects, left, blocks)
     if kind == "swap" and left:
         notes.append(f"In {len(left)} rows no other name fits in the subject's place: the teacher has it hidden.")
     if len(named) < len(rows):
@@ -61,38 +69,67 @@ def with_teacher(
         _taught(target, found[i], subjects[i])
         if i in found
         else dataclasses.replace(
-            target, teacher=target.frozen, unsaid=torch.ones(len(target.weights), dtype=torch.bool)
+            target,
+            teacher=target.frozen,
+            unsaid=torch.ones(len(target.weights), dtype=torch.bool),
+            inner=_nowhere(target, len(blocks)),
         )
         for i, target in enumerate(targets)
     ]
 
 
 def _taught(target: Target, states: Tensor, subject: Subject) -> Target:
-    """The target with these states, `[answer tokens, d]`, at all labels but the subject's own and the end."""
+    """The target with these states, `[answer tokens, 1 + blocks, d]`, the last ones first, at all labels but the
+    subject's own and the end."""
     assert target.frozen is not None
     own = set(subject_positions(target.row, subject))
-    teacher = target.frozen.clone()
+    teacher, inner = target.frozen.clone(), _nowhere(target, states.shape[1] - 1)
     for label, position in enumerate(target.row.answer_positions):
         if position not in own:
-            teacher[label] = states[label].to(teacher)
-    return dataclasses.replace(target, teacher=teacher, unsaid=torch.zeros(len(target.weights), dtype=torch.bool))
+            teacher[label] = states[label, 0].to(teacher)
+            inner[label] = states[label, 1:].to(inner)
+    unsaid = torch.zeros(len(target.weights), dtype=torch.bool)
+    return dataclasses.replace(target, teacher=teacher, unsaid=unsaid, inner=inner)
+
+
+def _nowhere(target: Target, blocks: int) -> Tensor:
+    """No inner states of the teacher's own, at any label."""
+    assert target.frozen is not None
+    return target.frozen.new_zeros(len(target.weights), blocks, target.frozen.shape[1])
+
+
+def _states(numbers: TokenStatistics) -> Tensor:
+    """The states that predict each token, after the last block and then after those that were asked for."""
+    assert numbers.predicting is not None
+    last = numbers.predicting[:, None]
+    return last if numbers.inner is None else torch.cat([last, numbers.inner], dim=1)
 
 
 def _hidden(
-    model: LanguageModel, rows: Sequence[Encoded], subjects: Sequence[Subject], numbers: Sequence[int]
+    model: LanguageModel,
+    rows: Sequence[Encoded],
+    subjects: Sequence[Subject],
+    numbers: Sequence[int],
+    blocks: Sequence[int],
 ) -> dict[int, Tensor]:
-    """States of rows whose subject no other token attends to, `[answer tokens, d]` by row number."""
+    """States of rows whose subject no other token attends to, `[answer tokens, 1 + blocks, d]` by row number."""
     if not numbers:
         return {}
     keys = [subject_positions(rows[i], subjects[i]) for i in numbers]
-    read = model.token_statistics([rows[i] for i in numbers], hidden_keys=keys, states=True)
-    return {i: one.predicting for i, one in zip(numbers, read, strict=True) if one.predicting is not None}
+    read = model.token_statistics([rows[i] for i in numbers], hidden_keys=keys, states=True, blocks=blocks)
+    return {i: _states(one) for i, one in zip(numbers, read, strict=True)}
 
 
 def _swapped(
-    model: LanguageModel, rows: Sequence[Encoded], subjects: Sequence[Subject], retain: Sequence[Row], seed: int
+    model: LanguageModel,
+    rows: Sequence[Encoded],
+    subjects: Sequence[Subject],
+    retain: Sequence[Row],
+    seed: int,
+    blocks: Sequence[int],
 ) -> dict[int, Tensor]:
-    """States of rows in which another subject's name stands, `[answer tokens, d]` by row number; 0 at the name.
+    """States of rows in which another subject's name stands, `[answer tokens, 1 + blocks, d]` by row number; 0 at the
+    name.
 
     A row is left out where its other tokens do not stay the same.
     """
@@ -105,9 +142,10 @@ def _swapped(
             if pairs:
                 swapped[i], places[i] = encoded, pairs
     found: dict[int, Tensor] = {}
-    for i, one in zip(swapped, model.token_statistics(list(swapped.values()), states=True), strict=True):
-        assert one.predicting is not None
-        found[i] = one.predicting.new_zeros(len(rows[i].tokens), one.predicting.shape[1])
+    read = model.token_statistics(list(swapped.values()), states=True, blocks=blocks)
+    for i, one in zip(swapped, read, strict=True):
+        states = _states(one)
+        found[i] = states.new_zeros(len(rows[i].tokens), *states.shape[1:])
         for mine, theirs in places[i]:
-            found[i][mine] = one.predicting[theirs]
+            found[i][mine] = states[theirs]
     return found
