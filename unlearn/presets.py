@@ -161,6 +161,19 @@ def _ours(name: str, title: str, scorer: str, whose: str, tokens: str) -> Preset
     )
 
 
+def _ours_deep() -> Preset:
+    config = dataclasses.replace(OURS, inner=4.0, alpha=8.0, retain_batch=40, cooldown=0.4)
+    return Preset(
+        name="ours-deep",
+        title="Ours, states too",
+        sentence="As ours, and the states that lead to the selected tokens become those of the model asked about "
+        "somebody else: less is left below the surface.",
+        paper="ours",
+        config=config,
+        settings=(*_selected(config, LEARNED), *_loss(config), *_training(config)),
+    )
+
+
 def _ours_ascent() -> Preset:
     # The default until the counterfactual teacher: it forgets as well, and leaves answers that are no language.
     config = RunConfig(beta=4.0, alpha=3.0)
@@ -185,8 +198,6 @@ def _real() -> Preset:
     config = RunConfig(
         rule=Rule("new-info", "top", HARD_SHARE),
         objective="counterfactual",
-        alpha=4.0,
-        inner=0.0,
         steps=REAL_STEPS,
         learning_rate=4e-4,
         forget_batch=8,
@@ -329,6 +340,7 @@ PRESETS: dict[str, Preset] = {
             "masking and entropy together, with nothing fitted, rank",
             "masking and entropy fused, from the original model",
         ),
+        _ours_deep(),
         _ours_ascent(),
         _real(),
         _etw(),

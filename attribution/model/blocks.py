@@ -8,13 +8,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from attribution.model.language_model import LanguageModel
 
 # Cached properties of a model that are its family's, whatever its weights are.
 FAMILY_FACTS = ("first_position", "length_bound", "splits", "max_length")
@@ -41,7 +38,7 @@ def kept_states(
 
 
 @contextmanager
-def put_in_place(model: LanguageModel, block: int, which: Tensor, where: Tensor, states: Tensor) -> Iterator[None]:
+def put_in_place(model: Any, block: int, which: Tensor, where: Tensor, states: Tensor) -> Iterator[None]:
     """While this is open, a forward goes on from `states` at the chosen places after a block.
 
     Args:

@@ -366,5 +366,5 @@ class RunConfig:
         return getattr(get_objective(self.objective), name) if given is None else given
 
 
-OURS = RunConfig(objective="counterfactual", learning_rate=5.5e-4, cooldown=0.5, retain_batch=40)
+OURS = RunConfig(objective="counterfactual", learning_rate=5e-4, alpha=4.0, retain_batch=32)
 """What a run does when nothing else is said: the preset `ours`."""
