@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from itertools import count
@@ -21,7 +23,7 @@ PAUSE_SECONDS = 0.02
 
 
 async def attack(url: str) -> Counter[str]:
-    """Attack until cancelled; how often each kind was told what."""
+    """Attack until the process is told to end; how often each kind was told what."""
     told: Counter[str] = Counter()
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False, limits=limits) as client:
@@ -110,11 +112,15 @@ async def attack(url: str) -> Counter[str]:
                     told[f"{name}: {type(error).__name__}"] += 1
                 await asyncio.sleep(PAUSE_SECONDS)
 
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
         tasks = [asyncio.create_task(go_on(name)) for name in kinds]
-        try:
-            await asyncio.gather(*tasks)
-        except asyncio.CancelledError:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await ended.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     return told
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(attack(sys.argv[1]))))

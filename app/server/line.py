@@ -97,8 +97,8 @@ class Line(queueing.Queue):
             if not queue.queue or (limit is not None and queue.current_concurrency >= limit):
                 continue
             busy = busy or Counter((event.concurrency_id, address_in(event.request)) for event in self._active())
-            # No address takes the last place of a line that has several.
-            most = len(self.active_jobs) if limit is None else max(1, limit - 1)
+            # No address takes more than half of a line that has several places.
+            most = len(self.active_jobs) if limit is None else (limit + 1) // 2
             ready = [event for event in queue.queue if busy[name, address_in(event.request)] < most]
             if ready:
                 taken = min(ready, key=functools.partial(self._turn, busy))

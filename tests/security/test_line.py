@@ -131,5 +131,5 @@ def test_turns_go_round_the_addresses() -> None:
         taken.append(found[0][0]._id)
         line.active_jobs[place] = found[0]
         line.event_queue_per_concurrency_id["score"].current_concurrency += 1
-    assert "polite" in taken[:2] and len(taken) == 4
-    assert sum(name.startswith("flood") for name in taken) == 3, "no address takes every place"
+    assert "polite" in taken[:2] and len(taken) == 3
+    assert sum(name.startswith("flood") for name in taken) == 2, "no address takes more than half of the places"
