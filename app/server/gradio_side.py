@@ -13,6 +13,7 @@ from gradio.route_utils import CustomCORSMiddleware
 from gradio.routes import App, ORJSONResponse
 from starlette.requests import Request
 
+from app.server.card import own_card
 from app.server.line import Line
 from app.server.presence import Presence
 from app.server.settings import Settings
@@ -67,6 +68,7 @@ class GuardedApp(App):
         self.uploads = uploads
         self._guard = guard
         self._left = left
+        own_card(self)
 
     def add_middleware(self, middleware_class: Any, *inputs: Any, **options: Any) -> None:
         """Add one of Gradio's own, but not the one that answers every `Origin`."""

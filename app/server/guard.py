@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 API = "/gradio_api"
 _NAME = r"[\w.-]+"
 DOORS: tuple[tuple[str, str], ...] = (
-    ("page", r"/|/config/?|/favicon\.ico|/robots\.txt|/manifest\.json|/theme\.css|/pwa_icon(/\d+)?"),
+    ("page", r"/|/config/?|/favicon\.ico|/robots\.txt|/manifest\.json|/theme\.css|/pwa_icon(/\d+)?|/card\.png"),
     ("asset", rf"/(assets|static|svelte)/[\w./@+ -]+|{API}/theme\.css"),
     ("who", rf"/login/?|/logout|{API}/(user|login_check|app_id|token|startup-events)/?"),
     ("describe", rf"{API}/(info|openapi\.json)/?"),

@@ -6,11 +6,11 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.visit.session import KeptRun
-from attribution import TokenScores
+from attribution import Selection, TokenScores
 from attribution.data.cells import QUOTING, safe_cell
 from attribution.version import VERSION, commit, stamp
 from unlearn import Corpus, Evaluation
@@ -47,15 +47,16 @@ def stamped() -> str:
     return f"{VERSION}-{commit()}"
 
 
-def scores_json(scores: TokenScores) -> Download:
-    """A row's scores in the shape that the shell prints."""
-    content = {"forget_lens": stamp(), **json.loads(scores.to_json())}
+def scores_json(scores: TokenScores, cut: Selection) -> Download:
+    """A row's scores in the shape that the shell prints, and beside them the cut: its rule, what was changed by hand,
+    and a weight for each token."""
+    content = {"forget_lens": stamp(), **json.loads(scores.to_json()), "cut": asdict(cut)}
     return Download("forget-lens-scores.json", "application/json", json.dumps(content, ensure_ascii=False, indent=2))
 
 
-def scores_csv(scores: TokenScores) -> Download:
-    """A row's scores: a line per token, a column per scorer."""
-    text = scores.frame().map(safe_cell).to_csv(index_label="index", quoting=QUOTING)
+def scores_csv(scores: TokenScores, cut: Selection) -> Download:
+    """A row's scores: a line per token, a column per scorer, and whether the cut keeps it."""
+    text = scores.frame().assign(in_cut=cut.kept).map(safe_cell).to_csv(index_label="index", quoting=QUOTING)
     return Download(f"forget-lens-scores-{stamped()}.csv", "text/csv", text)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.server.settings import Settings
-from attribution import Rule
+from attribution import Rule, Selection, TokenScores, by_hand, select
 from attribution.selection import read_edits, write_edits
 from attribution.settings import Described
 from unlearn import RunConfig
@@ -105,10 +105,7 @@ def cut_wishes(cut: dict[str, Any], strategy: str, softness: float, row: int | N
     Raises:
         ValueError: a strategy, a rule or edits that are none.
     """
-    if not isinstance(cut, dict) or set(cut) - {HAND, *(entry.name for entry in dataclasses.fields(Rule))}:
-        raise ValueError("The cut is none: it has a scorer, a kind, a cut and keep_given. Move it, then try again.")
-    edits = edits_of(cut)
-    rule = Rule(**{name: value for name, value in cut.items() if name != HAND})
+    rule, edits = _rule_of(cut), edits_of(cut)
     wishes = {"scorer": rule.scorer, "keep_given": rule.keep_given, "strategy": strategy}
     if strategy == "hard":
         wishes["threshold" if rule.kind == "threshold" else "top"] = rule.cut
@@ -117,6 +114,21 @@ def cut_wishes(cut: dict[str, Any], strategy: str, softness: float, row: int | N
     if edits and row is not None and strategy != "sequence":
         wishes["by_hand"] = written_by_hand({row: edits})
     return wishes
+
+
+def cut_of(scores: TokenScores, cut: dict[str, Any]) -> Selection:
+    """What the visible cut keeps of the row in view, edits by hand told in.
+
+    Raises:
+        ValueError: a rule or edits that are none, or by which nothing is left.
+    """
+    return by_hand(select(scores, _rule_of(cut)), edits_of(cut), may_be_empty=True)
+
+
+def _rule_of(cut: dict[str, Any]) -> Rule:
+    if not isinstance(cut, dict) or set(cut) - {HAND, *(entry.name for entry in dataclasses.fields(Rule))}:
+        raise ValueError("The cut is none: it has a scorer, a kind, a cut and keep_given. Move it, then try again.")
+    return Rule(**{name: value for name, value in cut.items() if name != HAND})
 
 
 def edits_of(cut: Mapping[str, Any]) -> str:

@@ -61,7 +61,11 @@ function makeFlow(model, className, rows, cellsOf) {
   const tokens = [];
   const words = model.words.map((word) => {
     const group = make("span", { class: "fl-word" });
-    for (const i of word) {
+    const leftToRight = leftToRightRuns(model, word);
+    let run = null;
+    word.forEach((i, k) => {
+      if (!leftToRight[k]) run = null;
+      else if (!run) group.append((run = make("span", { class: "fl-ltr", dir: "ltr" })));
       const className = model.heads[i] === i ? "fl-tok" : "fl-tok fl-piece";
       const token = make(
         "span",
@@ -70,8 +74,8 @@ function makeFlow(model, className, rows, cellsOf) {
         cellsOf(i),
       );
       tokens.push(token);
-      group.append(token);
-    }
+      (run || group).append(token);
+    });
     return group;
   });
   const lineEnds = (w) => {

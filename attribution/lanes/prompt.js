@@ -71,7 +71,8 @@ function promptNote(model) {
     return make(
       "p",
       { class: "fl-soft" },
-      "No subject was found: masking hides the prompt's words one at a time. Click a word to hide it instead.",
+      "No subject was found: masking hides the prompt's words one at a time.",
+      make("span", { class: "fl-hint" }, " Click a word to hide it instead."),
     );
   const how = {
     given: "chosen by you",
@@ -83,6 +84,7 @@ function promptNote(model) {
     { class: "fl-soft" },
     "Masking hides the dotted words",
     how ? ` (${how})` : "",
-    ". Click others to change that.",
+    ".",
+    make("span", { class: "fl-hint" }, " Click others to change that."),
   );
 }

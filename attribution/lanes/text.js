@@ -14,6 +14,15 @@ function directionOf(text) {
   return letter && RTL.test(letter[0]) ? "rtl" : "ltr";
 }
 
+/** For each token of a word whether it stands in a run that is read from left to right inside a text that is not: numbers
+    and foreign letters, so that 16 and 00 are 1600 there, too. */
+function leftToRightRuns(model, word) {
+  if (model.direction !== "rtl") return word.map(() => false);
+  const strong = word.map((i) => /[\p{N}\p{L}]/u.test(model.pieces[i]) && !RTL.test(model.pieces[i]));
+  // What stands between two of them, a point or a stroke, is of the run.
+  return word.map((_, k) => strong[k] || (strong[k - 1] && strong[k + 1] && !RTL.test(model.pieces[word[k]])));
+}
+
 /** For each token the index of the token that shows its character: itself, or an earlier one when the token is only a
     piece of a character a person sees as one (bytes of an emoji, a combining mark, a part of a joined emoji). */
 function headsOf(pieces) {

@@ -92,7 +92,7 @@ def test_where_all_places_train_every_room_says_so(page: Page, visit: Visit) -> 
             *page.compare.stress.start("relearning", other),
             *page.unlearn.recover(other),
             *page.compare.compare("all", False, 10, "reference", other),
-            page.inspect.as_json(other),
+            page.inspect.as_json({"scorer": "learned"}, other),
         ]
     assert len(shown) == 6
     for said in shown:

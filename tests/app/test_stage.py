@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from app.rooms.inspect.words import notes_on
+from app.rooms.stage.frames import kept_frame
 from app.rooms.stage.words import answers_html, matrix_html, verdict, verdict_html
+from app.visit.session import KeptRun
 from attribution import Example, LanguageModel, matrix
-from unlearn import Evaluation
+from tests.app.lanes_fixture import make_scores
+from unlearn import Evaluation, RunConfig, Step
 from unlearn.depth import Depth
+from unlearn.metrics import Probe
 
 BEFORE = Evaluation(
     {"forget_recall": 0.8, "retain_recall": 1.0, "speaks": 0.5},
@@ -75,3 +82,33 @@ def test_the_matrix_has_a_row_per_word_and_its_deepest_cell_where_most_is_lost(m
     assert shown.count("<td") == len(found.hidden) * len(found.tokens)
     most = max(value for row in found.values for value in row)
     assert f'var(--fl-i32)" title="{most:+.3f} nats"' in shown
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "warned", "said"),
+    [
+        (Probe(1.0, 0.8, 0.9), Probe(0.0, 0.8, 0.9), False, "done, in"),
+        (Probe(1.0, 0.8, 0.9), Probe(0.0, 0.8, 0.2), True, "Structure has fallen from 0.90 to 0.20"),
+        (Probe(None, 0.8, None), Probe(None, 0.8, None), False, "No facts are marked in these rows"),
+        (Probe(0.0, 0.8, 0.9), Probe(0.0, 0.8, 0.9), False, "gave none of these facts before"),
+    ],
+)
+def test_a_run_that_has_ended_says_what_was_lost_and_why_nothing_is_drawn(
+    before: Probe, after: Probe, warned: bool, said: str
+) -> None:
+    corpus = SimpleNamespace(forget=(SimpleNamespace(example=Example("Who?", "Quenby.", id="forget:0")),))
+    studio: Any = SimpleNamespace(corpus=corpus, answer_before=lambda row: "Quenby.")
+    step = Step(1, 1, 0, 0, 0, 0, 0, after)
+    model: Any = None
+    frame = kept_frame(KeptRun(1, "Run 1", 0, RunConfig(), model, (), (step,), (), 1.0, False, before=before), studio)
+    assert frame is not None and frame["warned"] is warned
+    assert said in frame["note"]
+
+
+def test_a_row_that_the_model_does_not_know_says_so_before_anything_is_cut() -> None:
+    scores = make_scores()
+    assert notes_on(scores) == scores.notes
+    (unknown,) = notes_on(replace(scores, probability=(0.01,) * len(scores)))
+    assert "does not know this" in unknown and "1%" in unknown
+    (typed,) = notes_on(replace(make_scores(facts=()), probability=(0.01,) * len(scores)))
+    assert "does not seem to know this" in typed

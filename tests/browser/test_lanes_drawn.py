@@ -114,6 +114,11 @@ def test_arabic_runs_from_right_to_left_with_its_letters_joined(page: Page, tmp_
     token(lanes, 0).focus()
     page.keyboard.press("ArrowLeft")
     assert page.evaluate("document.activeElement.dataset.i") == "1", "left is onward"
+    lanes = open_lanes(
+        page, tmp_path, make_scores("متى؟", "ولد عام 1600.", ["ولد", " عام", " 16", "00", "."], ("1600",), ())
+    )
+    born, year, tail, point = (token(lanes, i).bounding_box()["x"] for i in (1, 2, 3, 4))
+    assert point < year < tail < born, "a number is read from left to right"
 
 
 def test_a_long_answer_folds_and_says_what_it_hides(page: Page, tmp_path: Path) -> None:

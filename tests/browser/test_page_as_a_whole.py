@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -27,6 +29,15 @@ def test_the_page_brings_its_type_along(page: Page) -> None:
             # Letters, digits and the signs that stand among figures.
             loaded = "f => document.fonts.load(f, 'Hamburg 0123 ≥ −').then(all => all.length)"
             assert page.evaluate(loaded, f'{weight} 16px "{name}"') == 1, f"{name} {weight}"
+
+
+def test_a_link_to_it_is_shown_with_its_own_name_and_picture(page: Page, url: str) -> None:
+    text = page.request.get(url).text()
+    tags = dict(re.findall(r'<meta (?:property|name)="((?:og|twitter):[\w:]+)" content="([^"]*)"', text))
+    assert tags["og:title"] == tags["twitter:title"] == "Forget Lens"
+    assert not any("gradio" in value.lower() for value in tags.values())
+    picture = page.request.get(tags["og:image"])
+    assert tags["og:image"].startswith(url) and picture.body().startswith(b"\x89PNG")
 
 
 def test_a_lesson_sets_the_page_up(page: Page) -> None:

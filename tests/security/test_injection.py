@@ -108,11 +108,13 @@ def test_formulas_are_marked_and_numbers_left_alone(text: str) -> None:
 
 def test_scores_of_hostile_tokens_in_csv_and_json(model) -> None:
     (scores,) = score(model, [Example("?", "=1+1 @x -y <b>")], ("entropy",))
-    cells = list(csv.DictReader(io.StringIO(scores_csv(scores).text)))
+    cut = select(scores, Rule("entropy"))
+    cells = list(csv.DictReader(io.StringIO(scores_csv(scores, cut).text)))
     assert len(cells) == len(scores)
     column = next(name for name in ("text", "token") if name in cells[0])
     assert all(cell[column].lstrip()[:1] not in set("=+-@") for cell in cells if cell[column].strip())
     assert all(float(cell["entropy"]) is not None for cell in cells)
-    said = json.loads(scores_json(scores).text)
+    said = json.loads(scores_json(scores, cut).text)
     assert said["forget_lens"]["version"] == VERSION and len(said["forget_lens"]["commit"]) >= 7
-    assert VERSION in scores_csv(scores).name
+    assert VERSION in scores_csv(scores, cut).name
+    assert [cell["in_cut"] == "True" for cell in cells] == list(cut.kept) == [w > 0 for w in said["cut"]["weights"]]

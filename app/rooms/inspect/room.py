@@ -8,10 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.lanes import LANES_ID, initial_rule, lanes_props, make_lanes
+from app.look.lanes import LANES_ID, initial_rule, lanes_props, make_lanes, read_rule
 from app.look.markup import block
 from app.look.texts import say
+from app.rooms.inspect.words import notes_on
 from app.visit.export import SAVE, scores_csv, scores_json
+from app.visit.run_config import cut_of
 from app.visit.studio import OWN, SPLITS, Studio
 from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, Visits, explained
 from attribution import Example, TokenScores
@@ -121,7 +123,7 @@ class InspectRoom:
         # A view that changes may change its rule, too: one listener for both.
         self.lanes.view(**follow)
         for button, save in ((self.save_json, self.as_json), (self.save_csv, self.as_csv)):
-            saved = button.click(save, None, [self.notice, self.file], **QUIET)
+            saved = button.click(save, self.rule, [self.notice, self.file], js=read_rule(LANES_ID), **QUIET)
             saved.then(None, self.file, self.file, js=SAVE, **PRIVATE)
         self.save_png.click(None, js="() => ForgetLensPage.savePicture()", **PRIVATE)
         self.share.click(None, js="() => ForgetLensPage.share()", **PRIVATE)
@@ -196,14 +198,16 @@ class InspectRoom:
         return {self.subject: subject, **self.show(split, row, prompt, answer, scope, subject, shown, request)}
 
     @explained
-    def as_json(self, request: gr.Request) -> dict[Any, Any]:
-        """The scores in view, to be saved by the browser."""
-        return {self.file: scores_json(self.in_view(request)).to_dict()}
+    def as_json(self, cut: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
+        """The scores in view and the cut, to be saved by the browser."""
+        scores = self.in_view(request)
+        return {self.file: scores_json(scores, cut_of(scores, cut)).to_dict()}
 
     @explained
-    def as_csv(self, request: gr.Request) -> dict[Any, Any]:
-        """The scores in view, to be saved by the browser."""
-        return {self.file: scores_csv(self.in_view(request)).to_dict()}
+    def as_csv(self, cut: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
+        """The scores in view and the cut, to be saved by the browser."""
+        scores = self.in_view(request)
+        return {self.file: scores_csv(scores, cut_of(scores, cut)).to_dict()}
 
     def in_view(self, request: gr.Request) -> TokenScores:
         """The scores that a visit looks at."""
@@ -242,7 +246,9 @@ class InspectRoom:
         scores = studio.score(example, names, scope)
         visit.scores, visit.split, visit.mask_scope = scores, split, scope
         visit.row = None if split == OWN else int(row or 0)
-        result: dict[Any, Any] = {self.lanes: lanes_props(scores, state, studio.alternatives(example))}
+        # The scores stay as they were made: what is said of them is for the eye.
+        said = dataclasses.replace(scores, notes=notes_on(scores))
+        result: dict[Any, Any] = {self.lanes: lanes_props(said, state, studio.alternatives(example))}
         if not subject:
             result[self.subject] = gr.update(value="", placeholder=scores.subject.text or "none found")
         return result

@@ -32,7 +32,7 @@ def training_frame(training: Training, studio: Studio) -> Frame:
     if not steps:
         note = "Scoring every row to forget, then the steps begin."
     else:
-        note = lost or describe(training.config)
+        note = lost or describe(training.config) + _uncounted(training.before)
     return {
         **frame,
         "phase": "training" if steps else "waiting",
@@ -53,15 +53,17 @@ def kept_frame(kept: KeptRun | None, studio: Studio, instead: bool = False) -> F
         return None
     example = studio.corpus.forget[kept.row].example
     fits = instead and len(studio.model.encode(example)) <= MOST_TOKENS_WITH_ALTERNATIVES
-    how = "stopped early" if kept.stopped else "done"
+    lost = what_is_lost(kept.before, latest([step.probe for step in kept.steps[: kept.stands_at]]))
+    how = "stopped early, the model is kept as it was then" if kept.stopped else "done"
     at = "" if kept.rolled_back_to is None else f", back at step {kept.rolled_back_to}"
+    done = f"{describe(kept.config)}; {how}{at}, in {duration(kept.seconds)}.{_uncounted(kept.before)}"
     return {
         **_frame(kept, kept.before, kept.steps[: kept.stands_at], studio),
         "phase": "stopped" if kept.stopped else "done",
         "run": kept.number,
         "left": "",
-        "note": f"{kept.name}: {describe(kept.config)}; {how}{at}, in {duration(kept.seconds)}.",
-        "warned": False,
+        "note": lost or f"{kept.name}: {done}",
+        "warned": bool(lost),
         "instead": listed(kept.alternatives(example, MOST_ALTERNATIVES).as_is) if fits else None,
     }
 
@@ -82,6 +84,15 @@ def _frame(run: Training | KeptRun, before: Probe | None, steps: Sequence[Step],
             *([step.number, *_shares(before, step.probe)] for step in steps if step.probe),
         ],
     }
+
+
+def _uncounted(before: Probe | None) -> str:
+    """Why there is no line of what is forgotten, as a sentence to be added; empty where there is one."""
+    if before is None or before.forget_recall:
+        return ""
+    if before.forget_recall is None:
+        return " No facts are marked in these rows, so nothing can be counted: read the answers."
+    return " The model gave none of these facts before, so there is nothing to count."
 
 
 def _shares(before: Probe | None, now: Probe | None) -> tuple[float | None, float | None]:

@@ -14,7 +14,7 @@ from app.look.texts import say
 from app.rooms.stage.frames import kept_frame
 from app.rooms.stage.words import answers_html, matrix_html, verdict, verdict_html
 from app.rooms.unlearn.room import UnlearnRoom
-from app.rooms.unlearn.words import advice, way_out
+from app.rooms.unlearn.words import rescue_words, way_out
 from app.visit.comparison import known
 from app.visit.session import Visit
 from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, Visits, explained
@@ -42,6 +42,8 @@ class StageRoom:
         self.frame = gr.JSON(visible="hidden", elem_id="frame")
         self.notice = block(elem_classes="pg-notice", elem_id="stage-notice")
         self.ruling = block(elem_id="ruling")
+        # Pressing it is heard by the room of the runs.
+        self.rescue = gr.Button(visible=False, elem_id="ruling-rescue", elem_classes="pg-rescue")
         with gr.Accordion(say("what_made_it"), open=False, elem_classes="pg-fold", elem_id="made") as self.made:
             self.matrix = block(elem_id="matrix")
         with gr.Column(elem_classes=["pg-card", "pg-asking"], elem_id="asking"):
@@ -85,7 +87,7 @@ class StageRoom:
 
     def follow(self, event: Any) -> None:
         """Judge anew after an event by which another run is compared."""
-        event.then(self.conclude, None, [self.frame, self.ruling, self.answers, self.examples], **QUIET)
+        event.then(self.conclude, None, [self.frame, self.ruling, self.rescue, self.answers, self.examples], **QUIET)
 
     def conclude(self, request: gr.Request) -> dict[Any, Any]:
         """The verdict on the visit's current run; nothing where there is none, or it was not asked yet."""
@@ -95,11 +97,17 @@ class StageRoom:
             self.frame: kept_frame(kept, studio, instead=True),
             self.answers: "",
             self.examples: gr.update(choices=self._chips(visit)),
+            self.rescue: gr.update(visible=False),
         }
         if kept is None or kept.evaluation is None:
             return {**shown, self.ruling: ""}
         found = verdict(known(studio.before()), kept.evaluation, known(studio.reference()), kept.depth)
-        return {**shown, self.ruling: verdict_html(found, way_out(kept.way_back) if advice(kept) else "")}
+        way = rescue_words(kept)
+        return {
+            **shown,
+            self.ruling: verdict_html(found, way_out(kept.way_back) if way else ""),
+            self.rescue: gr.update(visible=bool(way), value=way),
+        }
 
     @explained
     def look(self, request: gr.Request) -> dict[Any, Any]:

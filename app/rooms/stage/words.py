@@ -136,10 +136,10 @@ def verdict_html(found: Verdict | None, way_back: str = "") -> str:
     """
     if found is None:
         return (
-            '<div class="pg-ruling"><p class="pg-soft">No verdict: the rows mark no facts, or the model never gave '
-            "them. The answers below say what has changed.</p></div>"
+            '<div class="pg-ruling"><p class="pg-soft">No verdict: no facts are marked in these rows, or the model '
+            "gave none of them before. The answers below say what has changed.</p></div>"
         )
-    advice = f'<p class="pg-soft">{escape(way_back)}</p>' if way_back and found.kind == "collapsed" else ""
+    advice = f'<p class="pg-soft">{escape(way_back)}</p>' if way_back else ""
     return (
         f'<div class="pg-ruling" data-kind="{found.kind}" role="status">'
         f'<p class="pg-ruled">{escape(found.sentence)}</p>{advice}'

@@ -47,6 +47,7 @@ class Stage(Protocol):
     """Where a run plays."""
 
     frame: gr.JSON
+    rescue: gr.Button
 
 
 class UnlearnRoom:
@@ -137,7 +138,11 @@ class UnlearnRoom:
         gr.on([kept.rename.click, kept.name.submit], self.rename, kept.name, self.outputs, **QUIET)
         return [
             self.go.click(self.start, **training),
-            self.watch.rescue.click(self.recover, **{**training, "inputs": None, "js": None}),
+            gr.on(
+                [self.watch.rescue.click, self.stage.rescue.click],
+                self.recover,
+                **{**training, "inputs": None, "js": None},
+            ),
             self.back.click(self.undo, None, self.outputs, **QUIET),
             kept.runs.input(self.pick, kept.runs, self.outputs, **QUIET),
             kept.undo_to.click(self.undo_to, None, self.outputs, **QUIET),

@@ -62,7 +62,7 @@ def _lead(text: str) -> str:
 
 def done_html(kept: KeptRun) -> str:
     """A run that has ended: how far it came, where its model stands, and a warning where it went too far."""
-    how = "stopped, what it had learned is kept" if kept.stopped else "done"
+    how = "stopped, and the model is kept as it was then" if kept.stopped else "done"
     if kept.rolled_back_to is not None:
         how = f"is back at step {kept.rolled_back_to}"
     said = advice(kept) if kept.rolled_back_to is None else ""
