@@ -154,4 +154,4 @@ def set_moments(optimiser: torch.optim.Optimizer, weights: dict[str, Tensor], fo
     for key, value in found.items():
         name, _, moment = key.rpartition(".")
         parameter = weights[name]
-        optimiser.state[parameter][moment] = value if moment == "step" else value.to(parameter.device)
+        optimiser.state[parameter][moment] = value.to(parameter.device)

@@ -401,4 +401,5 @@ def optimiser_of(config: RunConfig, parameters: list[torch.nn.Parameter]) -> tor
     """The optimiser of a run, with nothing behind it."""
     if config.optimiser == "sgd":
         return torch.optim.SGD(parameters, lr=config.learning_rate)
-    return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0)
+    # Fused: one pass over weights, gradients and moments instead of a dozen, a fifth of the time on a processor.
+    return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0, fused=True)
