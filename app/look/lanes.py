@@ -60,7 +60,7 @@ import gradio as gr
 
 from attribution.lanes import DEFAULT_SHARE, lanes_props, script, stylesheet
 
-__all__ = ["LANES_ID", "initial_rule", "lanes_props", "make_lanes", "read_rule", "read_state"]
+__all__ = ["LANES_ID", "initial_rule", "lanes_props", "make_lanes", "mark_stale", "read_rule", "read_state"]
 
 LANES_ID = "lanes"
 """The element id of the lanes on the page."""
@@ -109,6 +109,11 @@ def read_rule(elem_id: str) -> str:
     """JavaScript for a listener's `js`: replaces its first input by the rule of the lanes with this element id."""
     lanes = f"document.querySelector('#{elem_id} .fl-lanes')?.forgetLens"
     return f"(first, ...rest) => [{lanes}?.rule() ?? first, ...rest]"
+
+
+def mark_stale(elem_id: str) -> str:
+    """JavaScript for a listener's `js`: given a notice, the lanes say that they are of the row before."""
+    return f"(notice) => {{ document.querySelector('#{elem_id} .fl-lanes')?.forgetLens.stale(Boolean(notice)); }}"
 
 
 def read_state(elem_id: str) -> str:

@@ -10,6 +10,27 @@ function joinRadios({ target }) {
 document.addEventListener("focusin", joinRadios, true);
 document.addEventListener("keydown", joinRadios, true);
 
+/** A long list of Gradio's opens somewhere, and as a scroller takes the focus that Tab was to carry on, then vanishes with
+    it. It opens at what is chosen, and Tab passes it by. */
+function openAtChosen({ target }) {
+  if (target.getAttribute?.("role") !== "combobox") return;
+  let tries = 20;
+  const look = () => {
+    const list = target.closest(".block").querySelector("ul[role=listbox]");
+    const chosen = list?.querySelector("[aria-selected=true]");
+    if (!list && tries--) return setTimeout(look, 25);
+    if (chosen) list.scrollTop = chosen.offsetTop - (list.clientHeight - chosen.offsetHeight) / 2;
+  };
+  // Gradio scrolls it once, when it stands.
+  setTimeout(look, 60);
+}
+document.addEventListener("focusin", openAtChosen, true);
+function passListBy({ key, target }) {
+  const list = key === "Tab" && target.getAttribute?.("role") === "combobox" && target.closest(".block").querySelector("ul");
+  if (list) list.tabIndex = -1;
+}
+document.addEventListener("keydown", passListBy, true);
+
 /** Gradio closes the stream of answers when none of a visitor's questions waits, and takes a question asked meanwhile for
     one that the old stream still answers: behind a proxy that holds a stream back, what was pressed seems to do
     nothing until something else is pressed. So when a stream ended shortly after a question had been taken, press a

@@ -4,6 +4,7 @@
     `page`: whether there is a page that can train. */
 function makeDock(model, group, on, page) {
   const plots = new Map();
+  let stale = false;
   const lanes = makeSwitch(
     "Lane that is cut",
     `${group}-dock`,
@@ -65,7 +66,13 @@ function makeDock(model, group, on, page) {
       const kept = keptTokens(model, lane);
       sentence.replaceChildren(...cutSentence(model, lane, kept));
       undo.hidden = !model.hand.size;
-      forget.disabled = !kept.length;
+      forget.disabled = stale || !kept.length;
+      if (stale) sentence.replaceChildren("This is still the row from before: put right what is said above first.");
+    },
+    /** The row in view is, or is not, the one that was asked for. */
+    stale(on) {
+      stale = on;
+      this.say(model.lanes.find((lane) => lane.name === model.active));
     },
   };
 }

@@ -4,6 +4,8 @@ let instances = 0;
 // Pixels: smaller than this the answer is not set to make room for the dock.
 const LEAST_PX = 19;
 const DOCK_GAP_PX = 14;
+// What is built while there is no row.
+const NOTHING = { stop() {}, play() {}, stale() {} };
 
 /** Mount the lanes in an element. `send(name, payload)` tells the page; `show(data)` draws what `lanes_props` made.
     `page`: there is a page around that can train. While a cut is dragged, each frame that moves it is an event
@@ -11,7 +13,7 @@ const DOCK_GAP_PX = 14;
 function mount(element, send, page = false) {
   const group = `fl${++instances}`;
   const state = { view: "lanes", units: "tokens", colour: "rank", keep_given: false, active: null, cuts: {}, hand: "" };
-  let built = { stop() {}, play() {} };
+  let built = { ...NOTHING };
   let model = null;
   let sent = "";
   let frame = null;
@@ -42,6 +44,11 @@ function mount(element, send, page = false) {
           }
         : null;
     },
+    /** What stands here is not what was asked for, which could not be scored; the next row that is shown ends it. */
+    stale(on) {
+      element.classList.toggle("fl-stale", on);
+      built.stale(on);
+    },
     /** What a run does, as the page was last told (`app/rooms/stage/frames.py`); null takes it off the stage. */
     play(given) {
       frame = given;
@@ -63,9 +70,10 @@ function mount(element, send, page = false) {
 
   function show(data) {
     built.stop();
+    element.classList.remove("fl-stale");
     if (!data || !data.tokens) {
       element.replaceChildren();
-      [model, built] = [null, { stop() {}, play() {} }];
+      [model, built] = [null, { ...NOTHING }];
       return;
     }
     const given = data.state || {};
@@ -397,5 +405,6 @@ function build(element, model, state, group, tell, send, page) {
       player.stop();
     },
     play: player.play,
+    stale: (on) => dock.stale(on),
   };
 }

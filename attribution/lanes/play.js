@@ -10,7 +10,7 @@ const CHART = { width: 600, height: 64 };
 /** `dock` is what the run takes the place of. `on` holds say(texts or null), stop() and fit(). */
 function makePlayer(model, dock, on) {
   const title = make("p", { class: "fl-dock-title", role: "status" });
-  const stats = make("p", { class: "fl-stats" });
+  const stats = make("p", { class: "fl-stats", title: "Counted on a few rows while it trains; the verdict below asks about all." });
   const spoken = make("p", { class: "fl-spoken" });
   const lines = { forgotten: svg("path", { class: "fl-line-forgotten" }), kept: svg("path", { class: "fl-line-kept" }) };
   const chart = svg("svg", {

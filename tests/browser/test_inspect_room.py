@@ -107,12 +107,14 @@ def test_bad_input_is_one_sentence_and_loses_no_work(page: Page, answer: str, su
     page.locator("#score").click()
     expect(alert_of(page, "inspect")).to_contain_text(said)
     assert lanes.locator(".fl-question").inner_text() == question
+    expect(lanes.locator(".fl-forget")).to_be_disabled()
     assert page.locator("#own-answer textarea").input_value() == answer
     page.locator("#own-answer textarea").fill("She was born in Torvik.")
     if subject:
         page.locator("#subject textarea, #subject input").first.fill("Torvik")
     page.locator("#score").click()
     expect(alert_of(page, "inspect")).to_have_count(0)
+    expect(lanes.locator(".fl-forget")).to_be_enabled()
 
 
 def test_words_of_the_prompt_can_be_made_the_subject(page: Page, lanes: Locator) -> None:
@@ -132,3 +134,11 @@ def test_scores_can_be_saved(page: Page, lanes: Locator) -> None:
     with page.expect_download() as saved:
         page.locator("#scores-csv").click()
     assert saved.value.path().read_text(encoding="utf-8").startswith('"index","id","text"')
+
+
+def test_the_list_of_questions_opens_at_the_chosen_one_and_tab_goes_on(page: Page, lanes: Locator) -> None:
+    page.locator("#row input").click()
+    expect(page.locator("#row [role=option][aria-selected=true]")).to_be_in_viewport()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement !== document.body")
+    expect(page.locator("#row [role=option]").first).to_be_hidden()

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.look.lanes import LANES_ID, initial_rule, lanes_props, make_lanes, read_rule
+from app.look.lanes import LANES_ID, initial_rule, lanes_props, make_lanes, mark_stale, read_rule
 from app.look.markup import block
 from app.look.texts import say
 from app.rooms.inspect.words import notes_on
@@ -126,6 +126,8 @@ class InspectRoom:
             saved = button.click(save, self.rule, [self.notice, self.file], js=read_rule(LANES_ID), **QUIET)
             saved.then(None, self.file, self.file, js=SAVE, **PRIVATE)
         self.save_png.click(None, js="() => ForgetLensPage.savePicture()", **PRIVATE)
+        # A row that could not be scored leaves the one before in sight, which must not be taken for it.
+        self.notice.change(None, self.notice, js=mark_stale(LANES_ID), **PRIVATE)
         self.share.click(None, js="() => ForgetLensPage.share()", **PRIVATE)
 
     @property

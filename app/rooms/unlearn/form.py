@@ -96,7 +96,10 @@ class RunForm:
         if choices:
             return gr.Dropdown(choices, **shared)
         if facts.slider:
-            return gr.Slider(facts.low, facts.high, step=facts.step, **shared)
+            slider = gr.Slider(facts.low, facts.high, step=facts.step, **shared)
+            # Of a number typed beside it that lies outside Gradio says no field's name: ours is the one that does.
+            setattr(slider, "preprocess", lambda value: value)  # noqa: B010
+            return slider
         # No bounds of the widget's own: what lies outside is a sentence of ours, where Start is.
         return gr.Number(step=facts.step, min_width=120, **shared)
 
