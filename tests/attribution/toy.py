@@ -38,6 +38,11 @@ class _Body(nn.Module):
         self.seen = nn.Parameter(table)
         self.counts_positions = counts_positions
 
+    @property
+    def weight(self) -> Tensor:
+        """A row for every token, as an embedding has."""
+        return self.seen
+
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, **options: Any
     ) -> SimpleNamespace:

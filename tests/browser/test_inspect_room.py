@@ -38,6 +38,7 @@ def lanes(page: Page) -> Locator:
 def test_it_opens_on_a_scored_example(page: Page, lanes: Locator) -> None:
     assert lanes.locator("section.fl-card").count() == 4
     assert any(shown_as_kept(lanes, LEARNED))
+    expect(page.get_by_role("tab", name="Answers", exact=True).first).to_be_visible()
     tabs = page.get_by_role("tab").all_inner_texts()
     assert list(dict.fromkeys(text for text in tabs if text)) == ["Answers", "Settings", "Learn", "Your own"]
 

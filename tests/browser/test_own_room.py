@@ -29,6 +29,9 @@ def own_url(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def choose_model(page: Page, text: str) -> None:
     box = page.locator("#own-model input").first
+    box.scroll_into_view_if_needed()
+    # The page may still be moving: its type has just arrived.
+    page.wait_for_timeout(500)
     box.click()
     page.get_by_role("option", name=text).first.click()
 
