@@ -170,7 +170,7 @@ def test_stop_keeps_what_there_is_runs_have_names_and_undo_takes_them_back(page:
     page.locator("#stop").click()
     wait_for_end(page)
     status = page.locator("#status")
-    expect(status).to_contain_text("stopped, what it had learned is kept")
+    expect(status).to_contain_text("stopped, and the model is kept as it was then")
     done = re.search(r"Steps: (\d+) of 80", status.inner_text())
     assert done and 1 <= int(done.group(1)) < 80
     expect(page.locator("#kept-runs")).to_contain_text("Whole sequence, Counterfactual teacher")
