@@ -56,7 +56,9 @@ function makeFlow(model, className, rows, cellsOf) {
     make(
       "div",
       { class: "fl-gutter", "aria-hidden": "true" },
-      ...rows.map(({ text, lane }) => make("span", { "data-lane": lane, "data-short": text[0] }, make("b", {}, text))),
+      ...rows.map(({ text, lane }) =>
+        make("span", { "data-lane": lane, "data-short": text[0], "data-text": text }, make("b", {}, text)),
+      ),
     );
   const tokens = [];
   const words = model.words.map((word) => {
