@@ -118,9 +118,7 @@ class TokenScores:
         what `from_dict` needs beside them."""
         example = self.example
         return {
-            "id": example.id,
-            "prompt": example.prompt,
-            "answer": example.answer,
+            **example.named,
             "subject": self.subject.text,
             "subject_found": self.subject.found,
             "tokens": [
@@ -253,10 +251,7 @@ def from_json(text: str) -> list[TokenScores]:
 
 def refusal_json(model: str, examples: Sequence[Example], reason: str) -> str:
     """What stands where `to_json` would: why there are no scores, and the rows that were asked for, without numbers."""
-    rows = [
-        {"id": row.id, "prompt": row.prompt, "answer": row.answer, "tokens": [], "scores": {}, "p": []}
-        for row in examples
-    ]
+    rows = [{**row.named, "tokens": [], "scores": {}, "p": []} for row in examples]
     return json.dumps({"model": model, "error": reason, "examples": rows}, ensure_ascii=False, indent=1)
 
 

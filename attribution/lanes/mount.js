@@ -13,7 +13,7 @@ const NOTHING = { stop() {}, play() {}, stale() {} };
 function mount(element, send, page = false) {
   const group = `fl${++instances}`;
   const state = { view: "lanes", units: "tokens", colour: "rank", keep_given: false, active: null, cuts: {}, hand: "" };
-  let built = { ...NOTHING };
+  let built = NOTHING;
   let model = null;
   let sent = "";
   let frame = null;
@@ -73,7 +73,7 @@ function mount(element, send, page = false) {
     element.classList.remove("fl-stale");
     if (!data || !data.tokens) {
       element.replaceChildren();
-      [model, built] = [null, { ...NOTHING }];
+      [model, built] = [null, NOTHING];
       return;
     }
     const given = data.state || {};
@@ -182,10 +182,8 @@ function build(element, model, state, group, tell, send, page) {
     element.dataset.units = model.units;
     syncKept();
     view().colour();
-    view().layout();
-    markActive();
-    follow.restart();
     fit();
+    follow.restart();
   }
   function syncKept() {
     model.lanes.forEach((lane, l) => {
@@ -367,15 +365,14 @@ function build(element, model, state, group, tell, send, page) {
 
   /** On a page: the largest type at which the answer, its lanes and the dock are seen with nothing scrolled. */
   function fit() {
-    if (!view().size) return;
     let px = view().largest;
     const lay = () => {
-      view().size(px);
+      if (px) view().size(px);
       view().layout();
       markActive();
     };
     lay();
-    if (!page || model.fold) return;
+    if (!px || !page || model.fold) return;
     // The dock sticks to the window's edge: what counts is where it would stand by itself.
     const under = () => answer.getBoundingClientRect().bottom + scrollY + DOCK_GAP_PX;
     const seen = () => under() + (dock.element.offsetHeight || player.height) < innerHeight;

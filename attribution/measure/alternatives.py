@@ -84,9 +84,7 @@ class Alternatives:
         example, hidden = self.encoded.example, self.hidden or (None,) * len(self.tokens)
         return {
             "model": self.model,
-            "id": example.id,
-            "prompt": example.prompt,
-            "answer": example.answer,
+            **example.named,
             "subject": self.subject.text,
             "tokens": [
                 {

@@ -72,9 +72,7 @@ class Matrix:
         example = self.encoded.example
         return {
             "model": self.model,
-            "id": example.id,
-            "prompt": example.prompt,
-            "answer": example.answer,
+            **example.named,
             "subject": self.subject.text,
             "hidden": [{**asdict(word), "ids": list(word.ids)} for word in self.hidden],
             "tokens": [

@@ -64,6 +64,11 @@ class Example:
     window: int | None = None
     ends: bool = True
 
+    @property
+    def named(self) -> dict[str, str]:
+        """What names the row in JSON."""
+        return {"id": self.id, "prompt": self.prompt, "answer": self.answer}
+
     def __post_init__(self) -> None:
         if not isinstance(self.prompt, str) or not isinstance(self.answer, str):
             raise ValueError("Prompt and answer must be text.")

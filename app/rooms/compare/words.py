@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from app.look.answers import share_left
 from app.look.markup import count, describe, differences, escape, progress_html
 from app.visit.session import KeptRun
 from app.visit.trials import Race
@@ -167,15 +168,11 @@ def _tile(state: Race, name: str, title: str, trial: Trial | None) -> str:
         return f'{head}<p class="pg-soft">Not begun.</p></section>'
     first, last = trial.figures(trial.points[0]), trial.figures(trial.points[-1])
     keep = next(one for one in state.kept if one.startswith("retain_"))
-    forgotten = 1 - _share(last[state.forgetting], first[state.forgetting])
-    bars = _bar("forgotten", forgotten, "fact") + _bar("kept", _share(last[keep], first[keep]), "accent")
+    left, kept = (share_left(first[name], last[name]) or 0.0 for name in (state.forgetting, keep))
+    bars = _bar("forgotten", 1 - left, "fact") + _bar("kept", kept, "accent")
     answer = state.samples.get(name)
     said = "" if answer is None else f'<p class="pg-said">{differences(state.before, answer[:LONGEST])}</p>'
     return f'{head}{bars}{said}<p class="pg-soft">step {trial.points[-1].step} of {state.steps}</p></section>'
-
-
-def _share(now: float, before: float) -> float:
-    return min(1.0, now / before) if before else 0.0
 
 
 def _bar(title: str, share: float, colour: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from app.look.answers import share_left
 from app.look.markup import describe, duration
 from app.visit.session import KeptRun
 from app.visit.studio import MOST_ALTERNATIVES, MOST_TOKENS_WITH_ALTERNATIVES, Studio
@@ -99,11 +100,5 @@ def _shares(before: Probe | None, now: Probe | None) -> tuple[float | None, floa
     """(share of the facts that is forgotten, share of those to keep that is kept)."""
     if before is None or now is None:
         return None, None
-    left, kept = (
-        min(1.0, later / earlier) if earlier and later is not None else None
-        for earlier, later in (
-            (before.forget_recall, now.forget_recall),
-            (before.retain_recall, now.retain_recall),
-        )
-    )
-    return (None if left is None else 1 - left), kept
+    left = share_left(before.forget_recall, now.forget_recall)
+    return (None if left is None else 1 - left), share_left(before.retain_recall, now.retain_recall)

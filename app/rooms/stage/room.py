@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import gradio as gr
@@ -23,6 +24,8 @@ from attribution import matrix
 # Longer is no question, and would wait long.
 MOST_CHARACTERS = 500
 LONGEST_ANSWER = 60
+ASK_TITLE = "Ask it anything"
+ASK_TEXT = "One question, put to the model before the run, after it, and to one that was never taught."
 PLAY = f"(frame) => {{ document.querySelector('#{LANES_ID} .fl-lanes')?.forgetLens.play(frame); }}"
 
 
@@ -74,8 +77,7 @@ class StageRoom:
         looking = {"outputs": [self.notice, self.matrix], **QUIET, **SCORING}
         self.made.expand(self.look, None, **looking)
         # Another row: what stood here was about the one before.
-        lanes.change(None, None, self.matrix, js="() => ''", **PRIVATE)
-        lanes.change(None, None, None, js="() => ForgetLensPage.fold('made')", **PRIVATE)
+        lanes.change(None, None, self.matrix, js="() => { ForgetLensPage.fold('made'); return ''; }", **PRIVATE)
         # Not in the queue: Stop must not wait behind the run that it stops.
         lanes.stop(unlearn.stop, queue=False, **QUIET)
         return lanes.forget(self.forget, outputs=[self.notice, *unlearn.outputs], **unlearn.training)
@@ -134,10 +136,7 @@ class StageRoom:
         said: dict[str, str | None] = dict.fromkeys(asked)
         for title, model in asked.items():
             yield {self.answers: answers_html(list(said.items()))}
-            if kept is not None and model is kept.model:
-                with kept.weights:
-                    said[title] = model.generate([text], LONGEST_ANSWER)[0]
-            else:
+            with kept.weights if kept is not None and model is kept.model else nullcontext():
                 said[title] = model.generate([text], LONGEST_ANSWER)[0]
         yield {self.answers: answers_html(list(said.items()))}
 
@@ -151,7 +150,3 @@ class StageRoom:
         kinds += [("A neighbour", [each.example.prompt for each in corpus.retain])]
         kinds += [("The world", [each.example.prompt for each in corpus.world])]
         return [(f"{title}: {texts[0]}", texts[0]) for title, texts in kinds if texts and texts[0]]
-
-
-ASK_TITLE = "Ask it anything"
-ASK_TEXT = "One question, put to the model before the run, after it, and to one that was never taught."

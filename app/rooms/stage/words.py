@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from app.look.answers import share_left
 from app.look.markup import count, differences, escape
 from attribution import Matrix
 from attribution.lanes.palette import RAMP_STEPS
@@ -20,6 +21,7 @@ FORGOTTEN, LITTLE = 0.2, 0.6
 STAYED, RUINED = 0.9, 0.5
 # Of what the retrained model's states lack, the run's lack at least this much where it has gone and is not just unsaid.
 GONE = 0.6
+HOW_FORGOTTEN = "Of the facts to forget that stood in the answers before, the share that stands there no more."
 HOW_KEPT = "Of the facts to keep that stood in the answers before, the share that still does."
 HOW_SPEAKS = "The share of its answers that are language, beside that share before the run."
 
@@ -62,39 +64,28 @@ def verdict(
     forgotten = 1 - recall after / recall before, over the questions to forget; kept = recall after / recall before,
     over those to keep; speaks = share of its answers that are language, over the same share before.
     """
-    if before is None or not before.metrics.get("forget_recall") or "forget_recall" not in after.metrics:
+    if before is None:
         return None
-    left = _ratio(before, after, "forget_recall")
-    kept, speaks = _ratio(before, after, "retain_recall"), _ratio(before, after, "speaks")
-    gauges = [
-        Gauge(
-            "Forgotten",
-            1 - (left or 0.0),
-            None if reference is None else 1 - (_ratio(before, reference, "forget_recall") or 0.0),
-            count(after.counts["forget_recall"], "fact"),
-            "Of the facts to forget that stood in the answers before, the share that stands there no more.",
-        )
-    ]
-    for name, title, noun, how in (
-        (
-            "retain_recall",
-            "Kept",
-            "fact",
-            HOW_KEPT,
-        ),
-        (
-            "speaks",
-            "Still speaks",
-            "answer",
-            HOW_SPEAKS,
-        ),
-    ):
-        share = _ratio(before, after, name)
-        if share is not None:
-            target = None if reference is None else _ratio(before, reference, name)
-            gauges.append(Gauge(title, share, target, count(after.counts[name], noun), how))
-    kind, sentence = _judged(1 - (left or 0.0), kept, speaks, depth)
-    return Verdict(kind, sentence, tuple(gauges))
+
+    def share(name: str, of: Evaluation) -> float | None:
+        return share_left(before.metrics.get(name), of.metrics.get(name))
+
+    def gauge(name: str, title: str, noun: str, how: str) -> Gauge | None:
+        value = share(name, after)
+        if value is None:
+            return None
+        target = None if reference is None else share(name, reference)
+        return Gauge(title, value, target, count(after.counts[name], noun), how)
+
+    left = gauge("forget_recall", "Forgotten", "fact", HOW_FORGOTTEN)
+    kept = gauge("retain_recall", "Kept", "fact", HOW_KEPT)
+    speaks = gauge("speaks", "Still speaks", "answer", HOW_SPEAKS)
+    if left is None:
+        return None
+    target = None if reference is None else 1 - (left.target or 0.0)
+    gauges = replace(left, value=1 - left.value, target=target), kept, speaks
+    kind, sentence = _judged(1 - left.value, share("retain_recall", after), share("speaks", after), depth)
+    return Verdict(kind, sentence, tuple(one for one in gauges if one is not None))
 
 
 def _judged(forgotten: float, kept: float | None, speaks: float | None, depth: Depth | None) -> tuple[str, str]:
@@ -106,26 +97,18 @@ def _judged(forgotten: float, kept: float | None, speaks: float | None, depth: D
         return "collapsed", f"The model is broken: it has lost {1 - kept:.0%} of what it should keep."
     if 1 - forgotten > LITTLE:
         return "little", f"Not forgotten yet: it still gives {1 - forgotten:.0%} of the facts."
-    if (kept is not None and kept < STAYED) or (speaks is not None and speaks < STAYED):
-        if kept is not None and kept < STAYED:
-            return (
-                "costly",
-                f"Forgotten at a price: it no longer gives {gone}, and only {kept:.0%} of the rest is left.",
-            )
-        return (
-            "costly",
-            f"Forgotten at a price: it no longer gives {gone}, but only {speaks:.0%} of its answers are language.",
-        )
+    price = ""
+    if kept is not None and kept < STAYED:
+        price = f"and only {kept:.0%} of the rest is left"
+    elif speaks is not None and speaks < STAYED:
+        price = f"but only {speaks:.0%} of its answers are language"
+    if price:
+        return "costly", f"Forgotten at a price: it no longer gives {gone}, {price}."
     if 1 - forgotten > FORGOTTEN:
         return "partly", f"Partly forgotten: it no longer gives {gone}{rest}."
     if depth is not None and depth.score is not None and depth.score < GONE:
         return "unsaid", f"It no longer says {gone}, but inside only {depth.score:.0%} of the way is gone."
     return "clean", f"Forgotten: it no longer gives {gone}{rest}."
-
-
-def _ratio(before: Evaluation, after: Evaluation, name: str) -> float | None:
-    earlier, later = before.metrics.get(name), after.metrics.get(name)
-    return None if not earlier or later is None else min(1.0, later / earlier)
 
 
 def verdict_html(found: Verdict | None, way_back: str = "") -> str:
