@@ -18,6 +18,8 @@ from app.server.presence import Presence
 ADDRESS = "forget_lens.address"
 """Under this name the guard writes into a request's scope where it comes from."""
 TRAINING_LINE = "train"
+CLOSING_SECONDS = 0.15
+"""So long after its last answer a page may not know yet that its stream of answers was closed."""
 ONE_RUN = "A run of yours waits already: wait for it, or stop it, then start the next."
 
 
@@ -56,6 +58,7 @@ class Line(queueing.Queue):
         self._runs_each, self._each = runs_each, each
         self._served: dict[str, float] = {}
         self._readers: dict[str, asyncio.Queue[Any]] = {}
+        self._answered: dict[str, float] = {}
         # A hundred looks a second at a line that cannot move are enough.
         self.sleep_when_free = 0.005
 
@@ -69,7 +72,13 @@ class Line(queueing.Queue):
             return False, sentence, "error"
         if body.session_hash:
             self.presence.seen(body.session_hash)
+        closing = not self.pending_event_ids_session.get(body.session_hash)
         taken = await super().push(body, request, username)
+        if closing:
+            # The page's stream closes with the last answer that it waits for. Told of its place before it knows of
+            # that, the page would take the stream for open, and wait for ever for what nobody sends.
+            known = self._answered.get(body.session_hash, float("-inf")) + CLOSING_SECONDS
+            await asyncio.sleep(max(known - time.monotonic(), 0))
         if taken[0] and isinstance(taken[1], str) and body.session_hash:
             self.presence.seen(body.session_hash)
         return taken
@@ -176,6 +185,8 @@ class Line(queueing.Queue):
 
     def send_message(self, event: queueing.Event, event_message: Any) -> None:
         """Hand a message to whoever asked."""
+        if isinstance(event_message, ProcessCompletedMessage) and event.session_hash:
+            self._answered[event.session_hash] = time.monotonic()
         reader = self._readers.get(event._id)
         if reader is None:
             super().send_message(event, event_message)
@@ -201,6 +212,8 @@ class Line(queueing.Queue):
 
     async def sweep(self) -> set[str]:
         """Let go of what nobody listens to; the sessions whose work was given up."""
+        past = time.monotonic() - CLOSING_SECONDS
+        self._answered = {session: at for session, at in self._answered.items() if at > past}
         given_up = set()
         for event in list(self.event_ids_to_events.values()):
             if not self.presence.heard(event.session_hash):

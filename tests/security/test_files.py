@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +153,13 @@ def half_an_upload(page: Page, size: int, read: bool = False) -> Any:
 
 def on_disk(page: Page) -> int:
     """The bytes of files that were uploaded."""
-    return sum(path.stat().st_size for path in page.folder.rglob("*") if path.is_file())
+    total = 0
+    # A walk, as files and folders may go while they are counted.
+    for folder, _, names in os.walk(page.folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(folder, name).stat().st_size
+    return total
 
 
 def until(holds: Callable[[], bool], patience: float = 10) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.server.line import CLOSING_SECONDS
 from app.server.settings import Settings
 from app.visit.visits import Visits
 from tests.security.conftest import API, Caller, Page
@@ -81,6 +82,19 @@ def test_a_run_that_nobody_listens_to_ends(page: Page) -> None:
     while not training(page):
         time.sleep(0.05)
     assert until_idle(page, 40) < 40
+
+
+def test_a_request_right_after_an_answer_waits_until_the_stream_is_known_to_be_closed(page: Page) -> None:
+    """A page that hears of its place before it hears that its stream closed would listen to nothing for ever."""
+    caller = Caller(page, "atonce")
+    caller.join("score", row="forget:0", scorers="random")
+    with caller.client.stream("GET", f"{API}/queue/data?session_hash={caller.session}") as stream:
+        lines = list(stream.iter_lines())
+    assert "close_stream" in lines[-2], lines
+    closed = time.monotonic()
+    assert caller.join("score", row="forget:0", scorers="random").status_code == 200
+    assert time.monotonic() - closed > CLOSING_SECONDS / 2
+    assert caller.answer()["success"]
 
 
 def test_the_limit_holds_where_training_happens() -> None:

@@ -182,9 +182,11 @@ class UnlearnRoom:
         visit, (cut, values) = self.visits.of(request.session_hash), self.asked(given)
         empty = visit.last is None and not visit.busy.locked()
         soft = {self.form.softness: gr.update(visible=values["strategy"] == "soft")}
+        # Asked before the words are made: they may be made while another visitor's wish has a step timed.
+        timed = visit.studio.seconds_per_step is not None
         described = self._described(cut, values, request)
         yield {**(self.shown(visit) if empty else {}), **soft, **described}
-        if visit.studio.seconds_per_step is None:
+        if not timed:
             # Nothing was timed yet: a few steps tell how long a run takes.
             visit.studio.calibrate()
             yield {self.estimate: self._described(cut, values, request)[self.estimate]}
