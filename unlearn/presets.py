@@ -153,21 +153,22 @@ def _ours(name: str, title: str, scorer: str, whose: str, tokens: str) -> Preset
     return Preset(
         name=name,
         title=title,
-        sentence=f"The tokens that {whose} highest learn what the model would say of somebody else; the rest of the "
-        "answer is held, and what the prompt gives is left alone.",
+        sentence=f"The tokens that {whose} highest learn what the model would say of somebody else, by the same inner "
+        "states; the rest of the answer is held, and what the prompt gives is left alone.",
         paper="ours",
         config=config,
         settings=(*_selected(config, tokens), *_loss(config), *_training(config)),
     )
 
 
-def _ours_deep() -> Preset:
-    config = dataclasses.replace(OURS, inner=4.0, alpha=8.0, retain_batch=40, cooldown=0.4)
+def _ours_answers() -> Preset:
+    # The default until inner states: it forgets as well in what it says, and less below.
+    config = dataclasses.replace(OURS, inner=None, alpha=4.0, retain_batch=32, cooldown=RunConfig().cooldown)
     return Preset(
-        name="ours-deep",
-        title="Ours, states too",
-        sentence="As ours, and the states that lead to the selected tokens become those of the model asked about "
-        "somebody else: less is left below the surface.",
+        name="ours-answers",
+        title="Ours, answers alone",
+        sentence="The selected tokens learn what the model would say of somebody else; the states below are left to "
+        "follow.",
         paper="ours",
         config=config,
         settings=(*_selected(config, LEARNED), *_loss(config), *_training(config)),
@@ -340,7 +341,7 @@ PRESETS: dict[str, Preset] = {
             "masking and entropy together, with nothing fitted, rank",
             "masking and entropy fused, from the original model",
         ),
-        _ours_deep(),
+        _ours_answers(),
         _ours_ascent(),
         _real(),
         _etw(),

@@ -366,5 +366,5 @@ class RunConfig:
         return getattr(get_objective(self.objective), name) if given is None else given
 
 
-OURS = RunConfig(objective="counterfactual", learning_rate=5e-4, alpha=4.0, retain_batch=32)
+OURS = RunConfig(objective="counterfactual", learning_rate=5e-4, alpha=8.0, inner=4.0, retain_batch=40, cooldown=0.4)
 """What a run does when nothing else is said: the preset `ours`."""
