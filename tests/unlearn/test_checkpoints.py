@@ -38,6 +38,7 @@ ARMS: dict[str, dict] = {
     "sgd": {"optimiser": "sgd"},
     "lora": {"lora": 2},
     "refusals": {"objective": "dpo"},
+    "inner states": {"objective": "counterfactual", "inner": 4.0},
     "live": {"rule": Rule("entropy", "proportional"), "score_every": 2},
     "alternating": {
         "rule": Rule("learned", "raw"),

@@ -23,13 +23,14 @@ def weights(job: Run) -> list[torch.Tensor]:
     return [value.detach().clone() for value in job.model.model.state_dict().values()]
 
 
+@pytest.mark.parametrize("objective", [{}, {"objective": "counterfactual", "inner": 4.0}], ids=["wga", "inner"])
 @pytest.mark.parametrize("family", ["llama", "opt", "gpt2", "gemma3_text", "qwen3"])
-def test_the_same_gradients_with_dropout_off(family, small_corpus):
+def test_the_same_gradients_with_dropout_off(family, objective, small_corpus):
     # OPT and GPT-2 are configured with dropout: a forward in training mode would draw other numbers.
     model = tiny_model(family, tokenizer_named("byte-level BPE"), max_position_embeddings=256, n_positions=256)
     found = []
     for on in (False, True):
-        job = run(model, small_corpus, replace(CONFIG, gradient_checkpointing=on))
+        job = run(model, small_corpus, replace(CONFIG, gradient_checkpointing=on, **objective))
         job.gradients.add_first_rows()
         found.append([p.grad for p in job.model.model.parameters() if p.grad is not None])
         assert not any(module.training for module in job.model.model.modules())

@@ -34,7 +34,7 @@ ARMS: dict[str, dict] = {
         "objective": "satga",
         "scorer_settings": ScorerSettings(scorer_every=2),
     },
-    "counterfactual": {"objective": "counterfactual", "teacher": "swap"},
+    "counterfactual": {"objective": "counterfactual", "teacher": "swap", "inner": 4.0},
     "stopped between two steps": {},
 }
 

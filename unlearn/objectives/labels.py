@@ -43,7 +43,8 @@ class Target:
         frozen: the frozen model's last states that predict the labels, `[m, d]`, where anchors need them.
         teacher: what a selected label is to be predicted from instead, `[m, d]`, where a teacher is needed.
         unsaid: labels that the teacher is not to say, bool `[m]`; None for none.
-        inner: the teacher's states after some blocks, `[m, blocks, d]`, 0 where it has none of its own; where needed.
+        inner: the teacher's states after some blocks, `[m, blocks, d]`, 0 where it has none of its own, None where it
+            has none at all; where needed.
     """
 
     row: Encoded
@@ -208,7 +209,9 @@ def label_batch(
     layer_states = inner[:, 0] if extras.layer and inner is not None else None
     inner_values = None
     if extras.blocks and inner is not None:
-        inner_values = relative_distances(inner, _joined([target.inner for target in targets], inner))
+        nowhere = [inner.new_zeros(len(target.weights), *inner.shape[1:]) for target in targets]
+        taught = [none if target.inner is None else target.inner for target, none in zip(targets, nowhere, strict=True)]
+        inner_values = relative_distances(inner, _joined(taught, inner))
     frozen_states = reference = reference_layer_states = None
     if extras.frozen is not None and (extras.reference or extras.layer or (extras.head and not extras.taught)):
         with torch.no_grad():

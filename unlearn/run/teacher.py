@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -47,7 +48,8 @@ def with_teacher(
     Args:
         targets: with their `frozen` states.
         notes: what was done instead of `kind` is added here, a sentence each.
-        blocks: whose states are kept as `inner`; 0 where the teacher predicts a label as the frozen model does.
+        blocks: whose states are kept as `inner`; 0, or None for a whole row, where the teacher predicts a label as the
+            frozen model does.
 
     Raises:
         ValueError: the subject is to be hidden in a model whose layers do not all work by attention.
@@ -72,37 +74,51 @@ def with_teacher(
             target,
             teacher=target.frozen,
             unsaid=torch.ones(len(target.weights), dtype=torch.bool),
-            inner=_nowhere(target, len(blocks)),
         )
         for i, target in enumerate(targets)
     ]
 
 
-def _taught(target: Target, states: Tensor, subject: Subject) -> Target:
-    """The target with these states, `[answer tokens, 1 + blocks, d]`, the last ones first, at all labels but the
-    subject's own and the end."""
+class _States(NamedTuple):
+    """What a teacher predicts a row's answer tokens from.
+
+    Attributes:
+        last: before the head, `[answer tokens, d]`.
+        inner: after the blocks that were asked for, `[answer tokens, blocks, width]`: a model may be wider inside than
+            before its head.
+    """
+
+    last: Tensor
+    inner: Tensor | None
+
+    def at(self, places: Sequence[tuple[int, int]], count: int) -> _States:
+        """So many tokens: (place there, place here) says whose states they are, 0 where it says nothing."""
+        inner = None if self.inner is None else _moved(self.inner, places, count)
+        return _States(_moved(self.last, places, count), inner)
+
+
+def _moved(states: Tensor, places: Sequence[tuple[int, int]], count: int) -> Tensor:
+    found = states.new_zeros(count, *states.shape[1:])
+    for there, here in places:
+        found[there] = states[here]
+    return found
+
+
+def _taught(target: Target, states: _States, subject: Subject) -> Target:
+    """The target with these states at all labels but the subject's own and the end."""
     assert target.frozen is not None
     own = set(subject_positions(target.row, subject))
-    teacher, inner = target.frozen.clone(), _nowhere(target, states.shape[1] - 1)
-    for label, position in enumerate(target.row.answer_positions):
-        if position not in own:
-            teacher[label] = states[label, 0].to(teacher)
-            inner[label] = states[label, 1:].to(inner)
+    labels = [(i, i) for i, position in enumerate(target.row.answer_positions) if position not in own]
+    found, teacher = states.at(labels, len(target.weights)), target.frozen.clone()
+    for label, _ in labels:
+        teacher[label] = found.last[label].to(teacher)
     unsaid = torch.zeros(len(target.weights), dtype=torch.bool)
-    return dataclasses.replace(target, teacher=teacher, unsaid=unsaid, inner=inner)
+    return dataclasses.replace(target, teacher=teacher, unsaid=unsaid, inner=found.inner)
 
 
-def _nowhere(target: Target, blocks: int) -> Tensor:
-    """No inner states of the teacher's own, at any label."""
-    assert target.frozen is not None
-    return target.frozen.new_zeros(len(target.weights), blocks, target.frozen.shape[1])
-
-
-def _states(numbers: TokenStatistics) -> Tensor:
-    """The states that predict each token, after the last block and then after those that were asked for."""
+def _states(numbers: TokenStatistics) -> _States:
     assert numbers.predicting is not None
-    last = numbers.predicting[:, None]
-    return last if numbers.inner is None else torch.cat([last, numbers.inner], dim=1)
+    return _States(numbers.predicting, numbers.inner)
 
 
 def _hidden(
@@ -111,8 +127,8 @@ def _hidden(
     subjects: Sequence[Subject],
     numbers: Sequence[int],
     blocks: Sequence[int],
-) -> dict[int, Tensor]:
-    """States of rows whose subject no other token attends to, `[answer tokens, 1 + blocks, d]` by row number."""
+) -> dict[int, _States]:
+    """States of rows whose subject no other token attends to, by row number."""
     if not numbers:
         return {}
     keys = [subject_positions(rows[i], subjects[i]) for i in numbers]
@@ -127,9 +143,8 @@ def _swapped(
     retain: Sequence[Row],
     seed: int,
     blocks: Sequence[int],
-) -> dict[int, Tensor]:
-    """States of rows in which another subject's name stands, `[answer tokens, 1 + blocks, d]` by row number; 0 at the
-    name.
+) -> dict[int, _States]:
+    """States of rows in which another subject's name stands, by row number; 0 at the name.
 
     A row is left out where its other tokens do not stay the same.
     """
@@ -141,11 +156,5 @@ def _swapped(
             encoded, pairs = encoded_with(model, row, subject, names[subject.text])
             if pairs:
                 swapped[i], places[i] = encoded, pairs
-    found: dict[int, Tensor] = {}
     read = model.token_statistics(list(swapped.values()), states=True, blocks=blocks)
-    for i, one in zip(swapped, read, strict=True):
-        states = _states(one)
-        found[i] = states.new_zeros(len(rows[i].tokens), *states.shape[1:])
-        for mine, theirs in places[i]:
-            found[i][mine] = states[theirs]
-    return found
+    return {i: _states(one).at(places[i], len(rows[i].tokens)) for i, one in zip(swapped, read, strict=True)}
