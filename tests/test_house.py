@@ -41,7 +41,7 @@ ROOMS = {
         ("__init__", "__main__"),
         ("cli",),
         ("arms", "wishes"),
-        ("depth", "stress", "presets", "export", "teaching"),
+        ("depth", "stress", "presets", "export", "teaching", "open_unlearning"),
         ("run",),
         ("asking",),
         ("metrics",),
@@ -63,6 +63,7 @@ REQUIREMENT_OF = {
     "pydantic_settings": "pydantic-settings",
     "rouge_score": "rouge-score",
     "sklearn": "scikit-learn",
+    "yaml": "PyYAML",
 }
 """Import names that are not the name to install by."""
 

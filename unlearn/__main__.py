@@ -1,5 +1,5 @@
 """The shell: `python -m unlearn` runs one unlearning pass, and the commands `fit`, `arms`, `evaluate`, `depth`,
-`stress`."""
+`stress`, `compare`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from attribution.cli import options
 from unlearn.cli.arms import arms_command
+from unlearn.cli.compare import compare_command
 from unlearn.cli.depth import depth_command
 from unlearn.cli.evaluate import evaluate_command
 from unlearn.cli.run import fit_command, run_command
@@ -20,6 +21,7 @@ COMMANDS: dict[str, options.Command] = {
     "evaluate": evaluate_command,
     "depth": depth_command,
     "stress": stress_command,
+    "compare": compare_command,
 }
 
 

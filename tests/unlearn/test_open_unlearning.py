@@ -1,0 +1,185 @@
+"""Logs and settings of open-unlearning, in and out, on small files in its formats."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import hmean, ks_2samp
+
+from unlearn.__main__ import main
+from unlearn.open_unlearning import Log, compare_logs, read_log
+from unlearn.open_unlearning.logs import SHARE_OF_RIGHT, UTILITY, WRONG_OVER_RIGHT
+
+RIGHT = [1.0, 0.5, 2.0, 1.5]
+WRONG = [[2.0, 3.0], [0.25, 0.5], [2.5, 1.0], [4.0, 2.0]]
+
+
+def written(folder: Path, content: Any, name: str = "TOFU_EVAL.json") -> Path:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def metric(values: list[float], key: str = "score", aggregate: float | None = None) -> dict[str, Any]:
+    by_row = {str(row): {key: value} for row, value in enumerate(values)}
+    return {"agg_value": float(np.mean(values)) if aggregate is None else aggregate, "value_by_index": by_row}
+
+
+def truth_ratio(form: str, shift: float = 0.0, losses: bool = True) -> dict[str, Any]:
+    """The entries that a truth ratio is made of, by their formula in either version."""
+    p_right = np.exp(-np.array(RIGHT))
+    p_wrong = np.exp(-(np.mean(WRONG, axis=1) + shift))
+    if form == WRONG_OVER_RIGHT:
+        scores = p_wrong / (p_right + 1e-10)
+        aggregate = float(np.minimum(scores, 1 / (scores + 1e-10)).mean())
+    else:
+        scores = p_right / (p_right + p_wrong + 1e-10)
+        aggregate = float(scores.mean())
+    entries = {"forget_truth_ratio": metric(scores.tolist(), aggregate=aggregate)}
+    if losses:
+        answers = {
+            "PARA": [(math.exp(-loss), loss) for loss in RIGHT],
+            "PERT": [([math.exp(-loss - shift) for loss in row], [loss + shift for loss in row]) for row in WRONG],
+        }
+        for kind, rows in answers.items():
+            by_row = {str(row): {"prob": prob, "avg_loss": loss} for row, (prob, loss) in enumerate(rows)}
+            mean = float(np.mean([np.mean(prob) for prob, _ in rows]))
+            entries[f"forget_Q_A_{kind}_Prob"] = {"agg_value": mean, "value_by_index": by_row}
+    return entries
+
+
+def logged(folder: Path, content: Any, name: str = "TOFU_EVAL.json") -> Log:
+    return read_log(written(folder, content, name))
+
+
+@pytest.mark.parametrize("losses", [True, False])
+@pytest.mark.parametrize("form", [WRONG_OVER_RIGHT, SHARE_OF_RIGHT])
+def test_both_forms_of_the_truth_ratio_are_found_and_compared_as_one(tmp_path, form, losses):
+    log = logged(tmp_path, truth_ratio(form, losses=losses))
+    expected = [math.exp(right - np.mean(wrong)) for right, wrong in zip(RIGHT, WRONG, strict=True)]
+    assert max(expected) > 1
+    assert log.normalisation[0] == form
+    assert list(log.truth_ratios().values()) == pytest.approx(expected, rel=1e-6)
+    other = logged(tmp_path, truth_ratio(WRONG_OVER_RIGHT, shift=-2.0), "B_EVAL.json")
+    found = compare_logs(log, other)
+    by_scipy = ks_2samp(expected, [ratio * math.exp(2) for ratio in expected])
+    assert found.distance is not None
+    assert (found.distance.d, found.distance.p) == pytest.approx((by_scipy.statistic, by_scipy.pvalue))
+    assert (found.distance.n, found.distance.against, found.distance.higher) == (4, 4, False)
+    assert form in found.notes[0]
+    (line,) = [line for line in found.lines if line.name == "forget_truth_ratio"]
+    assert line.better == ("higher" if form == WRONG_OVER_RIGHT else "not comparable: two forms")
+
+
+def test_the_sentence_says_which_way(tmp_path):
+    low, high = [0.1 + row / 1000 for row in range(40)], [2 + row / 1000 for row in range(40)]
+    logs = [
+        logged(tmp_path, {"forget_truth_ratio": metric(values, aggregate=aggregate)}, name)
+        for values, aggregate, name in ((low + [1.5], 0.5, "a.json"), (high, 0.5, "b.json"))
+    ]
+    found = compare_logs(*logs)
+    assert "can be told apart" in found.sentence and "'a.json' are lower" in found.sentence
+    assert "favours the right answer over wrong ones more" in found.sentence
+    turned = compare_logs(*logs[::-1])
+    assert "'b.json' are higher" in turned.sentence and "less than 'a.json'" in turned.sentence
+    assert "cannot be told apart" in compare_logs(logs[0], logs[0]).sentence
+    # An aggregate that nothing in the rows gives is named.
+    assert sum("is stated as 0.5, but its rows give" in note for note in found.notes) == 2
+
+
+def test_aggregates_follow_from_their_rows(tmp_path):
+    shares = [0.25, 0.5, 0.9]
+    utility = {name: metric(shares, "prob") for name in UTILITY}
+    utility |= {name: metric(shares, "rougeL_recall") for name in UTILITY if name.endswith("ROUGE")}
+    true_better = float(np.mean([max(0, 1 - ratio) for ratio in (0.2, 1.5)]))
+    utility |= {name: metric([0.2, 1.5], aggregate=true_better) for name in UTILITY if name.endswith("Ratio")}
+    nine = [entry["agg_value"] for entry in utility.values()]
+    attack = {
+        "forget": metric([1.0, 2.0]),
+        "holdout": metric([1.5, 3.0]),
+        # Losses: of the four pairs three have the row to forget below the other.
+        "auc": 0.75,
+        "agg_value": 0.75,
+    }
+    content = {**utility, "model_utility": {"agg_value": float(hmean(nine))}, "mia_min_k": attack}
+    content["extraction_strength"] = metric(shares)
+    log = logged(tmp_path, content)
+    for name in content:
+        made = log.recomputed(name)
+        assert made is not None and made.agrees, name
+        assert made.value == pytest.approx(log.metrics[name].aggregate, abs=1e-6)
+
+
+def test_forget_quality_and_privleak_say_which_log_they_were_made_with(tmp_path):
+    retain = truth_ratio(WRONG_OVER_RIGHT, shift=-0.5) | {"mia_min_k": {"agg_value": 0.4}}
+    mine = truth_ratio(WRONG_OVER_RIGHT)
+    ratios = [list(logged(tmp_path, entries).truth_ratios().values()) for entries in (mine, retain)]
+    p = float(ks_2samp(*ratios).pvalue)
+    leak = ((1 - 0.9) - (1 - 0.4)) / (1 - 0.4 + 1e-10) * 100
+    mine |= {"forget_quality": {"agg_value": p}, "mia_min_k": {"agg_value": 0.9}, "privleak": {"agg_value": leak}}
+    notes = compare_logs(logged(tmp_path, mine, "a.json"), logged(tmp_path, retain, "b.json")).notes
+    assert sum("is the one against 'b.json'" in note for note in notes) == 2
+    notes = compare_logs(logged(tmp_path, mine, "a.json"), logged(tmp_path, mine, "c.json")).notes
+    assert any("was made against another log" in note for note in notes)
+
+
+def test_summaries_are_compared_by_their_aggregates(tmp_path, capsys):
+    paths = [
+        written(tmp_path, {"model_utility": value, "forget_Q_A_Prob": 0.5, "own": 1}, f"{value}_SUMMARY.json")
+        for value in (0.5, 0.25)
+    ]
+    out = tmp_path / "out.json"
+    assert main(["compare", *map(str, paths), "--json", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "takes a log with values by row" in printed
+    assert [line.split() for line in printed.splitlines() if line.startswith("model_utility")] == [
+        ["model_utility", "0.5", "0.25", "higher"]
+    ]
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert found["distance"] is None and found["lines"][2]["better"] == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        ("", "is no JSON"),
+        ("{", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ('{"a": ' + "9" * 5000 + "}", "is no JSON"),
+        ("[1, 2]", "is JSON, but no log"),
+        ("null", "is JSON, but no log"),
+        ("{}", "holds no metric"),
+        ('{"forget_truth_ratio": "high", "b": null, "c": true, "d": NaN, "e": {"f": 1}}', "holds no metric"),
+        ('{"other": 1}', "no metric in common"),
+    ],
+)
+def test_what_is_no_log_is_one_sentence(tmp_path, capsys, content, match):
+    good = written(tmp_path, truth_ratio(WRONG_OVER_RIGHT))
+    assert main(["compare", str(good), str(written(tmp_path, content, "bad.json"))]) == 2
+    error = capsys.readouterr().err.strip()
+    assert match in error and "\n" not in error
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"agg_value": [1, "x"], "value_by_index": [1, 2]},
+        {"agg_value": None, "value_by_index": {"0": None, "1": {"score": None}, "2": {"score": [[]]}}},
+        {"agg_value": 10**400, "value_by_index": {"0": {"score": -1e308}, "1": {"score": 1e308}, "2": {"score": 0}}},
+        {"agg_value": 0.5, "value_by_index": {"0": {"score": True}}, "forget": 3, "holdout": {"value_by_index": 4}},
+    ],
+)
+def test_odd_entries_are_left_out_and_never_a_fault(tmp_path, entry):
+    log = logged(tmp_path, {"forget_truth_ratio": entry, "mia_loss": entry, "model_utility": 0.5}, "odd.json")
+    found = compare_logs(log, logged(tmp_path, truth_ratio(WRONG_OVER_RIGHT) | {"model_utility": 0.5}))
+    assert found.sentence and json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_a_log_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    assert main(["compare", str(tmp_path / "none.json"), str(tmp_path)]) == 2
+    assert "cannot be read" in capsys.readouterr().err
