@@ -1,5 +1,5 @@
 """The shell: `python -m unlearn` runs one unlearning pass, and the commands `fit`, `arms`, `evaluate`, `depth`,
-`stress`, `compare`."""
+`stress`, `compare`, `publish`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from unlearn.cli.arms import arms_command
 from unlearn.cli.compare import compare_command
 from unlearn.cli.depth import depth_command
 from unlearn.cli.evaluate import evaluate_command
+from unlearn.cli.publish import publish_command
 from unlearn.cli.run import fit_command, run_command
 from unlearn.cli.stress import stress_command
 
@@ -22,6 +23,7 @@ COMMANDS: dict[str, options.Command] = {
     "depth": depth_command,
     "stress": stress_command,
     "compare": compare_command,
+    "publish": publish_command,
 }
 
 

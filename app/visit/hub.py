@@ -18,7 +18,6 @@ import huggingface_hub
 from huggingface_hub import errors
 from tqdm.auto import tqdm
 
-NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 REVISION = re.compile(r"[\w][\w./-]{0,120}")
 FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 LONGEST_HEADER = 100_000_000

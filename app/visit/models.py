@@ -13,12 +13,12 @@ from pathlib import Path
 from weakref import WeakSet
 
 from app.server.settings import ANY, CURATED, Settings
-from app.visit.hub import NAME, REVISION, Cancelled, Survey, fetch, survey_folder, survey_hub
+from app.visit.hub import REVISION, Cancelled, Survey, fetch, survey_folder, survey_hub
 from app.visit.studio import Studio
 from attribution import LanguageModel, load_model
 from attribution.model import curated
 from attribution.model.described import described_parameters
-from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS, kept_template
+from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS, is_hub_name, kept_template
 from attribution.suggestions import did_you_mean
 from attribution.text.templates import AUTO, PLAIN, Asking, resolve_template
 
@@ -126,9 +126,7 @@ class Shelf:
     def choices(self) -> list[tuple[str, str]]:
         """(title, name) of what the page offers by name."""
         offered = [(title, name) for name, title in CURATED_MODELS.items() if self.allows(name)]
-        named = [
-            name for name in self._settings.models if name not in (CURATED, ANY, EMBEDDED) and NAME.fullmatch(name)
-        ]
+        named = [name for name in self._settings.models if name not in (CURATED, ANY, EMBEDDED) and is_hub_name(name)]
         offered += [(name, name) for name in named if name not in CURATED_MODELS]
         return offered + [(f"{folder.name} (a folder here)", FOLDER + folder.name) for folder in self._folders()]
 
@@ -174,7 +172,7 @@ class Shelf:
             )
 
     def _check_name(self, wish: Wish) -> None:
-        if not NAME.fullmatch(wish.name) or ".." in wish.name or "--" in wish.name:
+        if not is_hub_name(wish.name):
             raise ValueError(
                 f"The model's name {wish.name[:80]!r} is none: write owner/name as on the Hub, such as "
                 "Qwen/Qwen2.5-0.5B."

@@ -45,6 +45,25 @@ class Changes:
     settings: type | Mapping[str, Described]
 
 
+def typed(settings: Mapping[str, Described], values: Mapping[str, Any]) -> list[str]:
+    """The words of a command line that say these values; what is None needs none.
+
+    >>> typed(WISHES, {"top": 0.3, "roll_back": False, "lora": None})                # doctest: +SKIP
+    ['--top', '0.3', '--no-roll-back']
+    """
+    words: list[str] = []
+    for name, value in values.items():
+        described = settings[name]
+        flag = described.facts.flag
+        if not flag or value is None:
+            continue
+        if described.kind is bool:
+            words.append(flag if value else f"--no-{flag.removeprefix('--')}")
+        else:
+            words += [flag, str(value)]
+    return words
+
+
 def program(main: Command, commands: Mapping[str, Command] | None = None) -> typer.Typer:
     """A program that does `main` unless one of the commands is named. `--help` shows the functions' docstrings."""
     # No frames, which cut long flags short, and no completion, which would write into the settings of a person's shell.

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 EMBEDDED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "fictional_authors"
 KEPT_FILE = "forget_lens.json"
 """What a run notes beside the weights it saves: the template."""
+ADAPTER_FILE = "adapter_config.json"
+"""What a folder with an adapter has in the place of config.json (peft)."""
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 EMBEDDED_MODELS = {"embedded": "full", "embedded:retrained": "retrained"}
 
 
@@ -113,6 +116,11 @@ def load_model(
     for note in loaded.notes:
         log.warning(note)
     return loaded
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a text is a name as the Hub gives them, `owner/name`."""
+    return bool(_HUB_NAME.fullmatch(name)) and ".." not in name and "--" not in name
 
 
 def _as_decoder(loaded: LanguageModel) -> LanguageModel:

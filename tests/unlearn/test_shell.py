@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,8 @@ from unlearn.__main__ import main
 def short_run(rows, tmp_path_factory) -> tuple[dict, str]:
     """A run of two steps on a few rows, reported and saved."""
     folder = tmp_path_factory.mktemp("run")
-    arguments = ["--forget", rows, "--steps", "2", "--json", str(folder / "run.json"), "--save", str(folder / "model")]
+    arguments = ["--forget", rows, "--steps", "2", "--top", "0.4", "--lr", "0.00031", "--no-gradient-checkpointing"]
+    arguments += ["--json", str(folder / "run.json"), "--save", str(folder / "model")]
     assert main(arguments) == 0
     return json.loads((folder / "run.json").read_text(encoding="utf-8")), str(folder / "model")
 
@@ -54,6 +57,25 @@ def test_the_saved_model_gives_the_reported_answers_in_plain_transformers(short_
         out = model.generate(**inputs, max_new_tokens=96, do_sample=False)
         said = tokenizer.decode(out[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
         assert said == answer["after"]
+
+
+def test_the_cards_command_is_the_run(short_run, rows, monkeypatch):
+    """It names no path of the machine; where its rows lie it sets up the same run."""
+    report, folder = short_run
+    text = (Path(folder) / "README.md").read_text(encoding="utf-8")
+    assert str(Path(rows).parent) not in text
+    words = shlex.split(text.partition("```bash\n")[2].partition("\n```")[0])
+    assert words[:3] == ["python", "-m", "unlearn"] and words[-2:] == ["--save", "forgotten"]
+    words[words.index("--forget") + 1] = rows
+    made = []
+
+    def stopped(original, corpus, config, *_, **__):
+        made.append(config)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("unlearn.cli.run.run", stopped)
+    assert main(words[3:-2]) == 2
+    assert made[0].to_dict() | {"train_from": 1} == {name: report["config"][name] for name in made[0].to_dict()}
 
 
 @pytest.mark.parametrize(

@@ -5,27 +5,29 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import shlex
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Option
 
-from attribution.cli.options import Changes, ModelName
+from attribution.cli.options import Changes, ModelName, typed
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
 from attribution.scorers import ScoreOptions
 from attribution.scorers.learned import SCORER_FILE
 from attribution.settings import settings_of
-from attribution.text.templates import Asking, template_name, template_words
+from attribution.text.templates import Asking, template_words
+from unlearn.card import shown_name
 from unlearn.cli.common import JsonFile, Rows, check_writable, known_to, log
 from unlearn.data.corpus import Corpus
 from unlearn.data.reference import known_reference
-from unlearn.export import FORMS, check_form, save
-from unlearn.metrics import MAIN_FIGURES, SPLITS, Evaluation, Judge, Probe, evaluate, what_is_lost
+from unlearn.export import FORMS, check_form, run_log, save
+from unlearn.metrics import Evaluation, Judge, Probe, evaluate, figures_shown, what_is_lost
 from unlearn.presets import DEFAULT_PRESET, PRESETS, REAL_PRESET, listing, preset_for
 from unlearn.run.atwu import AtwuConfig, Fit
 from unlearn.run.collapse import REMEDY
@@ -37,6 +39,7 @@ from unlearn.run.prediction import Prediction, predict
 from unlearn.run.processes import WAYS, Processes
 from unlearn.wishes import WISHES, run_config
 
+SCORING = {"mask_scope": settings_of(ScoreOptions)["mask_scope"]}
 OTHERS = ", ".join(name for name in PRESETS if name not in (DEFAULT_PRESET, REAL_PRESET))
 
 
@@ -57,7 +60,7 @@ def run_command(
     list_presets: Annotated[bool, Option("--list-presets", help="say what each preset does, and stop")] = False,
     show: Annotated[bool, Option("--show", help="say which rows there are to forget, and stop")] = False,
     wishes: Annotated[dict[str, Any], Changes(WISHES)],
-    scoring: Annotated[dict[str, Any], Changes({"mask_scope": settings_of(ScoreOptions)["mask_scope"]})],
+    scoring: Annotated[dict[str, Any], Changes(SCORING)],
     processes: Annotated[
         int | None,
         Option(metavar="N", help="stop unless the launcher (torchrun, accelerate) started N", rich_help_panel=TRAINING),
@@ -131,7 +134,8 @@ def run_command(
         json_file.write_text(json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
         log.info("Wrote %s.", json_file)
     if save_to:
-        save(job, save_to, save_as, evaluations)  # type: ignore[arg-type]
+        command = _command(model, asking, rows, preset, wishes, scoring, spread, save_as)
+        save(job, save_to, save_as, evaluations, command)  # type: ignore[arg-type]
         log.info("Wrote %s.", save_to)
 
 
@@ -203,24 +207,38 @@ def _evaluate(model: LanguageModel, job: Run, corpus: Corpus) -> dict[str, Evalu
     return evaluations
 
 
+def _command(
+    model: str,
+    asking: Asking,
+    rows: Rows,
+    preset: str,
+    wishes: Mapping[str, Any],
+    scoring: Mapping[str, Any],
+    spread: Processes,
+    save_as: str,
+) -> str:
+    """What one types to have this run again and keep it; of paths on this machine only the ends are told."""
+    given = {
+        name: shown_name(value) if isinstance(value, str) else value for name, value in dataclasses.asdict(rows).items()
+    }
+    words = ["python", "-m", "unlearn", "--model", shown_name(model)]
+    if asking != Asking():
+        words += typed(settings_of(Asking), dataclasses.asdict(asking))
+    words += [*typed(settings_of(Rows), given), "--preset", preset, *typed(WISHES, wishes), *typed(SCORING, scoring)]
+    if spread.count > 1:
+        words += ["--processes", str(spread.count), "--parallel", spread.way]
+    if save_as != FORMS[0]:
+        words += ["--save-as", save_as]
+    return shlex.join([*words, "--save", "forgotten"])
+
+
 def _report(preset: str, model: str, rows: Rows, job: Run, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+    """The run's log with names as they were typed, and every answer."""
     said = {name: [answer.answer for answer in evaluation.answers] for name, evaluation in evaluations.items()}
+    found = run_log(job, evaluations)
     return {
-        "config": {
-            "model": model,
-            "template": template_name(job.base.template),
-            "forget": rows.forget,
-            "preset": preset,
-            **job.config.to_dict(),
-            "train_from": job.block,
-        },
-        "processes": {"count": job.processes.count, "way": job.processes.way},
-        "seconds": job.seconds,
-        "stopped": job.stopped,
-        "rolled_back_to": job.rolled_back_to,
-        "notes": job.notes,
-        "steps": [step.to_dict() for step in job.steps],
-        "metrics": {name: evaluation.to_dict() for name, evaluation in evaluations.items()},
+        **found,
+        "config": {**found["config"], "model": model, "forget": rows.forget, "preset": preset},
         "answers": [
             {
                 "split": answer.split,
@@ -239,13 +257,9 @@ def _table(evaluations: dict[str, Evaluation], job: Run) -> str:
     asked = template_words(job.base.template)
     lines = [f"{len(job.steps)} steps, {job.seconds:.1f} s of training; asked by {asked}", ""]
     lines.append(f"{'':<24}" + "".join(f"{name:>11}" for name in evaluations) + "       n")
-    measured = evaluations["before"].metrics
-    # Rows without marked facts have no recall: how probable their answers are says what it would.
-    of_splits = (name if (name := f"{split}_recall") in measured else f"{split}_probability" for split in SPLITS)
-    for name in (*of_splits, *(name for name in MAIN_FIGURES if not name.endswith("_recall"))):
-        if name in measured:
-            figures = "".join(f"{evaluation.metrics[name]:>11.3f}" for evaluation in evaluations.values())
-            lines.append(f"{name:<24}{figures}{evaluations['before'].counts[name]:>8}")
+    for name in figures_shown(evaluations["before"].metrics):
+        figures = "".join(f"{evaluation.metrics[name]:>11.3f}" for evaluation in evaluations.values())
+        lines.append(f"{name:<24}{figures}{evaluations['before'].counts[name]:>8}")
     lines += ["", "forget and paraphrase figures should fall to the reference; the others should stay as they were."]
     lost = what_is_lost(*(Probe.of(evaluations[name].metrics) for name in ("before", "after")))
     if lost and job.before is None:

@@ -33,6 +33,15 @@ class Task:
 
 
 @dataclass(frozen=True)
+class HubSet:
+    """Where rows lie on the Hub: a data set's id, its configuration (None where it has one alone) and split."""
+
+    id: str
+    config: str | None
+    split: str
+
+
+@dataclass(frozen=True)
 class Corpus:
     """Rows by role.
 
@@ -53,6 +62,7 @@ class Corpus:
         two_hop: the forgotten facts asked by way of another one (the book leads to its author, the author to the fact);
             never trained on while unlearning.
         notes: sentences on what was found while reading, such as rows that stood twice.
+        hub: where the rows to forget were read from, when that was the Hub.
     """
 
     name: str
@@ -71,6 +81,7 @@ class Corpus:
     own: tuple[tuple[str, tuple[Row, ...]], ...] = field(default=())
     utility: tuple[tuple[str, tuple[Task, ...]], ...] = field(default=())
     two_hop: tuple[Row, ...] = field(default=())
+    hub: HubSet | None = None
 
     def __post_init__(self) -> None:
         if not self.forget:

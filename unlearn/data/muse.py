@@ -54,6 +54,7 @@ def load(place: Place, part: str) -> Corpus:
         probes=tuple(probes),
         own=tuple(own),
         notes=tuple(place.notes),
+        hub=place.on_hub(hub, "raw", "forget"),
     )
 
 

@@ -69,6 +69,7 @@ def load(place: Place, part: str) -> Corpus:
         own=tuple(_own(tables, part)),
         utility=utility_sets(place, HUB, part),
         notes=tuple(place.notes),
+        hub=place.on_hub(HUB, PASSAGES[0], "train"),
     )
 
 

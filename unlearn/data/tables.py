@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attribution.data.records import FILE_KINDS, Record, file_records, hub_records
-from unlearn.data.corpus import Corpus
+from unlearn.data.corpus import Corpus, HubSet
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,10 @@ class Place:
     first: int | None = None
     retain: Path | None = None
     notes: list[str] = field(default_factory=list)
+
+    def on_hub(self, hub: str, config: str | None, split: str) -> HubSet | None:
+        """A table's place on the Hub; None where it was read from a folder, which may hold anything."""
+        return HubSet(hub, config, split) if self.folder is None else None
 
     def table(self, hub: str, config: str | None, split: str, stems: Sequence[str] = ()) -> Table:
         """One table: of the Hub data set `hub`, or of the folder.

@@ -52,6 +52,7 @@ def load(place: Place, part: str) -> Corpus:
         holdout=read(f"holdout{share:02d}", optional=True),
         real_authors=read("real_authors_perturbed", optional=True) or read("real_authors", optional=True),
         notes=tuple(place.notes),
+        hub=place.on_hub(HUB, part, "train"),
     )
 
 

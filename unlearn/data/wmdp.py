@@ -55,18 +55,22 @@ def load(place: Place, part: str) -> Corpus:
         retain=kept(place, forget, lambda: _texts(place, with_texts, "retain")),
         choices=choices,
         notes=tuple(place.notes),
+        hub=place.on_hub(*_hub(with_texts[0], "forget"), "train") if len(with_texts) == 1 else None,
     )
+
+
+def _hub(topic: str, role: str) -> tuple[str, str | None]:
+    """The Hub data set, and its configuration, with a topic's texts."""
+    return (BIO_FORGET_HUB, None) if (topic, role) == ("bio", "forget") else (CORPORA_HUB, f"{topic}-{role}-corpus")
 
 
 def _texts(place: Place, topics: list[str], role: str) -> tuple[Row, ...]:
     rows: list[Row] = []
     for topic in topics:
-        if place.folder is None and (topic, role) == ("bio", "forget"):
-            table = place.table(BIO_FORGET_HUB, None, "train")
-        else:
-            # The names in the archive that the authors give out.
-            stems = (f"{topic}_{'remove' if role == 'forget' else role}_dataset", f"{topic}_{role}_dataset")
-            table = place.table(CORPORA_HUB, f"{topic}-{role}-corpus", "train", stems)
+        hub, config = _hub(topic, role) if place.folder is None else (CORPORA_HUB, f"{topic}-{role}-corpus")
+        # The names in the archive that the authors give out.
+        stems = (f"{topic}_{'remove' if role == 'forget' else role}_dataset", f"{topic}_{role}_dataset")
+        table = place.table(hub, config, "train", stems)
         rows += texts_of(table, place.notes)
     return tuple(rows)
 

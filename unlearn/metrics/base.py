@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from attribution.scorers import Evidence
 from attribution.suggestions import did_you_mean
 from unlearn.data.corpus import Corpus
-from unlearn.metrics.examination import Examination
+from unlearn.metrics.examination import SPLITS, Examination
 
 Better = Literal["lower", "higher", "toward"]
 Measure = Callable[[Examination], None]
@@ -120,6 +120,17 @@ MAIN_FIGURES = (
     *("structure", "subject", "speaks", "fluent", "sensible"),
 )
 """What a run is judged by first, in the order in which it is shown: on cards, in the shell's table, in a model card."""
+
+
+def figures_shown(measured: Collection[str]) -> tuple[str, ...]:
+    """Which of the figures that were measured a run is judged by, in the order in which they are shown.
+
+    Rows without marked facts have no recall: how probable their answers are says what it would.
+    """
+    of_splits = (name if (name := f"{split}_recall") in measured else f"{split}_probability" for split in SPLITS)
+    rest = (name for name in MAIN_FIGURES if not name.endswith("_recall"))
+    return tuple(name for name in (*of_splits, *rest) if name in measured)
+
 
 _MEASURES: list[tuple[str, Measure]] = []
 _HOLE = re.compile(r"\{\w+\}")

@@ -1,0 +1,137 @@
+"""Send what a run left behind (`unlearn.export.save`) to the Hub: the files named here, and nothing else.
+
+A repository that is made is private unless told otherwise. No row's text is among the files; the card and the log name
+the rows by the name of their data set.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi, errors
+
+from attribution.files import file_fingerprint
+from attribution.model.loading import ADAPTER_FILE, KEPT_FILE, is_hub_name
+from unlearn.card import shown_name
+from unlearn.export import EVAL_FILE, LOG_FILE
+
+WEIGHTS = ("model.safetensors", "model-*.safetensors", "adapter_model.safetensors")
+SENT = (
+    *("README.md", LOG_FILE, EVAL_FILE, KEPT_FILE),
+    *(*WEIGHTS, "model.safetensors.index.json", "config.json", "generation_config.json", ADAPTER_FILE),
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
+    *("merges.txt", "vocab.txt", "tokenizer.model", "chat_template.jinja"),
+)
+"""Names of files that are sent, or patterns of them."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A folder, and what of it is sent.
+
+    Attributes:
+        files: names in the folder, with `/` between parts, sorted.
+        left: other files there, which stay.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    left: tuple[str, ...]
+
+    def listing(self) -> str:
+        """A line a file: SHA-256, bytes, name; then what stays, and the card as it is sent."""
+        paths = [(name, self.folder / name) for name in self.files]
+        lines = [f"{file_fingerprint(path)}  {path.stat().st_size:>14,}  {name}" for name, path in paths]
+        if self.left:
+            lines += ["", f"Left here: {', '.join(self.left)}"]
+        return "\n".join([*lines, "", (self.folder / "README.md").read_text(encoding="utf-8")])
+
+
+def parcel(folder: Path) -> Parcel:
+    """What of a folder is sent.
+
+    Raises:
+        ValueError: the folder lacks what a run leaves behind, or its adapter stands on a model that nobody else has.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {str(folder)!r}: name one that `python -m unlearn --save` has written.")
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    # A link may lead to any file of the machine.
+    files = [name for name in found if _is_sent(name) and not (folder / name).is_symlink()]
+    for name in ("README.md", LOG_FILE, KEPT_FILE):
+        if name not in files:
+            raise ValueError(
+                f"The folder {str(folder)!r} has no {name}: name one that `python -m unlearn --save` has written."
+            )
+    if not any(fnmatchcase(name, pattern) for name in files for pattern in WEIGHTS):
+        raise ValueError(f"The folder {str(folder)!r} has no weights in safetensors: save the run again.")
+    if ADAPTER_FILE in files:
+        _check_base(folder / ADAPTER_FILE)
+    return Parcel(folder, tuple(files), tuple(name for name in found if name not in files))
+
+
+def publish(sent: Parcel, name: str, public: bool = False, api: HfApi | None = None) -> str:
+    """Send it to `owner/name`, which is made where it is not there yet; returns its address.
+
+    Args:
+        public: whether a repository that is made can be seen by everybody.
+        api: the Hub's client, which knows its token by itself.
+
+    Raises:
+        ValueError: the name is none, there is a public repository and `public` was not said, or the Hub refuses.
+    """
+    check_name(name)
+    api = api or HfApi()
+    try:
+        address = str(api.create_repo(name, private=not public, exist_ok=True))
+        if not public and not api.model_info(name).private:
+            raise ValueError(
+                f"{name} is there already and everybody can see it: say --public if that is what you want, or name "
+                "another repository."
+            )
+        said = f"Forget Lens: {len(sent.files)} files of a run"
+        api.upload_folder(repo_id=name, folder_path=sent.folder, allow_patterns=list(sent.files), commit_message=said)
+    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.LocalTokenNotFoundError, OSError) as error:
+        raise ValueError(_refused(name, error)) from error
+    return address
+
+
+def check_name(name: str) -> None:
+    """ValueError when a text is no `owner/name`."""
+    if not is_hub_name(name):
+        raise ValueError(f"The name {name[:80]!r} is none on the Hub: write OWNER/NAME, such as ada/smollm-forgets.")
+
+
+def _is_sent(name: str) -> bool:
+    # A star would take folders, too.
+    return name in SENT or ("/" not in name and any(fnmatchcase(name, pattern) for pattern in SENT))
+
+
+def _check_base(path: Path) -> None:
+    try:
+        base = json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ValueError(
+            f"{str(path)!r} does not say which model its adapter belongs to: save the run again."
+        ) from error
+    if not isinstance(base, str) or shown_name(base) != base:
+        raise ValueError(
+            "The adapter belongs to a model in a folder of this machine, which nobody else has: run with --model "
+            "OWNER/NAME, or save the run merged."
+        )
+
+
+def _refused(name: str, error: Any) -> str:
+    """The Hub client's faults, each as a sentence that says what to do."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status == 401 or isinstance(error, errors.LocalTokenNotFoundError):
+        return "The Hub does not know who you are: run `hf auth login`, or set HF_TOKEN to a token that may write."
+    if status == 403:
+        return f"Your token may not write to {name!r}: take one that may, or name a repository of your own."
+    if status is not None:
+        return f"The Hub answered {status} when {name!r} was sent: try again in a few minutes."
+    return f"The Hub cannot be reached from here ({type(error).__name__}): --dry-run shows what would be sent."
