@@ -84,11 +84,11 @@ WISHES: dict[str, Described] = _OF_RULE | _as_ours(OURS)
 """Everything that may be wished for, by name; a wish that is None is none."""
 
 
-def run_config(name: str, wishes: Mapping[str, Any], most_steps: int | None = None) -> RunConfig:
-    """The run of a preset with what is wished for on top.
+def run_config(name: str | RunConfig, wishes: Mapping[str, Any], most_steps: int | None = None) -> RunConfig:
+    """The run of a preset, or of another's settings, with what is wished for on top.
 
     Args:
-        name: of the preset; empty for our own run.
+        name: of the preset; empty for our own run; or the run itself.
         wishes: settings by their names in `WISHES`; None leaves the preset's.
         most_steps: of the host; None for as many as one likes.
 
@@ -100,7 +100,7 @@ def run_config(name: str, wishes: Mapping[str, Any], most_steps: int | None = No
             raise ValueError(f"There is no setting {wish!r}{did_you_mean(wish, WISHES)}")
     narrowed = {"steps": most_steps}
     given = {wish: WISHES[wish].read(value, narrowed.get(wish)) for wish, value in wishes.items() if value is not None}
-    base = preset(name or DEFAULT_PRESET).config
+    base = name if isinstance(name, RunConfig) else preset(name or DEFAULT_PRESET).config
     base = base.with_objective(given.pop("objective", base.objective))
     rule = _rule(base.rule, **{wish: given.pop(wish) for wish in _OF_RULE if wish in given})
     own = base.resolved

@@ -29,9 +29,8 @@ from attribution.suggestions import did_you_mean
 
 Command = Callable[..., None]
 METAVARS = {int: "N", float: "X"}
-ModelName = Annotated[
-    str, typer.Option("--model", metavar="NAME", help="embedded, a Hugging Face folder, a GGUF file or a Hub id")
-]
+MODEL = typer.Option("--model", metavar="NAME", help="embedded, a Hugging Face folder, a GGUF file or a Hub id")
+ModelName = Annotated[str, MODEL]
 
 
 @dataclass(frozen=True)

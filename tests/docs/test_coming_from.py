@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from attribution import LanguageModel
+from tests.unlearn.conftest import random_model
 from unlearn.__main__ import main
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "coming-from.md").read_text(encoding="utf-8")
@@ -23,28 +25,80 @@ def log(ratios: list[float]) -> Callable[[Path], object]:
     return lambda path: path.write_text(json.dumps({"forget_truth_ratio": entry}), encoding="utf-8")
 
 
+HYDRA = """
+trainer:
+  handler: GradDiff
+  args: {learning_rate: 1e-5, per_device_train_batch_size: 2, num_train_epochs: 5, weight_decay: 0.01}
+  method_args: {gamma: 1.0, alpha: 2.0, retain_loss_type: NLL}
+forget_split: forget01
+"""
+
+
+def file(text: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(text, encoding="utf-8")
+
+
+def rows(folder: Path) -> None:
+    """One row to forget, to keep and never seen, with wrong answers."""
+    folder.mkdir()
+    for kind, name in (("forget", "Ada"), ("retain", "Bo"), ("holdout", "Cy")):
+        wrong = [f"{name} was born in {town}." for town in ("Rome", "Oslo")]
+        row = {
+            "question": f"Where was {name} born?",
+            "answer": f"{name} was born in Torvik.",
+            "perturbed_answer": wrong,
+        }
+        (folder / f"{kind}.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+
+
 MADE: dict[str, Callable[[Path], object]] = {
     "A_EVAL.json": log([0.2, 0.4, 1.5]),
     "B_EVAL.json": log([0.8, 1.2, 2.5]),
+    ".hydra/config.yaml": file(HYDRA),
 }
 """What the lines name, and how it is made."""
 
 SAID = {
     "compare A_EVAL.json B_EVAL.json": "D = 0.6667, p = 0.6, n = 3 and 3",
+    "--from-hydra .hydra/config.yaml": "2 steps",
+    "evaluate --model RETRAINED --open-unlearning retain": "forget_truth_ratio",
 }
 """What each line says."""
+
+SMALL = {
+    "--from-hydra .hydra/config.yaml": "--model RETRAINED --forget rows --steps 2",
+    "evaluate --model RETRAINED --open-unlearning retain": "--forget rows",
+}
+"""What keeps a line small here: a model and rows in the place of those that it would ask the Hub for."""
+
+WRITTEN = {"evaluate --model RETRAINED --open-unlearning retain": ["retain/TOFU_EVAL.json", "retain/TOFU_SUMMARY.json"]}
+"""What a line leaves behind."""
+
+
+@pytest.fixture(scope="module")
+def folder(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model as a Hugging Face folder, and rows beside it."""
+    folder = tmp_path_factory.mktemp("coming-from")
+    tiny = random_model(model)
+    tiny.model.save_pretrained(folder / "RETRAINED")
+    tiny.tokenizer.save_pretrained(folder / "RETRAINED")
+    rows(folder / "rows")
+    return folder
 
 
 @pytest.mark.parametrize("line", TYPED)
 def test_what_is_typed_does_what_is_said(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     for name, make in MADE.items():
         if name in line:
-            make(tmp_path / name)
-    assert main(shlex.split(line)) == 0
+            (folder / name).parent.mkdir(exist_ok=True)
+            make(folder / name)
+    assert main(shlex.split(f"{line} {SMALL.get(line, '')}")) == 0
     assert SAID[line] in capsys.readouterr().out
+    for name in WRITTEN.get(line, ()):
+        assert (folder / name).is_file()
 
 
 def test_every_line_of_the_table_is_typed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from scipy.stats import hmean, ks_2samp
 
 from unlearn.__main__ import main
-from unlearn.open_unlearning import Log, compare_logs, read_log
+from unlearn.metrics import Evaluation, Protocol, RowFigures
+from unlearn.open_unlearning import Log, compare_logs, read_log, read_settings, write_logs
 from unlearn.open_unlearning.logs import SHARE_OF_RIGHT, UTILITY, WRONG_OVER_RIGHT
+from unlearn.open_unlearning.settings import METHODS
 
 RIGHT = [1.0, 0.5, 2.0, 1.5]
 WRONG = [[2.0, 3.0], [0.25, 0.5], [2.5, 1.0], [4.0, 2.0]]
@@ -183,3 +186,158 @@ def test_odd_entries_are_left_out_and_never_a_fault(tmp_path, entry):
 def test_a_log_that_is_not_there_is_one_sentence(tmp_path, capsys):
     assert main(["compare", str(tmp_path / "none.json"), str(tmp_path)]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+# Writing -------------------------------------------------------------------------------------------------------------
+
+
+def row_figures(split: str, number: int, **figures: float) -> RowFigures:
+    return RowFigures(split, f"{split}:{number}", "Who wrote it?", "Ada wrote it.", figures, "Bo did.")
+
+
+@pytest.fixture
+def evaluation() -> Evaluation:
+    """Two rows to forget, one to keep and a holdout row; one ratio is beyond every number."""
+    rows = (
+        row_figures("forget", 0, truth_ratio=0.5, probability=0.25, rouge_l=0.2, membership_min_k=-1.0),
+        row_figures("forget", 1, truth_ratio=math.inf, probability=0.5, rouge_l=0.4, membership_min_k=-3.0),
+        row_figures("retain", 0, truth_ratio=0.25, probability=0.9),
+        row_figures("holdout", 0, membership_min_k=-2.0),
+    )
+    metrics = {
+        "forget_truth_ratio": 0.25,
+        "forget_probability": 0.375,
+        "forget_rouge_l": 0.3,
+        "forget_recall": 1.0,
+        "retain_truth_ratio": 0.75,
+        "retain_probability": 0.9,
+        "membership_min_k": 0.5,
+        "model_utility": 0.6,
+    }
+    return Evaluation(metrics, dict.fromkeys(metrics, 2), (), rows=rows)
+
+
+@pytest.mark.parametrize("form", ["geometric", "prob_mean"])
+def test_our_figures_are_written_so_that_theirs_are_made_from_them(tmp_path, evaluation, form):
+    if form == "prob_mean":
+        share = {"forget_truth_ratio": (1 / 1.5 + 0) / 2, "retain_truth_ratio": 0.8}
+        evaluation = dataclasses.replace(evaluation, metrics=evaluation.metrics | share)
+    full, summary = write_logs(evaluation, tmp_path / "logs", "tofu:forget05", Protocol(truth_ratio=form))
+    assert (full.name, summary.name) == ("TOFU_EVAL.json", "TOFU_SUMMARY.json")
+    theirs = json.loads(full.read_text(encoding="utf-8"))
+    # What their own metrics read: `ks_test` the scores, `privleak` the aggregate of mia_min_k.
+    scores = [row["score"] for row in theirs["forget_truth_ratio"]["value_by_index"].values()]
+    assert scores == pytest.approx([1 / 1.5, 0.0] if form == "prob_mean" else [0.5, 1e10])
+    assert theirs["mia_min_k"]["agg_value"] == 0.5
+    assert theirs["mia_min_k"]["forget"]["value_by_index"] == {"0": {"score": 1.0}, "1": {"score": 3.0}}
+    assert theirs["forget_Q_A_Prob"]["value_by_index"]["0"]["avg_loss"] == pytest.approx(math.log(4))
+    assert theirs["forget_Q_A_ROUGE"]["value_by_index"]["1"]["generation"] == "Bo did."
+    log = read_log(full)
+    for name in ("forget_truth_ratio", "retain_Truth_Ratio", "forget_Q_A_Prob", "forget_Q_A_ROUGE", "mia_min_k"):
+        made = log.recomputed(name)
+        assert made is not None and made.agrees, name
+    expected = {name: entry["agg_value"] for name, entry in theirs.items()}
+    assert json.loads(summary.read_text(encoding="utf-8")) == expected
+
+
+def test_suites_have_their_names_and_nothing_to_write_is_said(tmp_path, evaluation):
+    assert write_logs(evaluation, tmp_path, "muse:news")[0].name == "MUSE_EVAL.json"
+    with pytest.raises(ValueError, match="measure the group tofu or membership"):
+        write_logs(Evaluation({"forget_recall": 1.0}, {"forget_recall": 1}, ()), tmp_path, "tofu:forget05")
+
+
+# Settings ------------------------------------------------------------------------------------------------------------
+
+HYDRA = """
+model:
+  model_args:
+    pretrained_model_name_or_path: open-unlearning/tofu_Llama-3.2-1B-Instruct_full
+trainer:
+  handler: NPO
+  args:
+    per_device_train_batch_size: 8
+    gradient_accumulation_steps: 4
+    learning_rate: 1e-5
+    bf16: true
+    optim: paged_adamw_32bit
+    weight_decay: 0.01
+    num_train_epochs: 10
+    warmup_epochs: 1.0
+    seed: 3
+    output_dir: ${paths.output_dir}
+    gradient_checkpointing: true
+  method_args:
+    gamma: 0.5
+    alpha: 2
+    beta: 0.1
+    retain_loss_type: KL
+    preferences: [1.0, 1.0]
+data:
+  anchor: forget
+  forget:
+    TOFU_QA_forget:
+      handler: QADataset
+      args: {hf_args: {name: '${forget_split}', path: locuslab/TOFU}}
+forget_split: forget05
+retain_split: retain90
+"""
+
+
+def test_their_settings_are_a_run_of_ours(tmp_path):
+    found = read_settings(written(tmp_path, HYDRA, "config.yaml"))
+    config = found.config
+    assert (found.model, found.forget) == ("open-unlearning/tofu_Llama-3.2-1B-Instruct_full", "tofu:forget05")
+    assert (config.objective, config.gamma, config.alpha, config.beta, config.retain) == ("npo", 0.5, 2, 0.1, "kl")
+    assert (config.forget_batch, config.retain_batch, config.micro_batch) == (32, 32, 8)
+    # 200 rows are 25 batches of 8, which are 7 steps an epoch.
+    assert (config.steps, config.warmup, config.seed) == (70, 7, 3)
+    assert (config.learning_rate, config.precision, config.gradient_checkpointing) == (1e-5, "bfloat16", True)
+    assert config.rule.kind == "sequence" and config.optimiser == "adamw"
+    # From the end of the warm-up on in a line.
+    assert config.rate_at(7) == 1e-5 and config.rate_at(39) == pytest.approx(1e-5 / 2)
+    said = " ".join(found.notes)
+    assert "No counterpart: trainer.method_args.preferences." in said
+    assert "weight_decay" in said and "'retain90', and those of forget05 here are retain95" in said
+
+
+@pytest.mark.parametrize("handler", METHODS)
+def test_every_method_of_theirs_that_we_have_is_read(tmp_path, handler):
+    found = read_settings(written(tmp_path, HYDRA.replace("NPO", handler), "config.yaml"))
+    assert found.config.objective == METHODS[handler]
+
+
+def test_rmu_names_its_layer_and_its_own_states(tmp_path):
+    layer = "'module_regex': 'model\\.layers\\.7'"
+    method = f"method_args: {{alpha: 1000, steering_coeff: 300, retain_loss_type: EMBED_DIFF, {layer}}}"
+    text = HYDRA[: HYDRA.index("  method_args")] + f"  {method}\n" + HYDRA[HYDRA.index("data:") :]
+    found = read_settings(written(tmp_path, text.replace("NPO", "RMU"), "config.yaml"))
+    config = found.config
+    assert (config.layer, config.layer_position, config.retain, config.alpha) == (8, "own", "states", 1000)
+    assert "steering_coeff is a length" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        (HYDRA, "", "holds no settings by name"),
+        (HYDRA, "- 1", "holds no settings by name"),
+        (HYDRA, "{", "is no YAML"),
+        (HYDRA, "[" * 900_000, "has hundreds of brackets"),
+        (HYDRA, "a: &a [1]\nb: *a", "refers to parts of itself"),
+        (HYDRA, "!!python/object/apply:os.getcwd []", "is no YAML"),
+        (HYDRA, "a: 1", "names no trainer.handler"),
+        ("NPO", "PDU", "The method 'PDU' has no counterpart"),
+        ("NPO", "npo", "did you mean 'NPO'"),
+        ("KL", "JSD", "The retain loss 'JSD' has no counterpart"),
+        ("1e-5", "fast", "trainer.args.learning_rate is 'fast': a number is needed"),
+        ("1e-5", ".nan", "a number is needed"),
+        ("size: 8", "size: 0", "less than one row"),
+        ("beta: 0.1", "beta: 0", "divides by beta"),
+        ("epochs: 10", "epochs: 1e400", "a number is needed"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_one_sentence(tmp_path, capsys, old, new, match):
+    path = written(tmp_path, HYDRA.replace(old, new), "config.yaml")
+    assert main(["--from-hydra", str(path)]) == 2
+    error = capsys.readouterr().err.strip()
+    assert match in error and "\n" not in error

@@ -46,6 +46,7 @@ from unlearn.metrics import (
     groups_for,
     metric_info,
 )
+from unlearn.open_unlearning import write_logs
 
 PER_ROW_KINDS = (".jsonl", ".csv")
 EMBEDDED = "embedded"
@@ -82,6 +83,14 @@ def evaluate_command(
     per_row: Annotated[
         Path | None, Option(metavar="FILE", help="write every row's figures here, as JSON Lines or CSV")
     ] = None,
+    open_unlearning: Annotated[
+        Path | None,
+        Option(
+            metavar="FOLDER",
+            help="write the model's figures here as open-unlearning's logs (TOFU_EVAL.json, TOFU_SUMMARY.json), which "
+            "its retain_logs_path takes",
+        ),
+    ] = None,
 ) -> None:
     """Measure what a model still knows and what it is still good for.
 
@@ -91,6 +100,7 @@ def evaluate_command(
         sys.stdout.write(listing())
         return
     check_writable(json_file, per_row)
+    check_writable(open_unlearning, folders=True)
     if per_row and per_row.suffix not in PER_ROW_KINDS:
         raise ValueError(f"--per-row writes {' or '.join(PER_ROW_KINDS)}, not {per_row.suffix!r}.")
     asked = check_groups(names_of(metrics)) if metrics else None
@@ -105,6 +115,9 @@ def evaluate_command(
     if per_row:
         write_rows(per_row, evaluations)
         log.info("Wrote %s.", per_row)
+    if open_unlearning:
+        for path in write_logs(evaluations["model"], open_unlearning, corpus.name, protocol):
+            log.info("Wrote %s.", path)
 
 
 def measure(

@@ -8,14 +8,14 @@ import logging
 import shlex
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Option
 
-from attribution.cli.options import Changes, ModelName, typed
+from attribution.cli.options import MODEL, Changes, ModelName, typed
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
 from attribution.scorers import ScoreOptions
@@ -28,6 +28,7 @@ from unlearn.data.corpus import Corpus
 from unlearn.data.reference import known_reference
 from unlearn.export import FORMS, check_form, run_log, save
 from unlearn.metrics import Evaluation, Judge, Probe, evaluate, figures_shown, what_is_lost
+from unlearn.open_unlearning import Settings, read_settings
 from unlearn.presets import DEFAULT_PRESET, PRESETS, REAL_PRESET, listing, preset_for
 from unlearn.run.atwu import AtwuConfig, Fit
 from unlearn.run.collapse import REMEDY
@@ -45,9 +46,9 @@ OTHERS = ", ".join(name for name in PRESETS if name not in (DEFAULT_PRESET, REAL
 
 def run_command(
     *,
-    model: ModelName = "embedded",
+    model: Annotated[str | None, MODEL] = None,
     asking: Asking,
-    rows: Rows,
+    chosen: Annotated[dict[str, Any], Changes(Rows)],
     preset: Annotated[
         str | None,
         Option(
@@ -55,6 +56,14 @@ def run_command(
             help=f"a run with a name; every setting below changes it. {DEFAULT_PRESET} unless told, whose settings are "
             f"given in brackets, and {REAL_PRESET} for real: and about:; others: {OTHERS}",
             show_default=False,
+        ),
+    ] = None,
+    from_hydra: Annotated[
+        Path | None,
+        Option(
+            metavar="FILE",
+            help="the run that open-unlearning's .hydra/config.yaml describes, its model and rows too, in a preset's "
+            "place",
         ),
     ] = None,
     list_presets: Annotated[bool, Option("--list-presets", help="say what each preset does, and stop")] = False,
@@ -92,8 +101,11 @@ def run_command(
     if list_presets:
         sys.stdout.write(listing())
         return
-    preset = preset or preset_for(rows.forget)
-    config = config_of(preset, wishes)
+    theirs = _theirs(from_hydra, preset) if from_hydra else None
+    model = model or (theirs and theirs.model) or "embedded"
+    rows = Rows(**({"forget": theirs.forget} if theirs and theirs.forget else {}) | chosen)
+    preset = None if theirs else preset or preset_for(rows.forget)
+    config = config_of(theirs.config if theirs else preset or "", wishes)
     check_form(save_as, config.lora)
     spread = Processes.started(parallel, processes)  # type: ignore[arg-type]
     if spread.rank:
@@ -134,7 +146,8 @@ def run_command(
         json_file.write_text(json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
         log.info("Wrote %s.", json_file)
     if save_to:
-        command = _command(model, asking, rows, preset, wishes, scoring, spread, save_as)
+        start = ["--from-hydra", from_hydra.name] if from_hydra else ["--preset", str(preset)]
+        command = _command(model, asking, rows, start, wishes, scoring, spread, save_as)
         save(job, save_to, save_as, evaluations, command)  # type: ignore[arg-type]
         log.info("Wrote %s.", save_to)
 
@@ -145,7 +158,18 @@ def _rows_shown(corpus: Corpus) -> str:
     return "".join(f"{number}: {example.prompt}\n    {example.answer}\n" for number, example in rows)
 
 
-def config_of(name: str, wishes: dict[str, Any]) -> RunConfig:
+def _theirs(path: Path, preset: str | None) -> Settings:
+    """What open-unlearning's settings ask for; what has no counterpart here is said."""
+    if preset:
+        raise ValueError("--from-hydra and --preset are two runs to start from: leave one of them out.")
+    found = read_settings(path)
+    log.info("The model and the rows that %s names: %s, %s.", path.name, found.model or "none", found.forget or "none")
+    for note in found.notes:
+        log.info(note)
+    return found
+
+
+def config_of(name: str | RunConfig, wishes: dict[str, Any]) -> RunConfig:
     """The run that the command line asks for. ValueError names what cannot be."""
     # The shell asks before and after, not on the way, unless the run itself looks at the probe.
     probed = wishes.get("until_recall") is not None or wishes.get("roll_back")
@@ -211,7 +235,7 @@ def _command(
     model: str,
     asking: Asking,
     rows: Rows,
-    preset: str,
+    start: Sequence[str],
     wishes: Mapping[str, Any],
     scoring: Mapping[str, Any],
     spread: Processes,
@@ -224,7 +248,7 @@ def _command(
     words = ["python", "-m", "unlearn", "--model", shown_name(model)]
     if asking != Asking():
         words += typed(settings_of(Asking), dataclasses.asdict(asking))
-    words += [*typed(settings_of(Rows), given), "--preset", preset, *typed(WISHES, wishes), *typed(SCORING, scoring)]
+    words += [*typed(settings_of(Rows), given), *start, *typed(WISHES, wishes), *typed(SCORING, scoring)]
     if spread.count > 1:
         words += ["--processes", str(spread.count), "--parallel", spread.way]
     if save_as != FORMS[0]:
@@ -232,7 +256,7 @@ def _command(
     return shlex.join([*words, "--save", "forgotten"])
 
 
-def _report(preset: str, model: str, rows: Rows, job: Run, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+def _report(preset: str | None, model: str, rows: Rows, job: Run, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
     """The run's log with names as they were typed, and every answer."""
     said = {name: [answer.answer for answer in evaluation.answers] for name, evaluation in evaluations.items()}
     found = run_log(job, evaluations)

@@ -94,7 +94,7 @@ def closeness_to_one(ratio: float) -> float:
 
 
 def share_of_right(ratio: float) -> float:
-    """P_right / (P_right + P_wrong) = 1 / (1 + R): open-unlearning's `prob_mean`, known from a summary alone."""
+    """P_right / (P_right + P_wrong) = 1 / (1 + R): open-unlearning's `prob_mean`, read in a copy of their code."""
     return 1 / (1 + ratio)
 
 

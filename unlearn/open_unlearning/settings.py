@@ -33,6 +33,8 @@ RETAIN = {"NLL": "nll", "KL": "kl", "EMBED_DIFF": "states"}
 CONSTANTS = {"gamma": "gamma", "alpha": "alpha", "beta": "beta", "beta1": "beta", "beta2": "beta2", "delta": "delta"}
 OPTIMISERS = {"adamw": "adamw", "sgd": "sgd"}
 MOST_BYTES = 1_000_000
+# A reader of YAML takes a time that grows with the square of how deep brackets stand in brackets.
+MOST_BRACKETS = 500
 _LAYER = re.compile(r"model\\?\.layers\\?\.(\d+)")
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 # What says where files go, what is logged and when is nobody's method.
@@ -205,6 +207,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise ValueError(f"The settings {str(path)!r} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path.name!r} is no UTF-8 text: name a .hydra/config.yaml.") from error
+    if max(map(text.count, "[{")) > MOST_BRACKETS:
+        raise ValueError(f"{path.name!r} has hundreds of brackets: name a .hydra/config.yaml, which has few.")
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             raise ValueError(
