@@ -6,15 +6,36 @@ Works through hooks: it asks nothing of a family but that its blocks stand in on
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-# Cached properties of a model that are its family's, whatever its weights are.
-FAMILY_FACTS = ("first_position", "length_bound", "splits", "max_length")
+# Cached properties of a model that say how it is read; they are found out by forwards of a few tokens.
+READING_FACTS = ("first_position", "length_bound", "splits", "max_length")
+# Those that are its family's, whatever its weights are.
+FAMILY_FACTS = (*READING_FACTS, "block_list")
+
+
+def one_state_a_token(model: Any, modules: Iterable[torch.nn.Module], ids: Tensor) -> bool:
+    """Whether a forward runs each of these once, in this order, and each puts out one state for every token."""
+    ran: list[tuple[torch.nn.Module, tuple[int, ...]]] = []
+
+    def keep(module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        states = _states(output)
+        ran.append((module, tuple(states.shape) if isinstance(states, Tensor) else ()))
+
+    expected, two = list(modules), ids.expand(2, -1)
+    _find_facts(model)
+    with ExitStack() as stack, torch.no_grad():
+        for module in expected:
+            stack.callback(module.register_forward_hook(keep).remove)
+        model.forward(two, torch.ones_like(two))
+    found = [shape for _, shape in ran]
+    same = [module for module, _ in ran] == expected and len(set(found)) == 1
+    return same and len(found[0]) == 3 and found[0][:2] == tuple(two.shape)
 
 
 @contextmanager
@@ -60,9 +81,7 @@ def put_in_place(model: Any, block: int, which: Tensor, where: Tensor, states: T
 def _hooked(model: Any, modules: list[torch.nn.Module], hook: Any) -> Iterator[None]:
     """The hook on the modules, for this thread alone: others may read the same model meanwhile."""
     mine = threading.get_ident()
-    # What its family does is found out by forwards of a few tokens when it first matters: not under the hook.
-    for fact in FAMILY_FACTS:
-        getattr(model, fact)
+    _find_facts(model)
 
     def only_mine(module: Any, inputs: Any, output: Any) -> Any:
         return hook(module, inputs, output) if threading.get_ident() == mine else None
@@ -71,6 +90,12 @@ def _hooked(model: Any, modules: list[torch.nn.Module], hook: Any) -> Iterator[N
         for module in modules:
             stack.callback(module.register_forward_hook(only_mine).remove)
         yield
+
+
+def _find_facts(model: Any) -> None:
+    """What its family does is found out when it first matters: not under a hook."""
+    for fact in READING_FACTS:
+        getattr(model, fact)
 
 
 def _states(output: Any) -> Tensor:

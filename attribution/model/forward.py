@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -88,6 +88,8 @@ class TokenStatistics:
         predicting: last-layer hidden state that predicts the token (position t-1), `[n, d]`; None unless asked for.
         own: last-layer hidden state at the token's own position t, `[n, d]`; None unless asked for.
         inner: states that chosen blocks put out where the token is predicted, `[n, blocks, d]`; None unless asked for.
+        to_head: what `LanguageModel.logits` makes the token's logits of: `predicting`, or `[n, vocabulary]` where the
+            head cannot be run on its own; None unless asked for.
     """
 
     log_probs: Tensor
@@ -96,14 +98,12 @@ class TokenStatistics:
     predicting: Tensor | None = None
     own: Tensor | None = None
     inner: Tensor | None = None
+    to_head: Tensor | None = None
 
     @classmethod
     def joined(cls, parts: Sequence[TokenStatistics]) -> TokenStatistics:
         """The parts' tokens, one part after the other."""
-        columns = zip(
-            *((one.log_probs, one.entropies, one.greedy, one.predicting, one.own, one.inner) for one in parts),
-            strict=True,
-        )
+        columns = zip(*([getattr(one, field.name) for field in fields(cls)] for one in parts), strict=True)
         return cls(*(None if column[0] is None else torch.cat(column) for column in columns))  # type: ignore[arg-type]
 
 
@@ -199,6 +199,7 @@ def statistics(
     states: bool,
     batch_tokens: int,
     blocks: Sequence[int] = (),
+    to_head: bool = False,
 ) -> list[TokenStatistics]:
     """Statistics of every pass's labels, in order."""
     results: list[TokenStatistics | None] = [None] * len(passes)
@@ -220,6 +221,7 @@ def statistics(
             predicting = run.hidden[which, where].float().cpu() if states else None
             own = run.hidden[which, where + 1].float().cpu() if states else None
             inner = torch.stack(inside, dim=1).float().cpu() if inside else None
+            heads = run.states(which, where).float().cpu() if to_head else None
             start = 0
             for i in batch:
                 part = slice(start, start + len(passes[i].at))
@@ -231,6 +233,7 @@ def statistics(
                     None if predicting is None else predicting[part],
                     None if own is None else own[part],
                     None if inner is None else inner[part],
+                    None if heads is None else heads[part],
                 )
     return results  # type: ignore[return-value]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from attribution.model import families
-from attribution.model.blocks import FAMILY_FACTS
+from attribution.model.blocks import FAMILY_FACTS, one_state_a_token
 from attribution.model.forward import Forward, NoNumberError, TokenStatistics, no_number, row_passes, statistics
 from attribution.model.generation import continuations, generated
 from attribution.text.endings import Ended, Said, as_answer
@@ -141,6 +142,7 @@ class LanguageModel:
         states: bool = False,
         batch_tokens: int | None = None,
         blocks: Sequence[int] = (),
+        to_head: bool = False,
     ) -> list[TokenStatistics]:
         """Statistics of every row's answer tokens from one forward each; batch size and padding do not matter.
 
@@ -154,6 +156,7 @@ class LanguageModel:
             states: return hidden states too.
             batch_tokens: padded tokens in one forward; None suits the device.
             blocks: return the states that these blocks put out, too; 1 is the first.
+            to_head: return what `logits` makes the logits of, too.
 
         Raises:
             ValueError: keys are to be hidden in a model whose layers do not all work by attention.
@@ -171,6 +174,7 @@ class LanguageModel:
             states,
             self.batch_tokens(batch_tokens),
             blocks,
+            to_head,
         )
         results = []
         for mine in passes:
@@ -266,24 +270,48 @@ class LanguageModel:
 
     @cached_property
     def depth(self) -> int:
-        """How many blocks the body has."""
-        return int(self.model.config.get_text_config().num_hidden_layers)
+        """How many blocks the body has.
+
+        Raises:
+            ValueError: its config does not say.
+        """
+        found = getattr(self.model.config.get_text_config(), "num_hidden_layers", None)
+        if found is None:
+            raise ValueError(
+                f"The config of a {type(self.model).__name__} does not say how many blocks it has, so it cannot be "
+                "read or trained from one of them: leave layers and train_from as they are."
+            )
+        return int(found)
+
+    @cached_property
+    def block_list(self) -> int | None:
+        """Which of the body's module lists holds its blocks; None where there is none that is run block by block.
+
+        A model for pictures, too, may have a list as long for them.
+        """
+        with suppress(ValueError):
+            ids = families.probe_ids(self)
+            for number, part in enumerate(self._lists()):
+                if len(part) == self.depth and one_state_a_token(self, part, ids):
+                    return number
+        return None
+
+    def _lists(self) -> list[torch.nn.ModuleList]:
+        return [part for part in self._base.modules() if isinstance(part, torch.nn.ModuleList)]
 
     @cached_property
     def blocks(self) -> torch.nn.ModuleList:
         """The body's blocks, the first to be run first.
 
         Raises:
-            ValueError: the body has no list of as many blocks as its config says.
+            ValueError: the body has no list of as many blocks as its config says that each put out a state a token.
         """
-        lists = (part for part in self._base.modules() if isinstance(part, torch.nn.ModuleList))
-        for part in lists:
-            if len(part) == self.depth:
-                return part
-        raise ValueError(
-            f"The blocks of a {type(self._base).__name__} are not found, so it cannot be read block by block: take a "
-            "model whose blocks stand in one list, such as Llama, Qwen3 or GPT-2."
-        )
+        if self.block_list is None:
+            raise ValueError(
+                f"The blocks of a {type(self._base).__name__} are not found, so it cannot be read block by block: take "
+                "a model whose blocks stand in one list, such as Llama, Qwen3 or GPT-2."
+            )
+        return self._lists()[self.block_list]
 
     def logits(self, states: Tensor) -> Tensor:
         """The model's own logits of what `Forward.states` gives: hidden states, or logits as they are."""

@@ -88,7 +88,7 @@ def test_without_another_name_it_is_hidden_and_without_a_subject_the_word_is_not
     targets = [weighted_target(each, [1.0] * len(each.tokens), False, anchored=True) for each in encoded]
     notes: list[str] = []
     named, plain = with_teacher(tiny, with_frozen(tiny, targets), (), "swap", 0, notes)
-    assert [note.split()[:3] for note in notes] == [["In", "1", "rows"], ["1", "rows", "name"]]
+    assert len(notes) == 2 and all("in 1 of 2 rows" in note for note in notes)
     hidden = with_teacher(tiny, with_frozen(tiny, targets[:1]), (), "hidden", 0, [])[0]
     torch.testing.assert_close(named.teacher, hidden.teacher)
     assert named.unsaid is not None and not named.unsaid.any() and plain.unsaid is not None and plain.unsaid.all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -29,7 +29,11 @@ def first_block(model: LanguageModel, asked: int | None, inner: bool = False) ->
     if asked is not None or inner:
         return asked or 1
     large = sum(weight.numel() for weight in model.model.parameters()) >= LARGE
-    return model.depth // 2 + 1 if large and model.device.type == "cpu" and model.splits else 1
+    if large and model.device.type == "cpu" and model.splits:
+        # Where a family does not say how many blocks it has, all of them are trained.
+        with suppress(ValueError):
+            return model.depth // 2 + 1
+    return 1
 
 
 def trainable_copy(model: LanguageModel, lora: int | None = None, seed: int = 0, block: int = 1) -> LanguageModel:

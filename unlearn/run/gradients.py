@@ -113,13 +113,11 @@ class Gradients:
         """The blocks whose states are drawn to the teacher's."""
         if not self._config.constants.inner:
             return ()
-        chosen = inner_blocks(self._base.depth, self._config.train_from or 1)
         try:
-            self._base.blocks  # noqa: B018
+            return inner_blocks(len(self._base.blocks), self._config.train_from or 1)
         except ValueError:
             self.notes.append("This model's blocks are not found: its inner states are left to what it says.")
             return ()
-        return chosen
 
     @property
     def _targets(self) -> list[Target]:

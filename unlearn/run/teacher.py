@@ -22,6 +22,8 @@ from attribution.text.subject import Subject, find_subject
 from unlearn.data.names import encoded_with, other_names
 from unlearn.objectives.labels import Target, label_states
 
+UNTAUGHT = "there the teacher is the original model without the word that is to be forgotten"
+
 
 def with_frozen(model: LanguageModel, targets: Sequence[Target]) -> list[Target]:
     """The targets with the frozen model's states at their labels, for anchors."""
@@ -52,21 +54,25 @@ def with_teacher(
             frozen model does.
 
     Raises:
-        ValueError: the subject is to be hidden in a model whose layers do not all work by attention.
+        ValueError: `hidden` for a model whose layers do not all work by attention.
     """
     rows = [target.row for target in targets]
     subjects = [find_subject(row.example) for row in rows]
     named = [i for i, subject in enumerate(subjects) if subject.text]
     found = _swapped(model, rows, subjects, retain, seed, blocks) if kind == "swap" else {}
     left = [i for i in named if i not in found]
-    found |= _hidden(model, rows, subjects, left, blocks)
-    if kind == "swap" and left:
-        notes.append(f"In {len(left)} rows no other name fits in the subject's place: the teacher has it hidden.")
-    if len(named) < len(rows):
-        notes.append(
-            f"{len(rows) - len(named)} rows name no subject: there the teacher is the original model without the "
-            "word that is to be forgotten."
+    if model.hides:
+        found |= _hidden(model, rows, subjects, left, blocks)
+    elif kind == "hidden":
+        raise ValueError(
+            f"The model {model.name!r} carries tokens on outside attention, so a teacher cannot have the subject "
+            "hidden: take the teacher 'swap'."
         )
+    if kind == "swap" and left:
+        instead = "the teacher has it hidden there" if model.hides else f"this model cannot hide it: {UNTAUGHT}"
+        notes.append(f"No other name fits in the subject's place in {len(left)} of {len(rows)} rows: {instead}.")
+    if len(named) < len(rows):
+        notes.append(f"No subject is named in {len(rows) - len(named)} of {len(rows)} rows: {UNTAUGHT}.")
     return [
         _taught(target, found[i], subjects[i])
         if i in found
@@ -83,7 +89,7 @@ class _States(NamedTuple):
     """What a teacher predicts a row's answer tokens from.
 
     Attributes:
-        last: before the head, `[answer tokens, d]`.
+        last: what the logits are made of, `[answer tokens, d]`, or the logits where the head cannot be run on its own.
         inner: after the blocks that were asked for, `[answer tokens, blocks, width]`: a model may be wider inside than
             before its head.
     """
@@ -117,8 +123,8 @@ def _taught(target: Target, states: _States, subject: Subject) -> Target:
 
 
 def _states(numbers: TokenStatistics) -> _States:
-    assert numbers.predicting is not None
-    return _States(numbers.predicting, numbers.inner)
+    assert numbers.to_head is not None
+    return _States(numbers.to_head, numbers.inner)
 
 
 def _hidden(
@@ -132,7 +138,7 @@ def _hidden(
     if not numbers:
         return {}
     keys = [subject_positions(rows[i], subjects[i]) for i in numbers]
-    read = model.token_statistics([rows[i] for i in numbers], hidden_keys=keys, states=True, blocks=blocks)
+    read = model.token_statistics([rows[i] for i in numbers], hidden_keys=keys, to_head=True, blocks=blocks)
     return {i: _states(one) for i, one in zip(numbers, read, strict=True)}
 
 
@@ -156,5 +162,5 @@ def _swapped(
             encoded, pairs = encoded_with(model, row, subject, names[subject.text])
             if pairs:
                 swapped[i], places[i] = encoded, pairs
-    read = model.token_statistics(list(swapped.values()), states=True, blocks=blocks)
+    read = model.token_statistics(list(swapped.values()), to_head=True, blocks=blocks)
     return {i: _states(one).at(places[i], len(rows[i].tokens)) for i, one in zip(swapped, read, strict=True)}
