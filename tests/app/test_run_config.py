@@ -133,7 +133,7 @@ def by_shell(preset: str, wishes: dict[str, Any]) -> RunConfig:
             arguments += [flag, str(value)]
     asked: list[RunConfig] = []
 
-    def instead(name: str, given: dict[str, Any]) -> RunConfig:
+    def instead(name: str, given: dict[str, Any], *_: bool) -> RunConfig:
         asked.append(config_of(name, given))
         raise ValueError("Enough.")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from attribution import LanguageModel
+from tests.stand_ins import install_trackers
 from tests.unlearn.conftest import random_model
 from unlearn.__main__ import main
 
@@ -51,10 +52,19 @@ def rows(folder: Path) -> None:
         (folder / f"{kind}.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
 
 
+def saved(folder: Path) -> None:
+    """What a run leaves behind, as far as it is looked at before it is sent."""
+    folder.mkdir()
+    for name in ("README.md", "config.json", "forget_lens.json", "forget_lens_run.json", "model.safetensors"):
+        (folder / name).write_text("{}", encoding="utf-8")
+
+
 MADE: dict[str, Callable[[Path], object]] = {
     "A_EVAL.json": log([0.2, 0.4, 1.5]),
     "B_EVAL.json": log([0.8, 1.2, 2.5]),
     ".hydra/config.yaml": file(HYDRA),
+    "ROWS": rows,
+    "forgotten": saved,
 }
 """What the lines name, and how it is made."""
 
@@ -62,6 +72,8 @@ SAID = {
     "compare A_EVAL.json B_EVAL.json": "D = 0.6667, p = 0.6, n = 3 and 3",
     "--from-hydra .hydra/config.yaml": "2 steps",
     "evaluate --model RETRAINED --open-unlearning retain": "forget_truth_ratio",
+    "--forget ROWS --steps 2 --report-to trackio": "2 steps",
+    "publish forgotten OWNER/NAME --dry-run": "To OWNER/NAME, private; nothing has been sent.",
 }
 """What each line says."""
 
@@ -88,9 +100,10 @@ def folder(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.mark.parametrize("line", TYPED)
 def test_what_is_typed_does_what_is_said(
-    line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    line: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
+    install_trackers(tmp_path / "site", monkeypatch)
     for name, make in MADE.items():
         if name in line:
             (folder / name).parent.mkdir(exist_ok=True)

@@ -26,7 +26,7 @@ def configured(*arguments: str) -> RunConfig:
     """The run that the command line asks for; it does not start."""
     asked: list[RunConfig] = []
 
-    def instead(preset: str, wishes: dict[str, Any]) -> RunConfig:
+    def instead(preset: str, wishes: dict[str, Any], *_: bool) -> RunConfig:
         asked.append(config_of(preset, wishes))
         raise ValueError("Enough.")
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
+from attribution.cli.common import names_of
 from attribution.cli.options import MODEL, Changes, ModelName, typed
 from attribution.model.language_model import LanguageModel
 from attribution.model.loading import load_model
@@ -38,6 +39,7 @@ from unlearn.run.estimate import estimate
 from unlearn.run.loop import Run, Step, run
 from unlearn.run.prediction import Prediction, predict
 from unlearn.run.processes import WAYS, Processes
+from unlearn.run.trackers import TRACKERS, Trackers, check_trackers
 from unlearn.wishes import WISHES, run_config
 
 SCORING = {"mask_scope": settings_of(ScoreOptions)["mask_scope"]}
@@ -86,6 +88,14 @@ def run_command(
     diagnostics: Annotated[
         bool, Option("--diagnostics", help="log gradients, update size and signal to noise of every step")
     ] = False,
+    report_to: Annotated[
+        str | None,
+        Option(
+            metavar="NAMES",
+            help=f"put every step and probe into trackers, where they are installed: {', '.join(TRACKERS)}",
+        ),
+    ] = None,
+    report_dir: Annotated[Path, Option(metavar="DIR", help="for trackers that write files")] = Path("runs"),
     json_file: JsonFile = None,
     save_to: Annotated[
         Path | None,
@@ -105,7 +115,9 @@ def run_command(
     model = model or (theirs and theirs.model) or "embedded"
     rows = Rows(**({"forget": theirs.forget} if theirs and theirs.forget else {}) | chosen)
     preset = None if theirs else preset or preset_for(rows.forget)
-    config = config_of(theirs.config if theirs else preset or "", wishes)
+    reported = names_of(report_to or "")
+    check_trackers(reported)
+    config = config_of(theirs.config if theirs else preset or "", wishes, bool(reported))
     check_form(save_as, config.lora)
     spread = Processes.started(parallel, processes)  # type: ignore[arg-type]
     if spread.rank:
@@ -133,13 +145,21 @@ def run_command(
         job.observer = Diagnostics(job)
     if checkpoint:
         job.keep(checkpoint, checkpoint_every)
+    trackers = None
+    if reported and not spread.rank:
+        trackers = Trackers(reported, report_dir, run_log(job, {})["config"])
+        trackers.begun(job.before)
     with _ended_by_ctrl_c(job):
-        for _ in _with_bar(job, config.steps, "unlearning", shown=not spread.rank):
-            pass
+        for step in _with_bar(job, config.steps, "unlearning", shown=not spread.rank):
+            if trackers:
+                trackers.step(step, config.rate_at(step.number))
     spread.leave()
     if spread.rank:
         return
     evaluations = _evaluate(original, job, corpus)
+    if trackers:
+        trackers.measured(evaluations, len(job.steps))
+        trackers.end()
     sys.stdout.write(_table(evaluations, job))
     if json_file:
         report = _report(preset, model, rows, job, evaluations)
@@ -169,10 +189,11 @@ def _theirs(path: Path, preset: str | None) -> Settings:
     return found
 
 
-def config_of(name: str | RunConfig, wishes: dict[str, Any]) -> RunConfig:
-    """The run that the command line asks for. ValueError names what cannot be."""
+def config_of(name: str | RunConfig, wishes: dict[str, Any], watched: bool = False) -> RunConfig:
+    """The run that the command line asks for; `watched` where somebody looks at it on its way. ValueError names what
+    cannot be."""
     # The shell asks before and after, not on the way, unless the run itself looks at the probe.
-    probed = wishes.get("until_recall") is not None or wishes.get("roll_back")
+    probed = watched or wishes.get("until_recall") is not None or wishes.get("roll_back")
     config = run_config(name, wishes)
     return config if probed else dataclasses.replace(config, probe_every=0)
 
