@@ -25,7 +25,7 @@ def compare_command(
     """
     check_writable(json_file)
     found = compare_logs(read_log(first), read_log(second))
-    sys.stdout.write(table(found))
+    sys.stdout.write(f"A is {first}, B is {second}.\n\n{table(found)}")
     if json_file:
         json_file.write_text(
             json.dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8"
@@ -46,4 +46,4 @@ def table(found: Comparison) -> str:
             ),
             "",
         ]
-    return "\n".join([*lines, f"A is {found.first}, B is {found.second}.", *found.notes]) + "\n"
+    return "\n".join([*lines, *found.notes]) + "\n"

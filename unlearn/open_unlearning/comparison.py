@@ -48,9 +48,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two logs say of each other.
+    """What two logs, A and B, say of each other.
 
     Attributes:
+        first, second: their names.
         distance: None where one of them has no truth ratio by row.
         lines: the aggregates that both have, in the order of the first.
         notes: which normalisation was found, and what does not follow from its rows.
@@ -73,8 +74,8 @@ class Comparison:
             return f"The truth ratios of the two cannot be told apart with this many rows ({numbers})."
         how, whom = ("higher", "less") if found.higher else ("lower", "more")
         return (
-            f"The truth ratios of the two can be told apart ({numbers}): those of {self.first!r} are {how}, so it "
-            f"favours the right answer over wrong ones {whom} than {self.second!r} does."
+            f"The truth ratios of the two can be told apart ({numbers}): A's are {how}, so it favours the right answer "
+            f"over wrong ones {whom} than B does."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,6 +98,9 @@ def compare_logs(first: Log, second: Log) -> Comparison:
             f"{first.name!r} and {second.name!r} have no metric in common: name two logs of the same benchmark."
         )
     notes: list[str] = []
+    names = first.name, second.name
+    # Most logs are called TOFU_EVAL.json.
+    first, second = dataclasses.replace(first, name="A"), dataclasses.replace(second, name="B")
     distance = _distance(first, second, notes)
     for log in (first, second):
         notes += _unlike_their_rows(log)
@@ -106,7 +110,7 @@ def compare_logs(first: Log, second: Log) -> Comparison:
         a, b = first.metrics[name].aggregate, second.metrics[name].aggregate
         if a is not None and b is not None:
             lines.append(Line(name, a, b, _better(name, first, second)))
-    return Comparison(first.name, second.name, distance, tuple(lines), tuple(notes))
+    return Comparison(*names, distance, tuple(lines), tuple(notes))
 
 
 def _better(name: str, first: Log, second: Log) -> str:
@@ -129,10 +133,10 @@ def _distance(first: Log, second: Log, notes: list[str]) -> Distance | None:
         return None
     for log, ratios in ((first, mine), (second, theirs)):
         kind, why = log.normalisation
-        notes.append(f"In {log.name!r} a truth ratio is {kind}, {why}.")
+        notes.append(f"In {log.name} a truth ratio is {kind}, {why}.")
         without = len(log.metrics[TRUTH_RATIO].rows) + log.metrics[TRUTH_RATIO].empty - len(ratios)
         if without:
-            notes.append(f"{without:,} rows of {log.name!r} have no truth ratio and were left out.")
+            notes.append(f"{without:,} rows of {log.name} have no truth ratio and were left out.")
     if mine.keys() != theirs.keys():
         alone = len(mine.keys() ^ theirs.keys())
         notes.append(f"The two were measured on other rows: {alone:,} row numbers stand in one of them alone.")
@@ -150,7 +154,7 @@ def _unlike_their_rows(log: Log) -> list[str]:
         made = log.recomputed(name)
         if made and metric.aggregate is not None and not made.agrees:
             found.append(
-                f"{name} of {log.name!r} is stated as {metric.aggregate:.6g}, but its rows give {made.value:.6g} "
+                f"{name} of {log.name} is stated as {metric.aggregate:.6g}, but its rows give {made.value:.6g} "
                 f"({made.way})."
             )
     return found
@@ -177,8 +181,8 @@ def _of_both(first: Log, second: Log, distance: Distance | None) -> list[str]:
 
 def _made_with(log: Log, other: Log, figure: str, stated: float, made: float, follows: bool) -> str:
     if follows:
-        return f"The {figure} that {log.name!r} states, {stated:.4g}, is the one against {other.name!r}."
+        return f"The {figure} that {log.name} states, {stated:.4g}, is the one against {other.name}."
     return (
-        f"The {figure} that {log.name!r} states, {stated:.4g}, was made against another log: against {other.name!r} "
+        f"The {figure} that {log.name} states, {stated:.4g}, was made against another log: against {other.name} "
         f"it is {made:.4g}."
     )

@@ -119,7 +119,7 @@ class Log:
         found = {row: values["score"] for row, values in metric.rows.items() if "score" in values} if metric else {}
         if not found:
             raise ValueError(
-                f"{self.name!r} has no truth ratio of any row to forget ({TRUTH_RATIO}, value_by_index): name an "
+                f"{self.name} has no truth ratio of any row to forget ({TRUTH_RATIO}, value_by_index): name an "
                 "evaluation log (*_EVAL.json) that has."
             )
         if self.normalisation[0] == SHARE_OF_RIGHT:
