@@ -89,3 +89,12 @@ def test_what_cannot_be_had_is_one_sentence(page: Page, own_url: str) -> None:
     expect(alert_of(page, "own")).to_contain_text("The Hub cannot be reached from here")
     expect(page.locator("#own-using")).to_contain_text("embedded")
     expect(page.locator("#own-load")).to_be_enabled()
+
+    # What is uploaded may be a log, too.
+    go_to(page, "Answers")
+    page.locator("#logs .label-wrap").click()
+    for box, content in (("a", '{"model_utility": 0.5}'), ("b", '{"model_utility": 0.25}')):
+        log = {"name": f"<b>{box}.json", "mimeType": "application/json", "buffer": content.encode()}
+        page.locator(f"#log-{box} input[type=file]").set_input_files(log)  # type: ignore[arg-type]
+    expect(page.locator("#logs-result table")).to_contain_text("model_utility")
+    assert page.locator("#logs-result b").count() == 0

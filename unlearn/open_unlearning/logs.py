@@ -205,7 +205,7 @@ def read_log(path: Path, most_bytes: int = MOST_BYTES) -> Log:
         size = path.stat().st_size
         text = path.read_text(encoding="utf-8-sig") if size <= most_bytes else ""
     except OSError as error:
-        raise ValueError(f"The log {str(path)!r} cannot be read: {error.strerror or error}.") from error
+        raise ValueError(f"The log {path.name!r} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path.name!r} is no UTF-8 text: name a *_EVAL.json or *_SUMMARY.json.") from error
     if size > most_bytes:
@@ -216,12 +216,17 @@ def read_log(path: Path, most_bytes: int = MOST_BYTES) -> Log:
         raise ValueError(f"{path.name!r} is no JSON: name a *_EVAL.json or *_SUMMARY.json of an evaluation.") from error
     if not isinstance(found, dict):
         raise ValueError(f"{path.name!r} is JSON, but no log: an object with a metric under each name is needed.")
-    metrics = {name: metric for name, entry in found.items() if (metric := _metric(entry)) is not None}
+    metrics = {_shown(name): metric for name, entry in found.items() if (metric := _metric(entry)) is not None}
     if not metrics:
         raise ValueError(
             f"{path.name!r} holds no metric: an evaluation log has numbers, or objects with agg_value, by metric."
         )
     return Log(path.name, metrics)
+
+
+def _shown(name: str) -> str:
+    """A name that can be printed: nothing in it moves a terminal's cursor."""
+    return "".join(character if character.isprintable() else "?" for character in name[:80])
 
 
 def _metric(entry: Any) -> Metric | None:

@@ -11,6 +11,7 @@ from app.look.answers import ALL, REFERENCE, REFERENCE_TITLE, SPLIT_TITLES, card
 from app.look.lanes import LANES_ID, read_state
 from app.look.markup import block, describe, escape
 from app.rooms.compare.depth import DepthCard
+from app.rooms.compare.logs import LogsCard
 from app.rooms.compare.trials import RaceCard, StressCard
 from app.rooms.compare.words import EMPTY, busy_html, changes_html
 from app.visit.comparison import known, other, other_run, others, side_by_side, waiting
@@ -33,6 +34,7 @@ class CompareRoom:
         self.stress = StressCard(visits)
         self.depth = DepthCard(visits)
         self.race = RaceCard(visits)
+        self.logs = LogsCard(visits)
 
     def build(self) -> None:
         """Lay the room out."""
@@ -83,6 +85,7 @@ class CompareRoom:
         self.depth.build()
         self.stress.build()
         self.race.build()
+        self.logs.build()
         self.page = gr.State(0)
         # The view of the lanes, which the browser fills in when the report is asked for.
         self.lanes_state = gr.JSON(visible="hidden")
@@ -107,6 +110,7 @@ class CompareRoom:
             saved.then(None, self.file, self.file, js=SAVE, **PRIVATE)
         self.depth.wire()
         self.stress.wire()
+        self.logs.wire()
 
     def follow(self, event: Any) -> Any:
         """Compare anew after an event by which another run has become the current one; the event that ends it."""

@@ -14,6 +14,7 @@ from attribution.lanes.palette import RAMP_STEPS
 from unlearn.arms import Trial
 from unlearn.depth import Depth
 from unlearn.metrics import metric_info
+from unlearn.open_unlearning import Comparison
 
 EMPTY = (
     '<div class="pg-card pg-empty"><h3>Nothing to compare yet</h3><p>Run an unlearning pass first. Then every '
@@ -30,6 +31,10 @@ DEPTH_HEAD = (
     "still says was only kept back.</p></div>"
 )
 DEPTH_BUSY = '<p class="pg-busy" role="status">Putting states into the original model, block by block</p>'
+LOGS_HEAD = (
+    '<p class="pg-soft">TOFU_EVAL.json of two models: how far their truth ratios are apart, which is forget quality '
+    "where one of them is the retrained model's, and every figure that both have. Nothing is kept.</p>"
+)
 RACE_HEAD = (
     '<div><h3 class="pg-title">The race of arms</h3><p class="pg-soft">Is it these tokens, or would any do? The cut '
     "on the stage, hard and soft, against the whole sequence, as many random tokens and the marked facts: the same run "
@@ -137,6 +142,22 @@ def depth_html(found: Depth) -> str:
         f'<p class="pg-lead">{lead}</p><table class="pg-answers pg-stresses"><thead><tr><th scope="col">After</th>'
         f'{known}<th scope="col">This run</th>{fit}</tr></thead><tbody>{lines}</tbody></table>'
         f'<p class="pg-soft">Nats that a fact token loses with the states of either model.{note}</p>'
+    )
+
+
+def logs_html(found: Comparison) -> str:
+    """Two logs: the sentence, a line per figure, and what is to be known about them."""
+    lines = "".join(
+        f'<tr><th scope="row">{escape(line.name)}</th><td data-title="A">{line.first:.4g}</td>'
+        f'<td data-title="B">{line.second:.4g}</td><td data-title="Better">{escape(line.better)}</td></tr>'
+        for line in found.lines
+    )
+    notes = "".join(f'<p class="pg-soft">{escape(note)}</p>' for note in found.notes)
+    return (
+        f'<p class="pg-lead">{escape(found.sentence)}</p><p class="pg-soft">A is {escape(found.first)}, B is '
+        f'{escape(found.second)}.</p><table class="pg-answers pg-stresses"><thead><tr><th scope="col">Figure</th>'
+        '<th scope="col">A</th><th scope="col">B</th><th scope="col">Better</th></tr></thead>'
+        f"<tbody>{lines}</tbody></table>{notes}"
     )
 
 
