@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 
 @contextmanager
@@ -22,7 +23,8 @@ def write_atomically(path: Path) -> Iterator[Path]:
     >>> with write_atomically(Path("result.json")) as unfinished:                     # doctest: +SKIP
     ...     unfinished.write_text("{}")
     """
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    # Two machines have processes of the same number.
+    unfinished = path.with_name(f"{path.name}.{uuid4().hex}.unfinished")
     try:
         yield unfinished
         _flush(unfinished)
@@ -31,8 +33,11 @@ def write_atomically(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def only_writer(lock: Path, out: Path) -> IO[str]:
+def only_writer(lock: Path, out: Path, beside_others: bool = False) -> IO[str]:
     """Be the only process that writes `out`, for as long as the returned file is open; a process that ends lets go.
+
+    Args:
+        beside_others: several that say so may write at once.
 
     Raises:
         ValueError: another one is at it.
@@ -41,7 +46,7 @@ def only_writer(lock: Path, out: Path) -> IO[str]:
     try:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if beside_others else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except ImportError:
         # A system without such locks.
         pass

@@ -35,7 +35,7 @@ ROOMS = {
         ("model",),
         ("text",),
         ("settings",),
-        ("files", "suggestions", "version"),
+        ("files", "suggestions", "version", "workers"),
     ),
     "unlearn": (
         ("__init__", "__main__"),

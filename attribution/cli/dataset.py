@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,16 +10,15 @@ from typer import Argument, Option
 
 from attribution.cli.common import Set, Switches, scorers_of, switches_of
 from attribution.cli.options import ModelName
-from attribution.data.dataset import OUT_KINDS, SHARD_ROWS, Summary, Workers, score_dataset
+from attribution.data.dataset import OUT_KINDS, SHARD_ROWS, Summary, score_dataset
 from attribution.data.records import FILE_KINDS
 from attribution.data.rows import SPLITS
 from attribution.data.sources import open_source
 from attribution.model.loading import load_model
 from attribution.scorers import DEFAULT_SCORERS
 from attribution.text.templates import Asking, template_words
+from attribution.workers import Part, Workers
 
-# Processes wait for the slowest one at the end, which may take as long as the whole run.
-LONGEST_WAIT = timedelta(days=30)
 SKIPPED_SHOWN = 3
 
 
@@ -45,13 +42,14 @@ def dataset_command(
     answer_field: Annotated[str | None, Option(help="what the data set calls the answer")] = None,
     text_field: Annotated[str | None, Option(help="what the data set calls plain text without a question")] = None,
     shard_rows: Annotated[int, Option(metavar="N", help="rows scored and saved at once")] = SHARD_ROWS,
+    part: Part = None,
     switches: Switches,
     pairs: Set = None,
 ) -> None:
     """Score every row of a data set into one file.
 
-    Run it again after a kill and it goes on where it stopped. Under `accelerate launch` or `torchrun` its processes
-    share the work and write the same file.
+    Run it again after a kill and it goes on where it stopped. Under `accelerate launch` or `torchrun`, on one machine
+    or many, and in the parts of a Slurm array its processes share the work and write the same file.
     """
     from tqdm import tqdm
 
@@ -59,16 +57,16 @@ def dataset_command(
     options = switches_of(switches, pairs)
     fields = {"question": question_field, "answer": answer_field, "text": text_field}
     source = open_source(data, subset, split, {ours: theirs for ours, theirs in fields.items() if theirs})
-    workers, device = _workers()
-    loaded = load_model(model, device=device, dtype=dtype, template=asking.template)
+    workers = Workers.started(part)
+    loaded = load_model(model, device=workers.device, dtype=dtype, template=asking.template)
     bar: tqdm | None = None
 
     def progress(done: int) -> None:
         nonlocal bar
-        if workers.rank:
+        if not workers.leads:
             return
         if bar is None:
-            of = f", process 1 of {workers.count}" if workers.count > 1 else ""
+            of = f", process {workers.rank + 1} of {workers.count}" if workers.count > 1 else ""
             bar = tqdm(total=source.count, initial=done, unit="row", desc=f"{source.name}{of}", file=sys.stderr)
         bar.update(done - bar.n)
 
@@ -77,29 +75,14 @@ def dataset_command(
     finally:
         if bar is not None:
             bar.close()
-    if not workers.rank:
+    if workers.leads:
         sys.stderr.write(f"{model} was asked by {template_words(loaded.template)}.\n")
         sys.stderr.write(_report(summary, workers.count))
 
 
-def _workers() -> tuple[Workers, str | None]:
-    """This process among those that `accelerate launch` or `torchrun` started, and its device."""
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
-        if "MASTER_ADDR" in os.environ and "RANK" not in os.environ:
-            # What `accelerate launch --cpu --num_processes 2` does without MPI.
-            sys.stderr.write(
-                "The launcher asked for several processes and started one: on CPUs use `torchrun --nproc_per_node 2 -m "
-                "attribution score-dataset ...`, or `accelerate launch --multi_gpu`, which needs no GPU here.\n"
-            )
-        return Workers(), None
-    import torch
-    from accelerate import PartialState
-
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=LONGEST_WAIT)
-    return Workers(state.process_index, state.num_processes, state.wait_for_everyone), str(state.device)
-
-
 def _report(summary: Summary, processes: int) -> str:
+    if summary.missing is not None:
+        return f"This part is done; {summary.missing} of {summary.rows} rows are still to come from others.\n"
     if summary.was_complete:
         return f"{summary.out} is complete already: {summary.scored} rows.\n"
     lines = [f"{summary.out}: {summary.scored} of {summary.rows} rows, {processes} process{'es' * (processes > 1)}"]

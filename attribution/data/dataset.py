@@ -25,6 +25,7 @@ from attribution.scorers import DEFAULT_SCORERS, with_needs
 from attribution.scorers.learned import LinearScorer
 from attribution.scores import ScoreOptions, TokenScores, score, score_options
 from attribution.text.example import Example
+from attribution.workers import Workers
 
 SHARD_ROWS = 64
 OUT_KINDS = (".jsonl", ".parquet")
@@ -32,29 +33,18 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Workers:
-    """Which of several processes this is.
-
-    Attributes:
-        rank: 0 to count - 1; 0 writes the manifest and the result.
-        count: number of processes.
-        wait: returns when every process has called it.
-    """
-
-    rank: int = 0
-    count: int = 1
-    wait: Callable[[], None] = lambda: None
-
-
-@dataclass(frozen=True)
 class Summary:
-    """What `score_dataset` wrote: `rows` in the data, `scored` and `skipped` (row number -> why) of them."""
+    """What `score_dataset` wrote: `rows` in the data, `scored` and `skipped` (row number -> why) of them.
+
+    Where another part writes the result, `missing` rows were still to come.
+    """
 
     out: Path
     rows: int
     scored: int
     skipped: dict[int, str]
     was_complete: bool = False
+    missing: int | None = None
 
 
 def score_dataset(
@@ -75,7 +65,8 @@ def score_dataset(
     Args:
         source: from `attribution.data.sources.open_source`.
         shard_rows: rows scored and saved at once: what a kill can cost.
-        workers: this process among several; each does its share of the shards.
+        workers: this process among several; each does its share of the shards. Of processes that come and go at their
+            own times the one that ends last makes the result.
         progress: called with the number of rows done so far, by all processes.
         options: fields of `attribution.ScoreOptions`.
 
@@ -98,8 +89,8 @@ def score_dataset(
     config = _config(model, source, tuple(scorers), settings, shard_rows)
     parts = Parts(out, config, source.count, shard_rows)
     with closing(parts):
-        if workers.rank == 0:
-            parts.open()
+        if workers.leads:
+            parts.open((workers.rank, workers.count) if workers.apart else None)
         workers.wait()
         if parts.complete:
             return Summary(out, source.count, *parts.result(), was_complete=True)
@@ -110,8 +101,12 @@ def score_dataset(
             parts.put(shard, _score_shard(model, rows, shard * shard_rows, scorers, options))
             progress(parts.done())
         workers.wait()
-        if workers.rank:
+        if not workers.leads:
             return Summary(out, source.count, 0, {})
+        if workers.apart and not parts.joins():
+            if parts.complete:
+                return Summary(out, source.count, *parts.result(), was_complete=True)
+            return Summary(out, source.count, 0, {}, missing=source.count - parts.done())
         parts.join()
         return Summary(out, source.count, *parts.result())
 

@@ -24,14 +24,24 @@ class Parts:
         self.rows = rows
         self.shard_rows = shard_rows
         self.shards = -(-rows // shard_rows)
-        self._lock: IO[str] | None = None
+        self._locks: list[IO[str]] = []
 
     @property
     def complete(self) -> bool:
         return self.out.is_file() and self._digest_of(self.manifest) == self.digest
 
-    def open(self) -> None:
-        """Take up what an earlier run of the same settings left, or start. ValueError when something else is there."""
+    @property
+    def whole(self) -> bool:
+        """Whether every shard is there."""
+        return all(map(self.has, range(self.shards)))
+
+    def open(self, part: tuple[int, int] | None = None) -> None:
+        """Take up what an earlier run of the same settings left, or start. ValueError when something else is there.
+
+        Args:
+            part: (k, n) where n processes write the shards, each those whose number is k modulo n, and open for
+                themselves; None for the only one that opens.
+        """
         if self.complete:
             self._check_result()
             # A kill may have come between the result and the end of cleaning up.
@@ -50,27 +60,46 @@ class Parts:
                     f"{str(self.folder)!r} holds the parts of a run with other {self._difference(inside)}: finish that "
                     "run with its own settings, delete the folder, or write to another file."
                 )
-        elif self.out.exists():
+        elif self.out.exists() and not self.complete:
             raise ValueError(
                 f"The file {str(self.out)!r} exists and is not the result of this run: delete it or name another."
             )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = only_writer(self.folder / "writing", self.out)
-            self._check_parts()
+            self._be_the_writer(part)
+            if self.complete:
+                # Another part has ended meanwhile, and was the last.
+                shutil.rmtree(self.folder, ignore_errors=True)
+                return
+            self._check_parts(range(*((part[0], self.shards, part[1]) if part else (self.shards,))))
             _write_json(inside, self._manifest())
         except OSError as error:
             raise ValueError(f"The folder {str(self.folder)!r} cannot be written: {error.strerror}.") from error
 
+    def _be_the_writer(self, part: tuple[int, int] | None) -> None:
+        """Alone, or beside other parts and alone as this one."""
+        self._locks.append(only_writer(self.folder / "writing", self.out, beside_others=part is not None))
+        if part is not None:
+            self._locks.append(only_writer(self.folder / f"writing-{part[0]}-of-{part[1]}", self.out))
+
+    def joins(self) -> bool:
+        """Whether this part is the one that makes the result: every shard is there, and no other part is at it."""
+        try:
+            if self.whole:
+                self._locks.append(only_writer(self.folder / "joining", self.out))
+        except (OSError, ValueError):
+            return False
+        # Another may have ended between the two.
+        return self.whole
+
     def close(self) -> None:
         """Let another process write."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        while self._locks:
+            self._locks.pop().close()
 
-    def _check_parts(self) -> None:
-        """ValueError when a finished shard is not whole; the others are kept."""
-        for shard in range(self.shards):
+    def _check_parts(self, shards: Iterable[int]) -> None:
+        """ValueError when a finished shard of these is not whole; the others are kept."""
+        for shard in shards:
             if not self.has(shard):
                 continue
             first = shard * self.shard_rows
@@ -123,7 +152,8 @@ class Parts:
     def done(self) -> int:
         """Rows in finished shards, of all processes."""
         parts = sum(1 for _ in self.folder.glob("part-*.jsonl"))
-        return min(self.rows, parts * self.shard_rows)
+        lacking = self.shards * self.shard_rows - self.rows
+        return parts * self.shard_rows - (lacking if self.has(self.shards - 1) else 0)
 
     def put(self, shard: int, records: Sequence[dict[str, Any]]) -> None:
         with write_atomically(self._part(shard)) as unfinished:
@@ -158,7 +188,7 @@ class Parts:
                 count = write_json_lines(unfinished, scored())
         result = {"scored": count, "skipped": skipped, "sha256": file_fingerprint(self.out)}
         _write_json(self.manifest, self._manifest() | {"result": result})
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def result(self) -> tuple[int, dict[int, str]]:
         """How many rows the result holds, and row number -> why for those that it does not."""

@@ -14,10 +14,11 @@ import pytest
 from attribution import LanguageModel, TokenScores, score
 from attribution.__main__ import main
 from attribution.data import dataset as dataset_module
-from attribution.data.dataset import Summary, Workers, score_dataset
+from attribution.data.dataset import Summary, score_dataset
 from attribution.data.parts import Parts
 from attribution.data.rows import embedded_rows
 from attribution.data.sources import open_source
+from attribution.workers import Workers
 
 SCORERS = ("entropy", "importance", "random")
 
@@ -141,6 +142,58 @@ def test_several_workers_write_the_same_file(random_model: LanguageModel, rows_f
     scored(random_model, rows_file, alone, shard_rows=2)
     assert shared.read_bytes() == alone.read_bytes()
     assert (first.scored, second.scored) == (22, 0)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_parts_that_know_of_each_other_by_files_alone_write_the_same_file(
+    order: Sequence[int], random_model: LanguageModel, rows_file: str, tmp_path: Path
+) -> None:
+    alone, shared = tmp_path / "alone.jsonl", tmp_path / "shared.jsonl"
+    scored(random_model, rows_file, alone, shard_rows=2)
+
+    def work(part: int) -> Summary:
+        return scored(random_model, rows_file, shared, shard_rows=2, workers=Workers(part, 3, apart=True))
+
+    # Of thirteen shards part 0 has five, the others four; the last one has a row.
+    summaries = [work(part) for part in order]
+    assert [summary.missing for summary in summaries] == {0: [16, 8, None], 2: [17, 8, None]}[order[0]]
+    assert summaries[-1].scored == 22 and not summaries[-1].was_complete
+    assert shared.read_bytes() == alone.read_bytes()
+    assert work(0).was_complete and not shared.with_name("shared.jsonl.parts").exists()
+
+
+def test_parts_at_once_and_one_that_was_killed(random_model: LanguageModel, rows_file: str, tmp_path: Path) -> None:
+    alone, shared = tmp_path / "alone.jsonl", tmp_path / "shared.jsonl"
+    scored(random_model, rows_file, alone, shard_rows=2)
+
+    def work(part: int) -> Summary:
+        return scored(random_model, rows_file, shared, shard_rows=2, workers=Workers(part, 4, apart=True))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Parts, "join", lambda self: (_ for _ in ()).throw(Killed()))
+        with ThreadPoolExecutor(4) as pool:
+            ends = [pool.submit(work, part).exception() for part in range(4)]
+    assert [end for end in ends if end] and all(isinstance(end, Killed) for end in ends if end)
+    assert not shared.exists()
+    # Whichever part is started again has nothing left to score, and makes the result.
+    assert work(1).scored == 22 and shared.read_bytes() == alone.read_bytes()
+
+
+def test_a_part_is_not_done_twice_at_once(random_model: LanguageModel, rows_file: str, tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "scores.jsonl", {}, 4, 2)
+    parts.open((0, 2))
+    other = Parts(tmp_path / "scores.jsonl", {}, 4, 2)
+    other.open((1, 2))
+    for part in ((0, 2), None):
+        with pytest.raises(ValueError, match="Another process is writing"):
+            Parts(tmp_path / "scores.jsonl", {}, 4, 2).open(part)
+    parts.close(), other.close()
+
+
+@pytest.mark.parametrize("part", ["1", "2/2", "-1/2", "a/b", "0/0"])
+def test_a_part_that_is_none(part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score-dataset", "forget01", "--out", str(tmp_path / "scores.jsonl"), "--part", part]) == 2
+    assert "write K/N with K from 0 to N - 1" in capsys.readouterr().err
 
 
 def test_other_settings_do_not_mix(random_model: LanguageModel, rows_file: str, tmp_path: Path) -> None:

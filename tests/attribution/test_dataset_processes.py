@@ -1,4 +1,4 @@
-"""The real thing: two processes under `accelerate launch`, and `kill -9` in the middle."""
+"""The real thing: two nodes, the tasks of an array, and `kill -9` in the middle."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 
 from attribution.__main__ import main
 from scripts.serving import OFFLINE
+from tests.nodes import job
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ARGUMENTS = ["score-dataset", "forget01", "--scorers", "entropy,importance", "--shard-rows", "2", "--out"]
@@ -45,14 +46,30 @@ def environment() -> dict[str, str]:
     return os.environ | OFFLINE | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def test_two_processes_write_what_one_does(expected: bytes, tmp_path: Path) -> None:
+def test_two_nodes_write_what_one_process_does(expected: bytes, tmp_path: Path) -> None:
+    """Two of torchrun's agents that meet by its rendezvous, started by the documented job file."""
     out = tmp_path / "scores.jsonl"
-    launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    command = [sys.executable, "-m", *launch, "-m", "attribution", *ARGUMENTS, str(out)]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "78 of 78 rows, 2 processes" in done.stderr, "the launcher started one process alone"
+    said = job("torchrun.sh", "attribution", *ARGUMENTS, str(out), folder=tmp_path / "slurm")
+    assert "78 of 78 rows, 2 processes" in said, "each node worked for itself"
+    assert out.read_bytes() == expected
+
+
+def test_the_tasks_of_an_array_write_what_one_process_does(expected: bytes, tmp_path: Path) -> None:
+    """The documented job file's own commands, in one process after another."""
+    out = tmp_path / "scores.jsonl"
+    task = {"SLURM_ARRAY_TASK_MIN": "4", "SLURM_ARRAY_TASK_COUNT": "3"}
+    for number in (5, 4, 6):
+        assert not out.exists()
+        words = job(
+            "array.sh",
+            *("attribution", *ARGUMENTS, str(out)),
+            folder=tmp_path / "slurm",
+            python="echo",
+            SLURM_ARRAY_TASK_ID=str(number),
+            **task,
+        ).split()
+        assert words[:2] == ["-m", "attribution"] and words[-2:] == ["--part", f"{number - 4}/3"]
+        assert main(words[2:]) == 0
     assert out.read_bytes() == expected
 
 

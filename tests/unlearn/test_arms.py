@@ -319,6 +319,23 @@ def test_the_command_writes_table_json_and_a_page_of_its_own(experiment, capsys)
     assert len(Trial.load(trials[0]).diagnostics) == 3
 
 
+def test_parts_of_an_array_make_the_trials_of_one_process(experiment, tmp_path, capsys):
+    folder, arguments = experiment
+    assert main(arguments) == 0
+    shared = [*arguments, "--out", str(tmp_path)]
+    capsys.readouterr()
+    assert main([*shared, "--part", "1/2"]) == 0
+    assert capsys.readouterr().out == "" and not (tmp_path / "arms.json").exists()
+    # Two arms and one that stops at the first one's size are two shares under each seed.
+    names = sorted(path.name for path in (tmp_path / "trials").iterdir())
+    assert len(names) == 2 and all(name.startswith("random") for name in names)
+    assert main([*shared, "--part", "0/2"]) == 0
+    assert "At equal forgetting" in capsys.readouterr().out and (tmp_path / "arms.html").exists()
+    for path in (folder / "trials").iterdir():
+        mine, whole = (Trial.load(trials / path.name) for trials in (tmp_path / "trials", path.parent))
+        assert dataclasses.replace(mine, seconds=whole.seconds) == whole
+
+
 def test_what_is_done_is_not_done_again(experiment, capsys, monkeypatch):
     folder, arguments = experiment
     assert main(arguments) == 0

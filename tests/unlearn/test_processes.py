@@ -1,4 +1,4 @@
-"""Two processes are one: DDP and FSDP2 over gloo, started by torchrun; and the shell under a launcher."""
+"""Two processes are one: DDP and FSDP2 over gloo, on two nodes; and the shell under a launcher."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load_file
 
 from scripts.serving import OFFLINE
+from tests.nodes import job
 from tests.unlearn import together
 from unlearn.__main__ import main
 from unlearn.run.processes import WAYS, Processes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 ACCELERATE = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
 ACCELERATE += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "unlearn"]
 
@@ -33,10 +33,9 @@ def launched(*command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def together_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes came to, by either way, one after the other."""
+    """What two nodes of one process each came to, by either way, one after the other; started by the job file."""
     folder = tmp_path_factory.mktemp("together")
-    done = launched(*TORCHRUN, "tests/unlearn/together.py", str(folder))
-    assert done.returncode == 0, done.stderr[-3000:]
+    job("torchrun.sh", "tests.unlearn.together", str(folder), folder=tmp_path_factory.mktemp("slurm"))
     return folder
 
 

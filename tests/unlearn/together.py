@@ -1,4 +1,4 @@
-"""A small run in several processes: `torchrun ... tests/unlearn/together.py FOLDER` writes what each way came to."""
+"""A small run in several processes: `torchrun ... -m tests.unlearn.together FOLDER` writes what each way came to."""
 
 from __future__ import annotations
 

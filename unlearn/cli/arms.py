@@ -13,9 +13,10 @@ from typer import Option
 
 from attribution.cli.common import names_of
 from attribution.cli.options import ModelName
-from attribution.files import differing
+from attribution.files import differing, write_atomically
 from attribution.model.loading import load_model
 from attribution.text.templates import Asking, template_words
+from attribution.workers import Part, Workers
 from unlearn.arms import Arm, Bench, Trial, compare, parse_arms
 from unlearn.arms.arm import CONTROLS
 from unlearn.arms.figure import html_page
@@ -51,21 +52,26 @@ def arms_command(
     diagnostics: Annotated[
         bool, Option("--diagnostics", help="log gradients and signal to noise at every step")
     ] = False,
+    part: Part = None,
     out: Annotated[Path, Option(metavar="FOLDER", help="trials, arms.json, arms.html and arms.md go here")],
 ) -> None:
     """Run any set of arms under several seeds, and compare what each keeps at equal forgetting.
 
-    With intervals and paired tests. A trial that is in the folder is not made again.
+    With intervals and paired tests. A trial that is in the folder is not made again. Under `accelerate launch` or
+    `torchrun`, and in the parts of a Slurm array, processes share the trials.
     """
     wanted = parse_arms(names_of(arms), against)
     numbers, targets = parse_seeds(seeds), parse_targets(target)
     corpus = None if rows.asks else rows.read()
-    original = load_model(model, template=asking.template)
+    workers = Workers.started(part)
+    original = load_model(model, device=workers.device, template=asking.template)
     corpus = known_to(original, corpus or rows.ask(original))
     bench = Bench(original, corpus, reference_for(original, corpus, reference), points, retain_rows, diagnostics)
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out {str(out)!r} is a file: name a folder.")
-    trials = make(bench, wanted, numbers, out / "trials")
+    trials = make(bench, wanted, numbers, out / "trials", workers)
+    if not trials:
+        return
     comparison = compare(trials, wanted[0].name, targets)
     sys.stdout.write(f"{model}, asked by {template_words(original.template)}\n\n{text_table(comparison)}")
     written = {
@@ -74,38 +80,80 @@ def arms_command(
         "arms.md": markdown_table(comparison),
     }
     for name, text in written.items():
-        (out / name).write_text(text, encoding="utf-8")
+        # Two parts that end together write the same.
+        with write_atomically(out / name) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
     log.info("Wrote %s in %s.", ", ".join(written), out)
 
 
-def make(bench: Bench, arms: Sequence[Arm], seeds: Sequence[int], folder: Path) -> list[Trial]:
+def make(
+    bench: Bench, arms: Sequence[Arm], seeds: Sequence[int], folder: Path, workers: Workers | None = None
+) -> list[Trial]:
     """Every arm under every seed, a seed at a time; trials in the folder are read instead.
+
+    Args:
+        workers: this process among several; each makes its share of the trials, and who leads gets all of them.
+
+    Returns:
+        The trials, arm by arm; none in a process that does not lead, or that ends while trials are still to come.
 
     Raises:
         ValueError: a file there was made with other settings, or holds something else.
     """
+    workers = workers or Workers()
     folder.mkdir(parents=True, exist_ok=True)
     trials: dict[tuple[str, int], Trial] = {}
-    for seed in seeds:
-        for arm in arms:
-            path = folder / f"{re.sub(r'[^A-Za-z0-9.=+-]', '_', arm.name)}-seed{seed}.json"
-            if path.exists():
-                trial = Trial.load(path)
-                differing = differences(trial.setup, bench.setup(arm, seed))
-                if differing:
-                    raise ValueError(
-                        f"The trial {str(path)!r} was made with other settings ({', '.join(differing)}): delete it, or "
-                        "name another --out."
-                    )
-            else:
-                log.info("Seed %d: %s.", seed, arm.name)
+    for number, (seed, together) in enumerate((seed, group) for seed in seeds for group in _groups(arms)):
+        if number % workers.count == workers.rank:
+            for arm in together:
                 size = trials[arm.matches, seed].points[-1].update_size if arm.matches else None
-                trial = bench.trial(arm, seed, size)
-                trial.save(path)
-                log.info("  %s", said(trial))
-            trials[arm.name, seed] = trial
-    # Arm by arm, as they were named.
+                trials[arm.name, seed] = _kept(bench, arm, seed, folder) or _made(bench, arm, seed, folder, size)
+    workers.wait()
+    if not workers.leads:
+        return []
+    for arm, seed in ((arm, seed) for arm in arms for seed in seeds):
+        if (arm.name, seed) not in trials:
+            kept = _kept(bench, arm, seed, folder)
+            if kept is None:
+                log.info("This part is done; others are still at theirs, such as %s under seed %d.", arm.name, seed)
+                return []
+            trials[arm.name, seed] = kept
     return [trials[arm.name, seed] for arm in arms for seed in seeds]
+
+
+def _groups(arms: Sequence[Arm]) -> list[list[Arm]]:
+    """The arms in the order in which they are named, each with those behind it that stop at its update size."""
+    groups: dict[str, list[Arm]] = {}
+    for arm in arms:
+        groups.setdefault(arm.matches or arm.name, []).append(arm)
+    return list(groups.values())
+
+
+def _file(arm: Arm, seed: int, folder: Path) -> Path:
+    return folder / f"{re.sub(r'[^A-Za-z0-9.=+-]', '_', arm.name)}-seed{seed}.json"
+
+
+def _kept(bench: Bench, arm: Arm, seed: int, folder: Path) -> Trial | None:
+    """The trial in the folder; None where it is still to be made."""
+    path = _file(arm, seed, folder)
+    if not path.exists():
+        return None
+    trial = Trial.load(path)
+    differing = differences(trial.setup, bench.setup(arm, seed))
+    if differing:
+        raise ValueError(
+            f"The trial {str(path)!r} was made with other settings ({', '.join(differing)}): delete it, or name "
+            "another --out."
+        )
+    return trial
+
+
+def _made(bench: Bench, arm: Arm, seed: int, folder: Path, size: float | None) -> Trial:
+    log.info("Seed %d: %s.", seed, arm.name)
+    trial = bench.trial(arm, seed, size)
+    trial.save(_file(arm, seed, folder))
+    log.info("  %s", said(trial))
+    return trial
 
 
 def differences(made: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
