@@ -1,4 +1,4 @@
-"""Timings, each part by its name: python -m benchmarks [waits|page|load|scoring|steps|gpu|results|predict|real] ..."""
+"""Timings, each part by its name: python -m benchmarks [waits|page|load|scoring|steps|gpu|scale|results|predict] ..."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ PARTS = {
     "load": "fifty visitors at once, two hundred one after another",
     "steps": "steps of unlearning against bare gradients, transformers' Trainer, and what was expected",
     "gpu": "a 1B-shaped model in bfloat16: scoring and unlearning in tokens a second, share of the peak, memory",
+    "scale": "what a billion rows and a 70B model would take, from rates measured here (a minute)",
     "families": "every class of causal models against plain transformers, into docs/families.md",
     "scoring": "scoring against Captum, in plain forwards, and its memory",
 }

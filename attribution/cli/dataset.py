@@ -34,6 +34,9 @@ def dataset_command(
     out: Annotated[Path, Option(metavar="FILE", help=f"the file to write: {' or '.join(OUT_KINDS)}")],
     model: ModelName = "embedded",
     dtype: Literal["float32", "bfloat16", "float16"] = "float32",
+    device_map: Annotated[
+        Literal["auto"] | None, Option(help="spread a model over all GPUs of this process, where one does not hold it")
+    ] = None,
     asking: Asking,
     scorers: Annotated[str, Option(metavar="NAMES", help="separated by commas")] = ",".join(DEFAULT_SCORERS),
     subset: Annotated[str | None, Option(help="configuration of a Hub data set, such as forget10")] = None,
@@ -58,7 +61,9 @@ def dataset_command(
     fields = {"question": question_field, "answer": answer_field, "text": text_field}
     source = open_source(data, subset, split, {ours: theirs for ours, theirs in fields.items() if theirs})
     workers = Workers.started(part)
-    loaded = load_model(model, device=workers.device, dtype=dtype, template=asking.template)
+    if device_map and workers.device:
+        raise ValueError("Processes of a launcher share a machine's GPUs, one each: start parts with --part instead.")
+    loaded = load_model(model, device=workers.device, dtype=dtype, template=asking.template, device_map=device_map)
     bar: tqdm | None = None
 
     def progress(done: int) -> None:
