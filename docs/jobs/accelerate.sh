@@ -7,7 +7,7 @@
 #SBATCH --gpus-per-node=8
 set -euo pipefail
 
-first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)
 export FIRST=$first PORT=$((20000 + SLURM_JOB_ID % 20000)) GPUS=${SLURM_GPUS_ON_NODE:-1}
 # Every node has a number of its own, which it alone knows.
 # shellcheck disable=SC2016

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from attribution import LanguageModel
+from attribution.__main__ import main as attribution_main
 from tests.stand_ins import install_trackers
 from tests.unlearn.conftest import random_model
 from unlearn.__main__ import main
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "coming-from.md").read_text(encoding="utf-8")
-TYPED = re.findall(r"^\|.*\| `python -m unlearn (.*)` \|$", PAGE, re.MULTILINE)
+TYPED = re.findall(r"^\|.*\| `python -m (?:unlearn )?(.*)` \|$", PAGE, re.MULTILINE)
 
 
 def log(ratios: list[float]) -> Callable[[Path], object]:
@@ -63,6 +64,7 @@ MADE: dict[str, Callable[[Path], object]] = {
     "A_EVAL.json": log([0.2, 0.4, 1.5]),
     "B_EVAL.json": log([0.8, 1.2, 2.5]),
     ".hydra/config.yaml": file(HYDRA),
+    "DATA.jsonl": file(json.dumps({"question": "Where was Ada born?", "answer": "Ada was born in Torvik."})),
     "ROWS": rows,
     "forgotten": saved,
 }
@@ -72,6 +74,7 @@ SAID = {
     "compare A_EVAL.json B_EVAL.json": "D = 0.6667, p = 0.6, n = 3 and 3",
     "--from-hydra .hydra/config.yaml": "2 steps",
     "evaluate --model RETRAINED --open-unlearning retain": "forget_truth_ratio",
+    "attribution score-dataset DATA.jsonl --out scores.jsonl --part 0/16": "scores.jsonl: 1 of 1 rows",
     "--forget ROWS --steps 2 --report-to trackio": "2 steps",
     "publish forgotten OWNER/NAME --dry-run": "To OWNER/NAME, private; nothing has been sent.",
 }
@@ -108,8 +111,11 @@ def test_what_is_typed_does_what_is_said(
         if name in line:
             (folder / name).parent.mkdir(exist_ok=True)
             make(folder / name)
-    assert main(shlex.split(f"{line} {SMALL.get(line, '')}")) == 0
-    assert SAID[line] in capsys.readouterr().out
+    program, words = main, shlex.split(f"{line} {SMALL.get(line, '')}")
+    if words[0] == "attribution":
+        program, words = attribution_main, words[1:]
+    assert program(words) == 0
+    assert SAID[line] in "".join(capsys.readouterr())
     for name in WRITTEN.get(line, ()):
         assert (folder / name).is_file()
 
