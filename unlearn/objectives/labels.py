@@ -203,15 +203,18 @@ def label_batch(
         extras: what to read beside log p.
         over: what losses are averaged over, when the batch is a part of a step; the batch itself when left out.
     """
-    places = _places(model, targets, extras.layer, extras.blocks)
-    device = places.ids.device
+    return read_labels(model, gathered(model, targets), extras, over or totals(targets))
+
+
+def read_labels(model: LanguageModel, labels: Labels, extras: Extras, over: Totals) -> LabelBatch:
+    """Forward padded rows, and read what the objective needs at their labels; as `label_batch`."""
+    places = _Places(labels, extras.layer, extras.blocks)
     states, inner = places.states(model)
     layer_states = inner[:, 0] if extras.layer and inner is not None else None
     inner_values = None
     if extras.blocks and inner is not None:
-        nowhere = [inner.new_zeros(len(target.weights), *inner.shape[1:]) for target in targets]
-        taught = [none if target.inner is None else target.inner for target, none in zip(targets, nowhere, strict=True)]
-        inner_values = relative_distances(inner, _joined(taught, inner))
+        taught = inner.new_zeros(()) if labels.inner is None else _as_computed(labels.inner, inner)
+        inner_values = relative_distances(inner, taught)
     frozen_states = reference = reference_layer_states = None
     if extras.frozen is not None and (extras.reference or extras.layer or (extras.head and not extras.taught)):
         with torch.no_grad():
@@ -219,26 +222,21 @@ def label_batch(
             if extras.layer and frozen_inner is not None:
                 reference_layer_states = frozen_inner[:, 0]
             if extras.reference:
-                reference = _head(extras.frozen, frozen_states, places.labels)[0]
-    unsaid = None
+                reference = _head(extras.frozen, frozen_states, labels.ids_there)[0]
     if extras.taught:
-        frozen_states = _joined([target.teacher for target in targets], states)
-        marks = [target.unsaid for target in targets]
-        unsaid = None if any(mark is None for mark in marks) else torch.cat(marks).to(device)  # type: ignore[arg-type]
-    held_states = _joined([target.frozen for target in targets], states) if extras.anchor else None
+        frozen_states = _as_computed(labels.teacher, states)
+    held_states = _as_computed(labels.frozen, states) if extras.anchor else None
+    unsaid = labels.unsaid if extras.taught else None
     log_probs, head_values, anchor_values = _head(
-        model, states, places.labels, extras, frozen_states, unsaid, held_states
+        model, states, labels.ids_there, extras, frozen_states, unsaid, held_states
     )
-    known = [target.reference for target in targets if target.reference is not None]
-    if reference is None and len(known) == len(targets):
-        reference = torch.cat(known).to(device)
     return LabelBatch(
         log_probs=log_probs,
-        weights=torch.cat([target.weights for target in targets]).to(device),
-        rows=places.rows,
-        size=len(targets),
-        totals=over or totals(targets),
-        reference=reference,
+        weights=labels.weights,
+        rows=labels.rows,
+        size=len(labels.ids),
+        totals=over,
+        reference=labels.reference if reference is None else reference,
         head_values=head_values,
         layer_states=layer_states,
         reference_layer_states=reference_layer_states,
@@ -259,35 +257,80 @@ def relative_distances(states: Tensor, taught: Tensor) -> Tensor:
     return torch.where(lengths > 0, distances, 0.0).mean(dim=-1)
 
 
-def _joined(parts: Sequence[Tensor | None], like: Tensor) -> Tensor:
-    """The states of all rows in a line, on the device and in the type that the model computes with."""
-    if any(part is None for part in parts):
+def _as_computed(states: Tensor | None, like: Tensor) -> Tensor:
+    """States of the frozen model, in the type that the model computes with."""
+    if states is None:
         raise ValueError("These targets carry no states of the frozen model: prepare them first.")
-    return torch.cat(parts).to(like.device, like.dtype)  # type: ignore[arg-type]
+    return states.to(like.device, like.dtype)
 
 
-def _places(
-    model: LanguageModel, targets: Sequence[Target], layer: Layer | None = None, blocks: tuple[int, ...] = ()
-) -> _Places:
+def gathered(model: LanguageModel, targets: Sequence[Target]) -> Labels:
+    """The targets' rows, right-padded, with what is known of their labels in a line, on the model's device."""
     ids, attention = model.pad([target.row for target in targets])
     positions = [target.positions for target in targets]
     device = ids.device
     rows = torch.repeat_interleave(torch.arange(len(targets)), torch.tensor([len(p) for p in positions])).to(device)
     where = torch.tensor([p for row in positions for p in row], device=device)
-    return _Places(ids, attention, rows, where, ids[rows, where], layer, blocks)
+
+    def column(parts: list[Tensor | None]) -> Tensor | None:
+        return None if any(part is None for part in parts) else torch.cat(parts).to(device)  # type: ignore[arg-type]
+
+    inner: list[Tensor | None] = [target.inner for target in targets]
+    known = next((part for part in inner if part is not None), None)
+    if known is not None:
+        # A row without states of its own among rows with some is held against nothing.
+        inner = [
+            known.new_zeros(len(target.weights), *known.shape[1:]) if part is None else part
+            for target, part in zip(targets, inner, strict=True)
+        ]
+    return Labels(
+        ids=ids,
+        attention=attention,
+        rows=rows,
+        where=where,
+        weights=torch.cat([target.weights for target in targets]).to(device),
+        reference=column([target.reference for target in targets]),
+        frozen=column([target.frozen for target in targets]),
+        teacher=column([target.teacher for target in targets]),
+        unsaid=column([target.unsaid for target in targets]),
+        inner=column(inner),
+    )
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Padded rows and where their labels are."""
+class Labels:
+    """Padded rows, where their labels are, and what is known of each: `Target`s side by side.
+
+    Attributes:
+        ids, attention: `[rows, length]`.
+        rows, where: each label's row and position, `[N]`.
+        weights, reference, frozen, teacher, unsaid, inner: as in `Target`, label after label; None where not every
+            target has it.
+    """
 
     ids: Tensor
     attention: Tensor
     rows: Tensor
     where: Tensor
-    labels: Tensor
-    layer: Layer | None
-    blocks: tuple[int, ...]
+    weights: Tensor
+    reference: Tensor | None = None
+    frozen: Tensor | None = None
+    teacher: Tensor | None = None
+    unsaid: Tensor | None = None
+    inner: Tensor | None = None
+
+    @property
+    def ids_there(self) -> Tensor:
+        """The labels themselves, `[N]`."""
+        return self.ids[self.rows, self.where]
+
+
+class _Places:
+    """Where labels are read: at the last states, and at those of inner blocks where they are asked for."""
+
+    def __init__(self, labels: Labels, layer: Layer | None = None, blocks: tuple[int, ...] = ()) -> None:
+        self.ids, self.attention, self.rows, self.where = labels.ids, labels.attention, labels.rows, labels.where
+        self.layer, self.blocks = layer, blocks
 
     def states(self, model: LanguageModel) -> tuple[Tensor, Tensor | None]:
         """What `model.logits` makes the labels' logits of, `[N, d]` or `[N, V]`; where inner blocks are read, what they
@@ -384,7 +427,7 @@ def label_states(model: LanguageModel, targets: Sequence[Target], batch: int = 3
     with torch.no_grad():
         for start in range(0, len(targets), batch):
             part = targets[start : start + batch]
-            result += _places(model, part).states(model)[0].split([len(target.weights) for target in part])
+            result += _Places(gathered(model, part)).states(model)[0].split([len(target.weights) for target in part])
     return result
 
 

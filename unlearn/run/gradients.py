@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,27 +15,12 @@ from attribution.model.language_model import LanguageModel
 from attribution.model.trunk import ReadOnce
 from attribution.text.example import Example
 from unlearn.data.corpus import Corpus
-from unlearn.data.load_corpus import load_refusals
-from unlearn.objectives import get_objective, get_retention
-from unlearn.objectives.base import anchors
-from unlearn.objectives.distillation import inner_blocks
-from unlearn.objectives.labels import (
-    Extras,
-    LabelBatch,
-    Target,
-    Totals,
-    label_batch,
-    totals,
-    uniform_target,
-    with_reference,
-)
-from unlearn.objectives.representation import steered_layer
-from unlearn.objectives.retention import kl_head
+from unlearn.objectives.labels import Target, label_batch, totals, uniform_target
 from unlearn.run.adapters import checkpoint_gradients
 from unlearn.run.config import RunConfig
 from unlearn.run.processes import Processes
 from unlearn.run.state import Observer
-from unlearn.run.teacher import with_frozen, with_teacher
+from unlearn.run.terms import ForgetTerms, Terms, prepare
 from unlearn.run.weighting import Weighting
 
 log = logging.getLogger(__name__)
@@ -73,51 +57,23 @@ class Gradients:
         self._model, self._base, self._corpus, self._config = model, base, corpus, config
         self._weighting, self._processes, self.notes = weighting, processes, notes
         self.micro_batch = config.micro_batch
-        needs = {*get_objective(config.objective).needs, *get_retention(config.resolved["retain"]).needs}
-        if "reference" in needs:
-            weighting.targets = with_reference(base, weighting.targets)
-        self._anchor = config.resolved["anchor"]
-        if self._anchor or "teacher" in needs:
-            weighting.targets = with_frozen(base, weighting.targets)
-        self._blocks = self._drawn_blocks() if "teacher" in needs else ()
-        if "teacher" in needs:
-            weighting.targets = with_teacher(
-                base, weighting.targets, corpus.retain, config.teacher, config.seed, notes, self._blocks
-            )
+        prepared = prepare(base, corpus, config, weighting, notes)
         # Blocks below the first one that is trained are the same in both models, and are read once for both.
         self._reader, self._frozen = model, base
         block = config.train_from or 1
         if block > 1:
-            self._reader = reader = ReadOnce(model, block, shares=not self._blocks)
+            self._reader = reader = ReadOnce(model, block, shares=not prepared.blocks)
             if base.model.dtype == model.model.dtype:
                 self._frozen = ReadOnce(base, block, reader.kept)
-        self._layer = None
-        if "layer" in needs:
-            predicting = config.layer_position == "predicting"
-            self._layer = steered_layer(base, weighting.targets, config.layer, predicting, config.seed)
-            if self._layer.index < block:
-                raise ValueError(
-                    f"The loss pushes at layer {self._layer.index}, which no trained block reaches: train from block "
-                    f"{self._layer.index} or a lower one."
-                )
-        self.refusals = load_refusals() if "refusals" in needs else ()
+        self.refusals = prepared.refusals
+        self._terms = Terms(config, self._frozen, prepared.layer, prepared.blocks)
         # Whatever the trained model computes goes through here, so that several processes compute it together.
-        self._together = processes.spread(model.model, reaches_all="layer" not in needs)
+        self._together = processes.spread(model.model, reaches_all=prepared.layer is None)
         self._half = partial(
             torch.autocast, base.device.type, dtype=torch.bfloat16, enabled=config.precision == "bfloat16"
         )
         if config.gradient_checkpointing:
             checkpoint_gradients(model.model)
-
-    def _drawn_blocks(self) -> tuple[int, ...]:
-        """The blocks whose states are drawn to the teacher's."""
-        if not self._config.constants.inner:
-            return ()
-        try:
-            return inner_blocks(len(self._base.blocks), self._config.train_from or 1)
-        except ValueError:
-            self.notes.append("This model's blocks are not found: its inner states are left to what it says.")
-            return ()
 
     @property
     def _targets(self) -> list[Target]:
@@ -148,7 +104,7 @@ class Gradients:
                 retain_loss = self._retain(retained)
                 if observer:
                     observer.kept()
-                return StepLosses(forget_loss, forget_nll, retain_loss, anchor_loss if self._anchor else None)
+                return StepLosses(forget_loss, forget_nll, retain_loss, anchor_loss if self._terms.anchor else None)
             except torch.OutOfMemoryError as error:
                 self._take_smaller_parts(error)
 
@@ -172,43 +128,36 @@ class Gradients:
 
         Returns the forget term, the NLL of the selected tokens in nats, and the anchors' term.
         """
-        config, chosen, constants = self._config, get_objective(self._config.objective), self._config.constants
         everyones = [self._targets[row] for row in rows]
-        over, gamma = totals(everyones), config.resolved["gamma"]
+        over = totals(everyones)
         targets = self._processes.share(everyones)
-        refusing = "refusals" in chosen.needs
-        instead = self._processes.share(self._refusal_targets(rows, drawn)) if refusing else []
-        extras = self._extras(chosen.needs, chosen.head_with(constants), kl_head if self._anchor else None)
+        instead = self._processes.share(self._refusal_targets(rows, drawn)) if self.refusals else []
 
-        def terms(part: slice) -> tuple[Tensor, Tensor, Tensor]:
-            batch = label_batch(self._reader, targets[part], extras, over)
-            if instead:
-                against = Extras(frozen=self._frozen, reference=True)
-                batch = dataclasses.replace(batch, refusals=label_batch(self._reader, instead[part], against))
-            held = anchors(batch) if self._anchor else batch.log_probs.new_zeros(())
-            return chosen.forget(batch, constants), _weighted_nll(batch, over), held
+        def terms(part: slice) -> ForgetTerms:
+            refusing = partial(label_batch, self._reader, instead[part]) if instead else None
+            return self._terms.forget(partial(label_batch, self._reader, targets[part], over=over), refusing)
 
         loss = nll = held = 0.0
         for part in self._parts(len(targets)):
             with self._half(), self._training_mode():
-                term, part_nll, part_held = self._together(partial(terms, part))
-            if term.requires_grad:
-                (gamma * term + self._anchor * part_held).backward()
-            loss += term.item()
-            nll += part_nll.item()
-            held += part_held.item()
+                found = ForgetTerms(*self._together(partial(terms, part)))
+            if found.term.requires_grad:
+                self._terms.weighed(found).backward()
+            loss += found.term.item()
+            nll += found.nll.item()
+            held += found.held.item()
         loss, nll, held = self._processes.total(loss, nll, held)
         return loss, nll, held
 
     def _retain(self, rows: Sequence[int]) -> float:
         """Add alpha times the retain term's gradient; alpha 0 only measures the term, which is returned."""
-        chosen, alpha = get_retention(self._config.resolved["retain"]), self._config.resolved["alpha"]
+        alpha = self._terms.alpha
         everyones = [uniform_target(self._model.encode(self._corpus.retain[row].example)) for row in rows]
-        over, extras = totals(everyones), self._extras(chosen.needs, chosen.head)
+        over = totals(everyones)
         targets = self._processes.share(everyones)
 
         def term_of(part: slice) -> Tensor:
-            return chosen.loss(label_batch(self._reader, targets[part], extras, over))
+            return self._terms.retain(partial(label_batch, self._reader, targets[part], over=over))
 
         loss = 0.0
         with torch.set_grad_enabled(alpha > 0):
@@ -219,13 +168,6 @@ class Gradients:
                     (alpha * term).backward()
                 loss += term.item()
         return self._processes.total(loss)[0]
-
-    def _extras(self, needs: Sequence[str], head: Any, anchor: Any = None) -> Extras:
-        layer = self._layer if "layer" in needs else None
-        frozen = self._frozen if head or layer or anchor else None
-        raw, taught = "logits" in needs, "teacher" in needs
-        blocks = self._blocks if taught else ()
-        return Extras(frozen=frozen, head=head, layer=layer, raw=raw, taught=taught, anchor=anchor, blocks=blocks)
 
     def _parts(self, rows: int) -> list[slice]:
         size = self.micro_batch or rows
@@ -253,8 +195,3 @@ class Gradients:
         """What the trained model says, without a gradient."""
         with torch.no_grad():
             return self._together(work)
-
-
-def _weighted_nll(batch: LabelBatch, over: Totals) -> Tensor:
-    total = -(batch.log_probs.detach() * batch.weights).sum()
-    return total / over.weight if over.weight else torch.zeros_like(total)
