@@ -230,6 +230,11 @@ def checkpoint_gradients(model: Any) -> None:
             f"{type(model).__name__} has no layers that transformers can checkpoint: leave gradient_checkpointing out, "
             "and set a smaller micro_batch where memory is short."
         ) from error
+    without_dropout(model)
+
+
+def without_dropout(model: Any) -> None:
+    """Let a model compute in training mode what it computes in evaluation: every share of dropout becomes 0."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0

@@ -104,14 +104,21 @@ class Terms:
     Args:
         frozen: the model before unlearning; None where nothing is compared with it.
         layer, blocks: as in `Prepared`.
+        refers: whether log p of the frozen model is read with every batch, where it does not stand in the targets.
     """
 
     def __init__(
-        self, config: RunConfig, frozen: LanguageModel | None, layer: Layer | None = None, blocks: tuple[int, ...] = ()
+        self,
+        config: RunConfig,
+        frozen: LanguageModel | None,
+        layer: Layer | None = None,
+        blocks: tuple[int, ...] = (),
+        refers: bool = False,
     ) -> None:
         values = config.resolved
         self._objective, self._retention = get_objective(config.objective), get_retention(values["retain"])
         self._constants, self._frozen, self._layer, self._blocks = config.constants, frozen, layer, blocks
+        self._refers = refers and self._objective.needs_reference
         self.gamma, self.alpha, self.anchor = values["gamma"], values["alpha"], values["anchor"]
 
     def forget(self, read: Read, refusing: Read | None = None) -> ForgetTerms:
@@ -125,7 +132,8 @@ class Terms:
         layer = self._layer if "layer" in needs else None
         taught = "teacher" in needs
         extras = Extras(
-            frozen=self._frozen if head or layer or anchor else None,
+            frozen=self._frozen if head or layer or anchor or self._refers else None,
+            reference=self._refers,
             head=head,
             layer=layer,
             raw="logits" in needs,
