@@ -120,6 +120,14 @@ def test_what_is_typed_does_what_is_said(
         assert (folder / name).is_file()
 
 
+def test_the_python_of_the_page_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) == 2
+    monkeypatch.chdir(folder)
+    exec("\n".join(blocks).replace('"MODEL"', '"RETRAINED"'), {"__name__": "page"})
+    assert (folder / "adapter" / "adapter_model.safetensors").is_file()
+
+
 def test_every_line_of_the_table_is_typed() -> None:
     table = [row for row in PAGE.splitlines() if row.startswith("| ") and not row.startswith("| you have")]
     assert len(table) == len(TYPED) == len(SAID) > 0

@@ -235,9 +235,12 @@ class Trainer(transformers.Trainer):
             return self.compute_loss(model, self._prepare_inputs(inputs)).detach(), None, None
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Beside the loss, its terms: sums over this process's part of each step, averaged over steps."""
-        steps = max(1, self._counted)
-        super().log({**logs, **{name: value / steps for name, value in self._sums.items()}}, start_time)
+        """Beside the loss, its terms, averaged over the steps since the last time."""
+        if self._counted:
+            sums = torch.tensor(list(self._sums.values()), device=self.args.device)
+            means = (self.accelerator.reduce(sums, reduction="sum") / self._counted).tolist()
+            logs = {**logs, **dict(zip(self._sums, means, strict=True))}
+        super().log(logs, start_time)
         self._sums, self._counted = {}, 0
 
     def _note(self, **terms: Tensor) -> None:
