@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from attribution.model.adapter_files import name_base
 from attribution.model.loading import keep_template
 from attribution.text.templates import template_name
 from attribution.version import stamp
@@ -72,13 +73,12 @@ def save(
     check_form(form, 1 if has_adapters(job.model) else None)
     found = evaluations or {}
     model = job.model if form == "adapter" else merged(job.model)
+    model.model.save_pretrained(folder, safe_serialization=True)
+    model.tokenizer.save_pretrained(folder)
     if form == "adapter":
         # What `load_model` finds the base by, from any folder.
         name = job.base.name
-        base = str(Path(name).resolve()) if Path(name).is_dir() else name
-        model.model.peft_config["default"].base_model_name_or_path = base
-    model.model.save_pretrained(folder, safe_serialization=True)
-    model.tokenizer.save_pretrained(folder)
+        name_base(folder, str(Path(name).resolve()) if Path(name).is_dir() else name)
     keep_template(folder, job.base.template)
     after = found.get("after")
     texts = {

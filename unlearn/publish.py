@@ -15,11 +15,12 @@ from typing import Any
 from huggingface_hub import HfApi, errors
 
 from attribution.files import file_fingerprint
-from attribution.model.loading import ADAPTER_FILE, KEPT_FILE, is_hub_name
+from attribution.model.adapter_files import ADAPTER_FILE, ADAPTER_WEIGHTS
+from attribution.model.loading import KEPT_FILE, is_hub_name
 from unlearn.card import shown_name
 from unlearn.export import EVAL_FILE, LOG_FILE
 
-WEIGHTS = ("model.safetensors", "model-*.safetensors", "adapter_model.safetensors")
+WEIGHTS = ("model.safetensors", "model-*.safetensors", ADAPTER_WEIGHTS)
 SENT = (
     *("README.md", LOG_FILE, EVAL_FILE, KEPT_FILE),
     *(*WEIGHTS, "model.safetensors.index.json", "config.json", "generation_config.json", ADAPTER_FILE),

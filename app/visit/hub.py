@@ -18,6 +18,8 @@ import huggingface_hub
 from huggingface_hub import errors
 from tqdm.auto import tqdm
 
+from attribution.model.adapter_files import ADAPTER_FILE, ADAPTER_WEIGHTS, base_of, is_adapter
+
 REVISION = re.compile(r"[\w][\w./-]{0,120}")
 FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 LONGEST_HEADER = 100_000_000
@@ -37,6 +39,8 @@ class Survey:
         download_bytes: what is still to be fetched; 0 for a folder.
         folder: where it lies, when it is here.
         revision: the Hub's commit; empty for a folder.
+        base: of an adapter, the name of the model that it belongs to; empty for a model.
+        beneath: what is known of that model.
     """
 
     name: str
@@ -44,10 +48,15 @@ class Survey:
     download_bytes: int = 0
     folder: Path | None = None
     revision: str = ""
+    base: str = ""
+    beneath: Survey | None = None
 
 
 def survey_folder(folder: Path, name: str) -> Survey:
-    """A model folder. ValueError when it holds no causal language model in safetensors."""
+    """A folder with a model or an adapter. ValueError when it holds no causal language model in safetensors."""
+    if is_adapter(folder):
+        check_safetensors([file.name for file in folder.glob(ADAPTER_WEIGHTS)], name)
+        return Survey(name, _numbers_in(folder / ADAPTER_WEIGHTS, name), folder=folder, base=base_of(folder))
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if not isinstance(config, dict):
@@ -73,11 +82,19 @@ def survey_hub(name: str, revision: str = "") -> Survey:
         raise _said(name, revision, error) from error
     siblings = info.siblings or []
     check_safetensors([file.rfilename for file in siblings], name)
+    names, base = {file.rfilename for file in siblings}, ""
+    if ADAPTER_FILE in names and "config.json" not in names:
+        try:
+            base = base_of(Path(huggingface_hub.hf_hub_download(name, ADAPTER_FILE, revision=info.sha)).parent)
+        except ValueError:
+            raise
+        except Exception as error:
+            raise _said(name, revision, error) from error
     config = info.config or {}
     check_causal(config, name)
     size = sum(file.size or 0 for file in siblings if file.rfilename.endswith(".safetensors"))
     total = getattr(info.safetensors, "total", None) or size // 2
-    return Survey(name, int(total), size, revision=info.sha or revision)
+    return Survey(name, int(total), size, revision=info.sha or revision, base=base)
 
 
 def fetch(survey: Survey, told: Callable[[int], None], cancelled: Callable[[], bool]) -> Path:

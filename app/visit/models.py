@@ -17,6 +17,7 @@ from app.visit.hub import REVISION, Cancelled, Survey, fetch, survey_folder, sur
 from app.visit.studio import Studio
 from attribution import LanguageModel, load_model
 from attribution.model import curated
+from attribution.model.adapter_files import is_adapter
 from attribution.model.described import described_parameters
 from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS, is_hub_name, kept_template
 from attribution.suggestions import did_you_mean
@@ -152,16 +153,40 @@ class Shelf:
         Raises:
             ValueError: the name is none, the host does not allow it, it cannot be had, or it is too large.
         """
+        found = self._looked_at(wish)
+        if found.base:
+            found = self._with_base(wish, found)
+        if wish.name != EMBEDDED:
+            self._check_size(wish, found.parameters)
+        return found
+
+    def _looked_at(self, wish: Wish) -> Survey:
+        """A model, or an adapter without the model that it belongs to."""
         if wish.name == EMBEDDED:
             return survey_folder(EMBEDDED_FOLDER / EMBEDDED_MODELS[EMBEDDED], EMBEDDED)
         if wish.name.startswith(FOLDER):
-            found = survey_folder(self._folder(wish.name.removeprefix(FOLDER)), wish.name)
-        else:
-            self._check_name(wish)
-            here = None if wish.revision else curated.folder_here(wish.name)
-            found = survey_folder(here, wish.name) if here else survey_hub(wish.name, wish.revision)
-        self._check_size(wish, found.parameters)
-        return found
+            return survey_folder(self._folder(wish.name.removeprefix(FOLDER)), wish.name)
+        self._check_name(wish)
+        here = None if wish.revision else curated.folder_here(wish.name)
+        return survey_folder(here, wish.name) if here else survey_hub(wish.name, wish.revision)
+
+    def _with_base(self, wish: Wish, found: Survey) -> Survey:
+        """An adapter with the model that it belongs to, which is taken by the same rules as one that is asked for."""
+        if found.base != EMBEDDED and not is_hub_name(found.base):
+            raise ValueError(
+                # A path may be the host's own, and nobody's business.
+                f"The adapter {wish.name!r} belongs to a model that has no name on the Hub: take one whose model is "
+                "there, or a whole model."
+            )
+        beneath = self._looked_at(replace(wish, name=found.base, revision=""))
+        if beneath.base:
+            raise ValueError(f"The adapter {wish.name!r} belongs to another adapter: take one that belongs to a model.")
+        return replace(
+            found,
+            parameters=found.parameters + beneath.parameters,
+            download_bytes=found.download_bytes + beneath.download_bytes,
+            beneath=beneath,
+        )
 
     def _check_size(self, wish: Wish, parameters: int) -> None:
         most, takes = self._settings.max_model_gb, wish.bytes_of(parameters) / 1e9
@@ -190,7 +215,7 @@ class Shelf:
         root = self._settings.model_folder
         if not root or not Path(root).is_dir():
             return []
-        return sorted(path for path in Path(root).iterdir() if (path / "config.json").is_file())
+        return sorted(path for path in Path(root).iterdir() if (path / "config.json").is_file() or is_adapter(path))
 
     def _folder(self, name: str) -> Path:
         """A folder under the host's, links followed. ValueError for anything else."""
@@ -233,13 +258,14 @@ class Shelf:
                 loading.fetched += size
 
             folder = fetch(found, told, loading.cancelled.is_set)
+            whole = fetch(found.beneath, told, loading.cancelled.is_set) if found.beneath else folder
             # What is not in the files would be made up in full size before it could be missed.
-            described = described_parameters(folder)
+            described = described_parameters(whole)
             self._check_size(wish, described)
             self._make_room(wish.bytes_of(max(found.parameters, described)))
             self._go_on(loading, "Reading the weights")
             started = time.monotonic()
-            model = self._read(wish, folder)
+            model = self._read(wish, folder, whole)
             self._go_on(loading, "Done")
             with self._lock:
                 self._models[wish] = (model, wish.bytes_of(max(found.parameters, described)))
@@ -251,7 +277,9 @@ class Shelf:
             raise Cancelled("Loading was cancelled; the model in use has not changed.")
         loading.stage = stage
 
-    def _read(self, wish: Wish, folder: Path) -> LanguageModel:
+    def _read(self, wish: Wish, folder: Path, whole: Path) -> LanguageModel:
+        # What was looked at, whatever else a name might stand for.
+        base = {} if whole == folder else {"base": str(whole)}
         try:
             model = self._load(
                 str(folder),
@@ -261,6 +289,7 @@ class Shelf:
                 device_map="auto" if wish.spread else None,
                 # A chat template that cannot serve is no reason not to read the weights: the wish may name another.
                 template=PLAIN,
+                **base,
             )
         except (MemoryError, RuntimeError) as error:
             raise ValueError(

@@ -22,18 +22,17 @@ from huggingface_hub.errors import HfHubHTTPError, StrictDataclassError
 from safetensors import SafetensorError, safe_open
 
 from attribution.model import families
+from attribution.model.adapter_files import base_of, find_adapter, is_adapter, with_adapter
 from attribution.model.curated import CURATED, folder_here, what_it_takes
 from attribution.model.gguf_files import ENDING, parameters_in, read_gguf
 from attribution.model.language_model import LanguageModel
-from attribution.text.templates import AUTO, Asking, template_name, template_words
+from attribution.text.templates import AUTO, PLAIN, Asking, template_name, template_words
 
 log = logging.getLogger(__name__)
 
 EMBEDDED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "fictional_authors"
 KEPT_FILE = "forget_lens.json"
 """What a run notes beside the weights it saves: the template."""
-ADAPTER_FILE = "adapter_config.json"
-"""What a folder with an adapter has in the place of config.json (peft)."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 EMBEDDED_MODELS = {"embedded": "full", "embedded:retrained": "retrained"}
 
@@ -63,11 +62,13 @@ def load_model(
     template: str = AUTO,
     bits: int | None = None,
     device_map: str | None = None,
+    base: str | None = None,
 ) -> LanguageModel:
     """Load a causal LM: `embedded`, `embedded:retrained`, a local folder, a file `model.gguf`, or a Hub id.
 
     A curated Hub id (`attribution.model.curated`) is read from the folder that `make real` made, where there is one.
-    What a model that is not embedded takes is logged before a weight is read.
+    What a model that is not embedded takes is logged before a weight is read. An adapter (LoRA) is added into the
+    weights of the model that it names, or of `base`.
 
     `bits` 4 or 8 rounds the weights while they are loaded (bitsandbytes, which needs a GPU); `device_map` `auto`
     spreads them over what there is.
@@ -81,6 +82,9 @@ def load_model(
         ValueError: the name is no such thing; the message says what was looked for and what to do.
     """
     source = _source(name)
+    adapter = find_adapter(source)
+    if adapter is not None:
+        return _with_adapter(name, adapter, base, device, dtype, template, bits, device_map)
     device = device or default_device()
     placed: dict[str, Any] = {"device_map": device_map} if device_map else {}
     if bits is not None:
@@ -116,6 +120,41 @@ def load_model(
     for note in loaded.notes:
         log.warning(note)
     return loaded
+
+
+def _with_adapter(
+    name: str,
+    folder: Path,
+    base: str | None,
+    device: str | None,
+    dtype: str | torch.dtype,
+    template: str,
+    bits: int | None,
+    device_map: str | None,
+) -> LanguageModel:
+    """The base that an adapter names, with the adapter in its weights and the adapter's own tokenizer."""
+    try:
+        base = base or base_of(folder)
+        if find_adapter(_source(base)) is not None:
+            raise ValueError("it belongs to another adapter, and adapters are not read in rows")
+        loaded = load_model(base, device, dtype, PLAIN, bits, device_map)
+        model = with_adapter(loaded.model, folder)
+        tokenizer = loaded.tokenizer
+        if (folder / "tokenizer_config.json").is_file():
+            from transformers import AutoTokenizer
+
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    except LOADING_ERRORS as error:
+        raise ValueError(
+            f"The adapter {name!r} could not be loaded: {_said(error).rstrip('.')}. Give a folder with a LoRA adapter "
+            "in safetensors whose model can be loaded, too."
+        ) from error
+    if template == AUTO:
+        template = kept_template(folder)
+    found = LanguageModel(model.requires_grad_(False), tokenizer, name, template, folder)
+    log.info("%s is an adapter of %s, asked by %s.", name, base, template_words(found.template))
+    found.check()
+    return found
 
 
 def is_hub_name(name: str) -> bool:
@@ -315,7 +354,7 @@ def _source(name: str) -> str:
     if path.suffix == ENDING and path.is_file():
         return str(path)
     if path.is_dir():
-        if not (path / "config.json").is_file():
+        if not ((path / "config.json").is_file() or is_adapter(path)):
             raise ValueError(f"The folder {name!r} holds no model: config.json is missing.")
         return str(path)
     if (

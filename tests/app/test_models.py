@@ -12,14 +12,17 @@ from typing import Any
 import httpx
 import huggingface_hub
 import pytest
+import torch
 from huggingface_hub import errors
 
 from app.server.settings import Settings
-from app.visit.hub import Cancelled, fetch, survey_hub
+from app.visit.hub import Cancelled, fetch, survey_folder, survey_hub
 from app.visit.models import CURATED_MODELS, FOLDER, Loading, Shelf, Wish
 from app.visit.studio import Studio
-from attribution import Example
+from attribution import Example, load_model
+from attribution.model.adapter_files import name_base
 from tests.attribution.tiny import tiny_model
+from unlearn.run.adapters import trainable_copy
 
 FAMILIES = ("llama", "gpt2", "gpt_neox", "mistral", "opt")
 
@@ -75,6 +78,54 @@ def test_the_chat_template_is_another_view_of_the_same_weights(shelf: Shelf, mod
     assert shelf.get(Wish(FOLDER + "llama", template="plain")) is plain
     assert chatting.model is plain.model and "<user>" in chatting.format_prompt("Who?")
     assert len(shelf.held) == 1
+
+
+@pytest.fixture
+def adapter(tmp_path: Path, model) -> Path:
+    """An adapter of the embedded model in a host's folder, as a run saves it."""
+    made = trainable_copy(model, lora=2)
+    with torch.no_grad():
+        for name, weight in made.model.named_parameters():
+            if "lora_B" in name:
+                weight.fill_(0.1)
+    folder = tmp_path / "adapter"
+    made.model.save_pretrained(folder)
+    made.tokenizer.save_pretrained(folder)
+    name_base(folder, "embedded")
+    return folder
+
+
+def test_an_adapter_is_loaded_with_the_model_it_belongs_to(adapter: Path, model) -> None:
+    shelf = Shelf(Settings(model_folder=str(adapter.parent)), model)
+    wish = Wish(FOLDER + "adapter")
+    found = shelf.survey(wish)
+    assert found.beneath is not None and found.parameters > found.beneath.parameters > 0
+    ids = torch.arange(5, 25)[None]
+    loaded = shelf.get(wish)
+    assert torch.equal(loaded.model(ids).logits, load_model(str(adapter)).model(ids).logits)
+    assert not torch.allclose(loaded.model(ids).logits, model.model(ids).logits, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ("{folder}", "has no name on the Hub: take"),
+        ("embedded:retrained", "has no name on the Hub: take"),
+        ("folder:other", "has no name on the Hub: take"),
+        ("ada/secret", "does not load 'ada/secret'"),
+        ("ada/adapter", "another adapter"),
+    ],
+)
+def test_an_adapter_reaches_no_model_that_a_visitor_may_not(
+    adapter: Path, model, monkeypatch: pytest.MonkeyPatch, base: str, said: str
+) -> None:
+    name_base(adapter, base.format(folder=adapter))
+    survey = survey_folder(adapter, "ada/adapter")
+    monkeypatch.setattr("app.visit.models.survey_hub", lambda *_: survey)
+    shelf = Shelf(Settings(model_folder=str(adapter.parent), models=("ada/adapter",)), model)
+    with pytest.raises(ValueError, match=said) as found:
+        shelf.get(Wish(FOLDER + "adapter"))
+    assert str(adapter) not in str(found.value)
 
 
 # Names ---------------------------------------------------------------------------------------------------------------
