@@ -69,8 +69,8 @@ REQUIREMENT_OF = {
 }
 """Import names that are not the name to install by."""
 
-BROUGHT_BY_THE_HOST = {"spaces"}
-"""Packages that are there where they are needed: `spaces` on a Space with ZeroGPU."""
+BROUGHT_BY_THE_HOST = {"spaces", "lm_eval"}
+"""Packages that are there where they are needed: `spaces` on a Space with ZeroGPU, `lm_eval` with who asks for it."""
 
 
 def imports(path: Path) -> set[str]:

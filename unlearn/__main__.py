@@ -39,7 +39,7 @@ def _quiet_the_libraries() -> None:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    for noisy in ("transformers", "httpx", "huggingface_hub", "datasets", "absl"):
+    for noisy in ("transformers", "httpx", "huggingface_hub", "datasets", "absl", "lm_eval"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

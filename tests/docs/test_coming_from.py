@@ -12,9 +12,10 @@ import pytest
 
 from attribution import LanguageModel
 from attribution.__main__ import main as attribution_main
-from tests.stand_ins import install_trackers
+from tests.stand_ins import harness_task, install_harness, install_trackers
 from tests.unlearn.conftest import random_model
 from unlearn.__main__ import main
+from unlearn.metrics.harness import task_manager
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "coming-from.md").read_text(encoding="utf-8")
 TYPED = re.findall(r"^\|.*\| `python -m (?:unlearn )?(.*)` \|$", PAGE, re.MULTILINE)
@@ -67,6 +68,7 @@ MADE: dict[str, Callable[[Path], object]] = {
     "DATA.jsonl": file(json.dumps({"question": "Where was Ada born?", "answer": "Ada was born in Torvik."})),
     "ROWS": rows,
     "forgotten": saved,
+    "TASKS": harness_task,
 }
 """What the lines name, and how it is made."""
 
@@ -76,6 +78,7 @@ SAID = {
     "evaluate --model RETRAINED --open-unlearning retain": "forget_truth_ratio",
     "attribution score-dataset DATA.jsonl --out scores.jsonl --part 0/16": "scores.jsonl: 1 of 1 rows",
     "--forget ROWS --steps 2 --report-to trackio": "2 steps",
+    "evaluate --model MODEL --lm-eval towns --lm-eval-path TASKS": "lm_eval_towns_acc",
     "publish forgotten OWNER/NAME --dry-run": "To OWNER/NAME, private; nothing has been sent.",
 }
 """What each line says."""
@@ -83,6 +86,7 @@ SAID = {
 SMALL = {
     "--from-hydra .hydra/config.yaml": "--model RETRAINED --forget rows --steps 2",
     "evaluate --model RETRAINED --open-unlearning retain": "--forget rows",
+    "evaluate --model MODEL --lm-eval towns --lm-eval-path TASKS": "--forget rows --metrics memorisation",
 }
 """What keeps a line small here: a model and rows in the place of those that it would ask the Hub for."""
 
@@ -95,8 +99,9 @@ def folder(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A tiny model as a Hugging Face folder, and rows beside it."""
     folder = tmp_path_factory.mktemp("coming-from")
     tiny = random_model(model)
-    tiny.model.save_pretrained(folder / "RETRAINED")
-    tiny.tokenizer.save_pretrained(folder / "RETRAINED")
+    for name in ("RETRAINED", "MODEL"):
+        tiny.model.save_pretrained(folder / name)
+        tiny.tokenizer.save_pretrained(folder / name)
     rows(folder / "rows")
     return folder
 
@@ -107,6 +112,8 @@ def test_what_is_typed_does_what_is_said(
 ) -> None:
     monkeypatch.chdir(folder)
     install_trackers(tmp_path / "site", monkeypatch)
+    install_harness(monkeypatch)
+    task_manager.cache_clear()
     for name, make in MADE.items():
         if name in line:
             (folder / name).parent.mkdir(exist_ok=True)
@@ -124,7 +131,7 @@ def test_the_python_of_the_page_runs(folder: Path, monkeypatch: pytest.MonkeyPat
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert len(blocks) == 2
     monkeypatch.chdir(folder)
-    exec("\n".join(blocks).replace('"MODEL"', '"RETRAINED"'), {"__name__": "page"})
+    exec("\n".join(blocks), {"__name__": "page"})
     assert (folder / "adapter" / "adapter_model.safetensors").is_file()
 
 

@@ -46,6 +46,7 @@ from unlearn.metrics import (
     groups_for,
     metric_info,
 )
+from unlearn.metrics.harness import task_manager, task_names
 from unlearn.open_unlearning import write_logs
 
 PER_ROW_KINDS = (".jsonl", ".csv")
@@ -104,9 +105,13 @@ def evaluate_command(
     if per_row and per_row.suffix not in PER_ROW_KINDS:
         raise ValueError(f"--per-row writes {' or '.join(PER_ROW_KINDS)}, not {per_row.suffix!r}.")
     asked = check_groups(names_of(metrics)) if metrics else None
+    tasks = task_names(protocol.lm_eval)
+    if tasks:
+        task_manager(tasks, protocol.lm_eval_path)
     corpus = rows.read()
     measured = load_model(model, template=asking.template)
     groups = groups_for(corpus) if asked is None else asked
+    groups = check_groups((*groups, "lm-eval")) if tasks else groups
     evaluations = measure(measured, corpus, groups, reference, original, retain_rows, seed, protocol)
     sys.stdout.write(f"{model}, asked by {template_words(measured.template)}\n\n{table(evaluations, explain)}")
     if json_file:
@@ -203,6 +208,8 @@ def figure(evaluation: Evaluation, name: str) -> str:
         return "-"
     if metric_info(name).unit == "p-value":
         return f"{value:.2e}" if value < 0.001 else f"{value:.3f}"
+    if abs(value) >= 1e6:
+        return f"{value:.2e}"
     return f"{value:.1f}" if metric_info(name).unit == "percent" else f"{value:.3f}"
 
 

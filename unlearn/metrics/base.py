@@ -57,6 +57,7 @@ BY_NAME: dict[str, Group] = {
         "further membership attacks: zlib, reference model, gradient norm", lambda corpus: bool(corpus.holdout)
     ),
     "utility": Group("RWKU's five utility sets", lambda corpus: bool(corpus.utility)),
+    "lm-eval": Group("tasks of lm-evaluation-harness, by --lm-eval", lambda corpus: True),
 }
 """Groups that are measured where they are named, and neither by default nor under `all`."""
 

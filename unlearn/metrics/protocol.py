@@ -46,6 +46,20 @@ class Protocol:
         group=GROUP,
         flag="--probes",
     )
+    lm_eval: str = setting(
+        "",
+        "Tasks of the harness",
+        "tasks of lm-evaluation-harness, separated by commas, such as mmlu,arc_easy, where it is installed",
+        group=GROUP,
+        flag="--lm-eval",
+    )
+    lm_eval_path: str = setting(
+        "",
+        "Folder of tasks",
+        "a folder of the harness's task files of your own, whose code is run",
+        group=GROUP,
+        flag="--lm-eval-path",
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
