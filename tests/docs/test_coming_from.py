@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from attribution import LanguageModel
+from attribution import LanguageModel, load_model
 from attribution.__main__ import main as attribution_main
+from attribution.model.adapter_files import name_base
 from tests.stand_ins import harness_task, install_harness, install_trackers
 from tests.unlearn.conftest import random_model
 from unlearn.__main__ import main
 from unlearn.metrics.harness import task_manager
+from unlearn.run.adapters import trainable_copy
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "coming-from.md").read_text(encoding="utf-8")
 TYPED = re.findall(r"^\|.*\| `python -m (?:unlearn )?(.*)` \|$", PAGE, re.MULTILINE)
@@ -43,7 +45,7 @@ def file(text: str) -> Callable[[Path], object]:
 
 def rows(folder: Path) -> None:
     """One row to forget, to keep and never seen, with wrong answers."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for kind, name in (("forget", "Ada"), ("retain", "Bo"), ("holdout", "Cy")):
         wrong = [f"{name} was born in {town}." for town in ("Rome", "Oslo")]
         row = {
@@ -56,9 +58,16 @@ def rows(folder: Path) -> None:
 
 def saved(folder: Path) -> None:
     """What a run leaves behind, as far as it is looked at before it is sent."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for name in ("README.md", "config.json", "forget_lens.json", "forget_lens_run.json", "model.safetensors"):
         (folder / name).write_text("{}", encoding="utf-8")
+
+
+def adapter(folder: Path) -> None:
+    """An adapter of the tiny model."""
+    made = trainable_copy(load_model(str(folder.parent / "RETRAINED")), lora=2)
+    made.model.save_pretrained(folder)
+    name_base(folder, str(folder.parent / "RETRAINED"))
 
 
 MADE: dict[str, Callable[[Path], object]] = {
@@ -66,6 +75,7 @@ MADE: dict[str, Callable[[Path], object]] = {
     "B_EVAL.json": log([0.8, 1.2, 2.5]),
     ".hydra/config.yaml": file(HYDRA),
     "DATA.jsonl": file(json.dumps({"question": "Where was Ada born?", "answer": "Ada was born in Torvik."})),
+    "ADAPTER": adapter,
     "ROWS": rows,
     "forgotten": saved,
     "TASKS": harness_task,
@@ -77,6 +87,7 @@ SAID = {
     "--from-hydra .hydra/config.yaml": "2 steps",
     "evaluate --model RETRAINED --open-unlearning retain": "forget_truth_ratio",
     "attribution score-dataset DATA.jsonl --out scores.jsonl --part 0/16": "scores.jsonl: 1 of 1 rows",
+    "evaluate --model ADAPTER --forget ROWS": "forget_probability",
     "--forget ROWS --steps 2 --report-to trackio": "2 steps",
     "evaluate --model MODEL --lm-eval towns --lm-eval-path TASKS": "lm_eval_towns_acc",
     "publish forgotten OWNER/NAME --dry-run": "To OWNER/NAME, private; nothing has been sent.",

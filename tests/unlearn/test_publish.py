@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import shutil
 from dataclasses import replace
@@ -13,7 +14,7 @@ import httpx
 import pytest
 import torch
 import yaml
-from huggingface_hub import ModelCard, errors, parse_eval_result_entries
+from huggingface_hub import HfApi, ModelCard, errors, parse_eval_result_entries
 from huggingface_hub.utils import filter_repo_objects
 
 from app.server.settings import Settings
@@ -184,6 +185,28 @@ def test_no_text_of_a_row_and_no_path_is_sent(saved, small_corpus):
 )
 def test_a_path_is_told_by_its_end_alone(name, said):
     assert shown_name(name) == said
+
+
+def test_the_hubs_client_takes_these_calls():
+    for name in ("create_repo", "model_info", "upload_folder"):
+        theirs, mine = (inspect.signature(getattr(owner, name)).parameters for owner in (HfApi, Hub))
+        assert set(mine) <= set(theirs), name
+
+
+def test_an_adapter_is_published_and_loads_beside_its_base(model, small_corpus, tmp_path):
+    config = RunConfig(rule=Rule("entropy", "top", 0.3), steps=1, forget_batch=4, retain_batch=4, probe_every=0, lora=2)
+    job = run(model, small_corpus, config)
+    for _ in job:
+        pass
+    save(job, tmp_path / "adapter", "adapter")
+    hub = Hub(tmp_path / "hub")
+    publish(parcel(tmp_path / "adapter"), "ada/forgets", api=hub)
+    assert (hub.folder / "adapter_model.safetensors").is_file() and not list(hub.folder.glob("model*"))
+    assert "library_name: peft" in (hub.folder / "README.md").read_text(encoding="utf-8")
+    ids = torch.arange(5, 25)[None]
+    torch.testing.assert_close(
+        load_model(str(hub.folder)).model(ids).logits, job.model.model(ids).logits, atol=1e-4, rtol=1e-4
+    )
 
 
 def test_what_is_published_loads_in_the_library_and_on_the_page(saved, model, tmp_path):
