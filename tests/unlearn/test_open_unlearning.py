@@ -293,12 +293,12 @@ def test_their_settings_are_a_run_of_ours(tmp_path):
     assert (found.model, found.forget) == ("open-unlearning/tofu_Llama-3.2-1B-Instruct_full", "tofu:forget05")
     assert (config.objective, config.gamma, config.alpha, config.beta, config.retain) == ("npo", 0.5, 2, 0.1, "kl")
     assert (config.forget_batch, config.retain_batch, config.micro_batch) == (32, 32, 8)
-    # 200 rows are 25 batches of 8, which are 7 steps an epoch.
-    assert (config.steps, config.warmup, config.seed) == (70, 7, 3)
+    # 200 rows are 25 batches of 8, which are 7 steps an epoch; a warm-up of an epoch is 200 // 32 of them.
+    assert (config.steps, config.warmup, config.seed) == (70, 6, 3)
     assert (config.learning_rate, config.precision, config.gradient_checkpointing) == (1e-5, "bfloat16", True)
     assert config.rule.kind == "sequence" and config.optimiser == "adamw"
     # From the end of the warm-up on in a line.
-    assert config.rate_at(7) == 1e-5 and config.rate_at(39) == pytest.approx(1e-5 / 2)
+    assert config.rate_at(6) == 1e-5 and config.rate_at(38) == pytest.approx(1e-5 * 33 / 65)
     said = " ".join(found.notes)
     assert "No counterpart: trainer.method_args.preferences." in said
     assert "weight_decay" in said and "'retain90', and those of forget05 here are retain95" in said
@@ -308,6 +308,12 @@ def test_their_settings_are_a_run_of_ours(tmp_path):
 def test_every_method_of_theirs_that_we_have_is_read(tmp_path, handler):
     found = read_settings(written(tmp_path, HYDRA.replace("NPO", handler), "config.yaml"))
     assert found.config.objective == METHODS[handler]
+    # What a file leaves out is what their classes take, and not what we do.
+    bare = HYDRA[: HYDRA.index("  method_args")] + HYDRA[HYDRA.index("data:") :]
+    values = read_settings(written(tmp_path, bare.replace("NPO", handler), "config.yaml")).config.resolved
+    weights = {"GradAscent": (1, 0), "SatImp": (1, 0.1)}.get(handler, (1, 1))
+    assert (values["gamma"], values["alpha"]) == weights
+    assert values["beta"] == {"SatImp": 5, "RMU": 2}.get(handler, 1)
 
 
 def test_rmu_names_its_layer_and_its_own_states(tmp_path):

@@ -29,6 +29,10 @@ METHODS = {
 }
 """Their trainers, by `trainer.handler`, and the objective here."""
 
+# What their classes take where a file leaves it out: ours may be the paper's.
+DEFAULTS = {"NPO": {"beta": 1.0}, "SimNPO": {"beta": 1.0}, "DPO": {"beta": 1.0}, "UNDIAL": {"beta": 1.0}} | {
+    "SatImp": {"alpha": 0.1},
+}
 RETAIN = {"NLL": "nll", "KL": "kl", "EMBED_DIFF": "states"}
 CONSTANTS = {"gamma": "gamma", "alpha": "alpha", "beta": "beta", "beta1": "beta", "beta2": "beta2", "delta": "delta"}
 OPTIMISERS = {"adamw": "adamw", "sgd": "sgd"}
@@ -99,9 +103,10 @@ def read_settings(path: Path) -> Settings:
     wished |= _of_the_training(training, forget, notes)
     unknown = [f"trainer.args.{name}" for name in training if name in _CHANGES_WEIGHTS]
     unknown += [f"trainer.{name}" for name in trainer if name in ("cl",) and trainer[name] not in (None, "none")]
-    unknown += [f"model.{name}" for name in _part(found, "model") if "lora" in name or "peft" in name]
     if unknown:
         notes.append(f"No counterpart: {', '.join(unknown)}.")
+    if any("lora" in name or "peft" in name for name in _part(found, "model")):
+        notes.append("It trains adapters, and this run all weights: --lora and a rank train adapters here.")
     if wished.get("retain") == "kl":
         notes.append("Their KL is over prompt and padding too, and ours over the answer's tokens alone.")
     return Settings(
@@ -110,7 +115,8 @@ def read_settings(path: Path) -> Settings:
 
 
 def _of_the_loss(handler: str, method: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    wished: dict[str, Any] = {}
+    wished: dict[str, Any] = {} if handler == "GradAscent" else {"gamma": 1.0, "alpha": 1.0, "retain": "nll"}
+    wished |= DEFAULTS.get(handler, {})
     left = []
     for name, value in method.items():
         if name in CONSTANTS and not (handler == "RMU" and name == "beta"):
@@ -118,6 +124,7 @@ def _of_the_loss(handler: str, method: Mapping[str, Any], notes: list[str]) -> d
                 wished[CONSTANTS[name]] = _number(f"trainer.method_args.{name}", value)
         elif name == "retain_loss_type":
             if value is None:
+                wished.pop("retain", None)
                 continue
             if value not in RETAIN:
                 raise ValueError(
@@ -153,7 +160,7 @@ def _of_the_training(training: Mapping[str, Any], forget: str | None, notes: lis
     if steps < 1 and each:
         steps = math.ceil(number("num_train_epochs", 3) * each)
     if steps >= 1:
-        warmup = int(number("warmup_epochs", 0) * each) if each else 0
+        warmup = int(number("warmup_epochs", 0) * rows // (part * parts)) if rows else 0
         warmup = warmup or int(number("warmup_steps", 0))
         # Theirs falls in a line from the end of the warm-up on.
         wished |= {"steps": steps, "warmup": warmup, "cooldown": max(0, steps - warmup) / steps}
