@@ -16,6 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
@@ -196,6 +197,11 @@ def _form(asked: Mapping[str, str], most_steps: int) -> dict[str, Any]:
     return form
 
 
+def _said(query: str, whole: bool) -> dict[str, str]:
+    said = dict(parse_qsl(query.removeprefix("?")[: 3 * LONGEST_ADDRESS], keep_blank_values=True, max_num_fields=200))
+    return {"room": ROOMS[0], **said} if whole else said
+
+
 # Writing and opening -------------------------------------------------------------------------------------------------
 
 
@@ -227,12 +233,22 @@ def follow_view(inspect_room: InspectRoom, unlearn_room: UnlearnRoom, own_room: 
 
 
 def open_address(
-    inspect_room: InspectRoom, unlearn_room: UnlearnRoom, own_room: OwnRoom, request: gr.Request
+    inspect_room: InspectRoom,
+    unlearn_room: UnlearnRoom,
+    own_room: OwnRoom,
+    query: str,
+    request: gr.Request,
+    whole: bool = False,
 ) -> tuple[str, dict[Any, Any]]:
-    """(the room, what every widget shows) as the address asks; what cannot be opened is a sentence in Inspect."""
+    """(the room, what every widget shows) as the address asks; what cannot be opened is a sentence in Inspect.
+
+    Args:
+        query: of the address, as it stands there.
+        whole: the page shows something else by now: what the address leaves out is shown, too.
+    """
     studio = inspect_room.studio
     try:
-        asked = read_address(dict(request.query_params), studio.opening_row, studio.settings.max_steps)
+        asked = read_address(_said(query, whole), studio.opening_row, studio.settings.max_steps)
         if asked is None:
             return ROOMS[0], {inspect_room.notice: ""}
         asking = own_room.ask_by(asked.template, request) if asked.template != AUTO else {}

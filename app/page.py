@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from anyio import to_thread
 
 from app.address import ROOMS, follow_view, open_address
 from app.api.compare import compare_endpoint
@@ -33,6 +34,10 @@ from app.visit.visits import ASKING, PRIVATE, QUIET, SCORING, TRAINING, Visits
 from attribution.version import VERSION, commit
 
 TITLE = "Forget Lens"
+OTHER_TAB = (
+    '<p class="pg-soft" role="status">Your other tab is still open and keeps its runs: this one is a visit of its own.'
+    "</p>"
+)
 
 
 class Page:
@@ -124,14 +129,29 @@ class Page:
     def _wire_address(self, page: gr.Blocks) -> None:
         # No state: the browser must be told it, too.
         room = gr.Textbox(ROOMS[0], visible="hidden", elem_id="arrived")
+        query, ticket = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
+        told = gr.JSON(visible="hidden")
+        # Pressed by page.js, when the visitor goes back or forward.
+        moved = gr.Button(elem_id="moved", visible="hidden")
         form = self.unlearn.form
+        rooms = (self.inspect, self.unlearn, self.own)
+        view = [room, *self.inspect.whole_view, *form.outputs, *self.own.asking]
 
-        def arrive(request: gr.Request) -> dict[Any, Any]:
+        async def arrive(query: str, ticket: str, request: gr.Request) -> dict[Any, Any]:
             self.studio.warm_up()
-            name, shown = open_address(self.inspect, self.unlearn, self.own, request)
+            found = await self.visits.come_back(str(ticket or ""), request.session_hash or "")
+            name, shown = await to_thread.run_sync(open_address, *rooms, str(query or ""), request, found.again)
+            asking = self.own.asking_of(request) if found.again else {}
+            elsewhere = OTHER_TAB if found.elsewhere else ""
+            return {**asking, **shown, room: name, told: found._asdict(), self.stage.notice: elsewhere}
+
+        def move(query: str, request: gr.Request) -> dict[Any, Any]:
+            name, shown = open_address(*rooms, str(query or ""), request, True)
             return {**shown, room: name}
 
-        opened = page.load(arrive, None, [room, *self.inspect.whole_view, *form.outputs, *self.own.asking], **QUIET)
+        opened = page.load(
+            arrive, [query, ticket], [told, self.stage.notice, *view], js="() => ForgetLensPage.arrival()", **QUIET
+        )
 
         def enter(name: str) -> Any:
             # Nothing where nothing was asked for: the visitor may have gone elsewhere by now.
@@ -140,6 +160,10 @@ class Page:
         # The room once the lanes stand: entering Unlearn reads the cut from them.
         entered = opened.then(enter, room, self.tabs, **QUIET)
         entered.then(None, room, js="(room) => ForgetLensPage.enter(room)", **PRIVATE).then(**self.follow)
+        entered.then(None, told, js="(told) => ForgetLensPage.arrived(told)", **PRIVATE)
+        gone = moved.click(move, query, view, js="() => [location.search]", **QUIET)
+        gone = gone.then(enter, room, self.tabs, **QUIET)
+        gone.then(None, room, js="(room) => ForgetLensPage.went(room)", **PRIVATE).then(**self.follow)
         self.tabs.select(None, js="() => ForgetLensPage.chose()", **PRIVATE)
         gr.on(
             [self.tabs.change, self.own.asked.change, *(field.change for field in form.fields.values())], **self.follow
@@ -151,7 +175,8 @@ def build_page(visits: Visits) -> gr.Blocks:
     # Small handlers of many visitors side by side; scoring and training have limits of their own.
     waiting = visits.studio.settings.max_waiting
     page = Page(visits).build().queue(default_concurrency_limit=16, max_size=waiting, api_open=False)
-    return fair_line(page, visits.studio.settings)
+    visits.line = fair_line(page, visits.studio.settings)
+    return page
 
 
 def publish(visits: Visits) -> None:

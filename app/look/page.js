@@ -57,12 +57,24 @@ function fetchLeftAnswers() {
 }
 fetchLeftAnswers();
 
+/** Beside a run that was asked for, ask for its place in line: Gradio has the listeners of one press wait for each other. */
+document.addEventListener("click", ({ target }) => {
+  if (target.closest?.(".fl-forget, #start")) setTimeout(() => document.getElementById("run-asked")?.click());
+});
+
 const ForgetLensPage = (() => {
   // The stage, and the rooms below it in the order of their tabs.
   const ROOMS = ["inspect", "compare", "unlearn", "learn", "own"];
   const lanes = () => document.querySelector("#lanes .fl-lanes")?.forgetLens;
+  const TICKET = "forget-lens-ticket";
+  // Longer than the address waits before it is written.
+  const SETTLED_MS = 400;
+  // A change of one of these is a step that Back goes back over.
+  const STEPS = ["room", "row", "prompt", "answer"];
   let waiting = 0;
   let chosen = false;
+  // Whether what changes is what the visitor has changed, and not what an address asked for.
+  let settled = false;
 
   /** The room whose tab was chosen, or the stage while none was; Gradio lists tabs that did not fit a second time, in a
       menu. */
@@ -131,8 +143,52 @@ const ForgetLensPage = (() => {
       }
       // A colon and a comma may stand in a query as they are, and are easier to read.
       const text = query.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
-      history.replaceState(history.state, "", `${location.pathname}${text ? `?${text}` : ""}${location.hash}`);
+      const before = new URLSearchParams(location.search);
+      const step = settled && STEPS.some((name) => query.get(name) !== before.get(name));
+      const address = `${location.pathname}${text ? `?${text}` : ""}${location.hash}`;
+      history[step ? "pushState" : "replaceState"](history.state, "", address);
     }, 150);
+  }
+
+  /** What the page was opened with: the view that is asked for, and the ticket of the page that this tab showed before. */
+  function arrival() {
+    let ticket = "";
+    try {
+      ticket = sessionStorage.getItem(TICKET) || "";
+    } catch {
+      // The browser keeps nothing for this site: every page is a visit of its own.
+    }
+    return [location.search, ticket];
+  }
+
+  /** The page stands. `told` has its ticket, and whether it goes on with the visit of the page before. */
+  function arrived(told) {
+    try {
+      if (told?.ticket) sessionStorage.setItem(TICKET, told.ticket);
+    } catch {
+      // As above.
+    }
+    if (told?.again) document.getElementById("taken-up")?.click();
+    settle();
+  }
+
+  function settle() {
+    setTimeout(() => (settled = true), SETTLED_MS);
+  }
+
+  /** Back and forward: show the view of the address that the browser has put there. */
+  addEventListener("popstate", () => {
+    settled = false;
+    document.getElementById("moved")?.click();
+  });
+
+  /** The view of that address stands. */
+  function went(name) {
+    if (name === ROOMS[0]) {
+      chosen = false;
+      scrollTo({ top: 0 });
+    } else enter(name);
+    settle();
   }
 
   /** A tab was chosen: charts that were hidden fit the window as it is now. */
@@ -235,5 +291,6 @@ const ForgetLensPage = (() => {
       .join("\n");
     return style;
   }
-  return { writeAddress, chose, enter, toStage, fold, share, toQuestion, savePicture };
+  const isSettled = () => settled;
+  return { writeAddress, arrival, arrived, went, isSettled, chose, enter, toStage, fold, share, toQuestion, savePicture };
 })();

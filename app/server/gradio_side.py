@@ -46,12 +46,12 @@ class GuardedBlocks(gr.Blocks):
             raise gr.Error(FAILED, print_exception=False) from None
 
 
-def fair_line(page: gr.Blocks, settings: Settings) -> gr.Blocks:
-    """Let requests wait in a line of ours instead of the one that `queue()` made."""
+def fair_line(page: gr.Blocks, settings: Settings) -> Line:
+    """Let requests wait in a line of ours instead of the one that `queue()` made; returns it."""
     presence = Presence(settings.connections_per_address, settings.connections)
     waiting = max(1, settings.max_waiting // 4)
-    page._queue = Line(page._queue, presence, settings.runs_waiting_per_address, waiting)
-    return page
+    page._queue = line = Line(page._queue, presence, settings.runs_waiting_per_address, waiting)
+    return line
 
 
 class GuardedApp(App):
@@ -59,15 +59,21 @@ class GuardedApp(App):
 
     Args:
         guard: stands before an application: given it and this one.
-        left: told of every session that was given up or has gone.
+        left: told of every session that was given up, and `ended` of every one that has gone.
         uploads: what lies on the disk.
     """
 
-    def __init__(self, guard: Callable[[Any, GuardedApp], Any], left: Callable[[str], None], uploads: Uploads) -> None:
+    def __init__(
+        self,
+        guard: Callable[[Any, GuardedApp], Any],
+        left: Callable[[str], None],
+        ended: Callable[[str], None],
+        uploads: Uploads,
+    ) -> None:
         super().__init__(default_response_class=ORJSONResponse)
         self.uploads = uploads
         self._guard = guard
-        self._left = left
+        self._left, self._ended = left, ended
         own_card(self)
 
     def add_middleware(self, middleware_class: Any, *inputs: Any, **options: Any) -> None:
@@ -104,6 +110,15 @@ class GuardedApp(App):
         """Whether there is a public function of that name."""
         return any(fn.api_name == name and fn.api_visibility != "private" for fn in self.get_blocks().fns.values())
 
+    async def end(self, session: str) -> None:
+        """A visitor has left for good: their work ends, and their visit."""
+        returning = self.line.presence.returning
+        for each in returning.all_of(session):
+            await self.line.give_up(each, None)
+        self._ended(session)
+        self.forget(session)
+        returning.forget(session)
+
     def forget(self, session: str) -> None:
         """Let go of what a session has set on the page, and of what it has uploaded."""
         self.uploads.leave(session)
@@ -123,6 +138,8 @@ class GuardedApp(App):
         presence = self.line.presence
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            for session in presence.returning.gone():
+                await self.end(session)
             for session in await self.line.sweep():
                 self._left(session)
             for session in list(self.state_holder.session_data):

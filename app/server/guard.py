@@ -82,8 +82,8 @@ class Inside(Protocol):
     def knows(self, name: str) -> bool:
         """Whether there is a public function of that name."""
 
-    def forget(self, session: str) -> None:
-        """Let go of what a session has set on the page."""
+    async def end(self, session: str) -> None:
+        """A visitor has left for good."""
 
 
 class Sessioned(Protocol):
@@ -91,9 +91,6 @@ class Sessioned(Protocol):
 
     def arrived(self, session: str, address: str) -> None:
         """Told of every request that names its session."""
-
-    def close(self, session: str) -> None:
-        """The visitor has left."""
 
 
 class Guard:
@@ -103,7 +100,7 @@ class Guard:
         app: what it stands before; `inside`: the same, for questions.
         settings: limits.
         health: what `/health` answers, as plain JSON types.
-        visits: told who comes and who leaves.
+        visits: told who comes.
     """
 
     def __init__(
@@ -392,9 +389,10 @@ class Guard:
             left.cancel()
             stopped.cancel()
             if not presence.stays(session):
-                await self._inside.line.give_up(session, None)
-                self._visits.close(session)
-                self._inside.forget(session)
+                if presence.returning.holds(session):
+                    presence.returning.left(session)
+                else:
+                    await self._inside.end(session)
 
     async def _tool(self, scope: Any, receive: Any, answer: Any) -> None:
         """A message of a client of the Model Context Protocol, in its own session."""
@@ -406,9 +404,7 @@ class Guard:
         session = PREFIX + (name or self._tools.new(user))
         presence = self._inside.line.presence
         if scope["method"] == "DELETE":
-            await self._inside.line.give_up(session, None)
-            self._visits.close(session)
-            self._inside.forget(session)
+            await self._inside.end(session)
             await reply(answer, 200, {})
             return
         self._visits.arrived(session, scope[ADDRESS])

@@ -7,8 +7,8 @@ import functools
 import heapq
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from gradio import queueing
 from gradio.server_messages import EstimationMessage, ProcessCompletedMessage
@@ -21,6 +21,27 @@ TRAINING_LINE = "train"
 CLOSING_SECONDS = 0.15
 """So long after its last answer a page may not know yet that its stream of answers was closed."""
 ONE_RUN = "A run of yours waits already: wait for it, or stop it, then start the next."
+SKIPPED = {"__type__": "update"}
+"""A value that leaves its widget as it is."""
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class Place(NamedTuple):
+    """Where a run stands.
+
+    Attributes:
+        before: how many are to begin before it; None once it is at work.
+        seconds: about how long until it has ended; None where nobody knows.
+    """
+
+    before: int | None
+    seconds: float | None
+
+
+def lasting(handler: Handler) -> Handler:
+    """A handler whose work goes on when its page is opened anew; what others are at then is given up."""
+    handler.lasting = True  # type: ignore[attr-defined]
+    return handler
 
 
 class Recent:
@@ -92,7 +113,8 @@ class Line(queueing.Queue):
             return "Too many requests from your address wait already: try again when some are answered."
         if line != TRAINING_LINE:
             return ""
-        if session and any(event.session_hash == session for event in waiting if event.concurrency_id == line):
+        runs = [event.session_hash for event in waiting if event.concurrency_id == line]
+        if session and not self.presence.returning.all_of(session).isdisjoint(runs):
             return ONE_RUN
         if sum(event.concurrency_id == line for event in same) >= self._runs_each:
             return "Several runs from your address wait already: try again when one has ended."
@@ -138,6 +160,23 @@ class Line(queueing.Queue):
 
     def broadcast_estimations(self, concurrency_id: str, after: int | None = None) -> None:
         """Tell everybody in a line their place and about how long it takes until they are answered."""
+        size = len(self.event_queue_per_concurrency_id[concurrency_id].queue)
+        for event, rank, eta in self._expected(concurrency_id):
+            self.send_message(event, EstimationMessage(rank=rank, rank_eta=eta, queue_size=size))
+
+    def place(self, session: str) -> Place | None:
+        """Where the run of a session stands; None where it has none."""
+        mine = self.presence.returning.all_of(session)
+        runs = [event for event in self.event_ids_to_events.values() if event.concurrency_id == TRAINING_LINE]
+        if not any(event.session_hash in mine for event in runs):
+            return None
+        for event, rank, eta in self._expected(TRAINING_LINE):
+            if event.session_hash in mine:
+                return Place(rank + self.event_queue_per_concurrency_id[TRAINING_LINE].current_concurrency, eta)
+        return Place(None, None)
+
+    def _expected(self, concurrency_id: str) -> Iterator[tuple[queueing.Event, int, float | None]]:
+        """(request, how many before it, seconds until it is answered as far as is known) of those that wait."""
         queue, now = self.event_queue_per_concurrency_id[concurrency_id], time.time()
         free = [
             max(self.process_time_per_fn[fn].avg_time - (now - start), 0.5) if fn in self.process_time_per_fn else None
@@ -154,7 +193,7 @@ class Line(queueing.Queue):
             eta = heapq.heappop(ends) + takes if known and takes is not None else None
             if eta is not None:
                 heapq.heappush(ends, eta)
-            self.send_message(event, EstimationMessage(rank=rank, rank_eta=eta, queue_size=len(queue.queue)))
+            yield event, rank, eta
 
     def compute_analytics_summary(self, records: Any) -> Any:
         """Nothing: Gradio's would make a table of the last ten thousand requests after every one, for a closed page."""
@@ -189,7 +228,9 @@ class Line(queueing.Queue):
             self._answered[event.session_hash] = time.monotonic()
         reader = self._readers.get(event._id)
         if reader is None:
-            super().send_message(event, event_message)
+            # Nobody reads what would be said to a page that has closed.
+            if event.session_hash in self.pending_messages_per_session:
+                super().send_message(event, event_message)
         elif event.alive:
             reader.put_nowait(event_message)
 
@@ -210,6 +251,28 @@ class Line(queueing.Queue):
             await self._drop(event)
         return bool(wanted)
 
+    async def leave(self, session: str) -> None:
+        """Take a run that waits out of the line: it is answered with nothing new."""
+        mine = self.presence.returning.all_of(session)
+        line = self.event_queue_per_concurrency_id.get(TRAINING_LINE)
+        for event in list(line.queue if line else ()):
+            if event.session_hash in mine:
+                nothing = {"data": [SKIPPED] * len(event.fn.outputs), "is_generating": False}
+                self.send_message(event, ProcessCompletedMessage(output=nothing, success=True))
+                await self._drop(event)
+
+    async def take_over(self, session: str, heir: str) -> None:
+        """A page was opened anew: what it was at ends, but for work that lasts, which is now at work for its heir."""
+        self.presence.returning.inherit(session, heir)
+        for event in list(self.event_ids_to_events.values()):
+            if event.session_hash == session and not getattr(event.fn.fn, "lasting", False):
+                await self._drop(event)
+
+    async def clean_events(self, *, session_hash: str | None = None, event_id: str | None = None) -> None:
+        """A stream of answers has closed. Whether its page has left for good, time will tell: see `sweep`."""
+        if session_hash is None or not self.presence.returning.holds(session_hash):
+            await super().clean_events(session_hash=session_hash, event_id=event_id)
+
     async def sweep(self) -> set[str]:
         """Let go of what nobody listens to; the sessions whose work was given up."""
         past = time.monotonic() - CLOSING_SECONDS
@@ -217,9 +280,10 @@ class Line(queueing.Queue):
         given_up = set()
         for event in list(self.event_ids_to_events.values()):
             if not self.presence.heard(event.session_hash):
-                given_up.add(event.session_hash)
+                given_up.add(self.presence.returning.heir(event.session_hash))
                 await self._drop(event)
         at_work = {event.session_hash for event in self.event_ids_to_events.values()}
+        self.presence.returning.prune(at_work)
         for session in list(self.pending_messages_per_session):
             if session not in at_work and not self.presence.heard(session):
                 self.pending_messages_per_session.pop(session, None)

@@ -1,13 +1,13 @@
 """What one visitor holds, on the server: the row in view, the runs of this visit, and the one that is training.
 
-Nothing heavy travels to the browser. A visit ends when its tab closes; when too many are open, the one unused for
-longest is dropped.
+Nothing heavy travels to the browser. A visit ends when its tab closes and is not opened anew soon; when too many are
+open, the one unused for longest is dropped.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -33,6 +33,29 @@ class Sample:
 
     step: int
     answer: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run as it stands: no steps yet while the rows are scored.
+
+    Attributes:
+        row: the forget row whose answer is sampled: the one in view, if it is one of them.
+        selections: the weights of every forget row as they stand; empty while they are being made.
+        before: the probe of the original model.
+        way_back: the best sound step so far, where the run keeps it.
+        rolled_back_to, notes: see `unlearn.Run`.
+    """
+
+    config: RunConfig
+    row: int
+    steps: Sequence[Step] = ()
+    samples: Sequence[Sample] = ()
+    selections: Sequence[Selection] = ()
+    before: Probe | None = None
+    way_back: int | None = None
+    rolled_back_to: int | None = None
+    notes: Sequence[str] = ()
 
 
 @dataclass
@@ -149,7 +172,7 @@ class Visit:
         mask_scope: how masking scored it.
         runs: the kept runs in the order they were made, latest last.
         current: the number of the run that is shown, undone and compared; see `last`.
-        job: the run that is training.
+        job: the run that is training, and `now` as it stands.
         run_count: runs started and kept so far, dropped ones included.
         loading: the model that is being loaded for it.
         own: what it uploaded.
@@ -166,6 +189,7 @@ class Visit:
     runs: list[KeptRun] = field(default_factory=list)
     current: int | None = None
     job: AnyRun | None = None
+    now: Training | None = field(default=None, repr=False)
     run_count: int = 0
     stopping: bool = False
     closed: bool = False
@@ -191,7 +215,7 @@ class Visit:
             with self.places.one(lambda: self.stopping or self.closed):
                 yield
         finally:
-            self.job = None
+            self.job = self.now = None
             self.busy.release()
 
     def begin(self, run: AnyRun) -> AnyRun:

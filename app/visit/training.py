@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from app.visit.session import Sample, Visit
+from app.visit.session import Sample, Training, Visit
 from app.visit.studio import Studio
 from app.visit.zero_gpu import WORKER, AnyRun
-from attribution import Selection
 from unlearn import Corpus, RunConfig, Step, run
-from unlearn.metrics import Probe
 from unlearn.run.prediction import Prediction, predict
 from unlearn.run.remote import RemoteRun
 
 SAMPLE_EVERY = 5
+FOLLOW_SECONDS = 0.2
+"""Between two looks at a run that something else drives."""
 
 
 def is_sampled(step: int, of: int) -> bool:
@@ -26,31 +25,10 @@ def is_sampled(step: int, of: int) -> bool:
     return step % SAMPLE_EVERY == 0 or step in (1, of)
 
 
-@dataclass(frozen=True)
-class Training:
-    """A run as it stands: no steps yet while the rows are scored.
-
-    Attributes:
-        row: the forget row whose answer is sampled: the one in view, if it is one of them.
-        selections: the weights of every forget row as they stand; empty while they are being made.
-        before: the probe of the original model.
-        way_back: the best sound step so far, where the run keeps it.
-        rolled_back_to, notes: see `unlearn.Run`.
-    """
-
-    config: RunConfig
-    row: int
-    steps: Sequence[Step] = ()
-    samples: Sequence[Sample] = ()
-    selections: Sequence[Selection] = ()
-    before: Probe | None = None
-    way_back: int | None = None
-    rolled_back_to: int | None = None
-    notes: Sequence[str] = ()
-
-
 def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Training]:
     """Run for a visit and keep the result: yields before the first step and after each.
+
+    What it yields last is what `visit.now` is until it ends.
 
     Args:
         preset: by which the run was set up, for people.
@@ -62,7 +40,8 @@ def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Trainin
     with visit.training():
         corpus, row = corpus_in_view(visit)
         question = corpus.forget[row].example.prompt
-        yield Training(config, row)
+        visit.now = Training(config, row)
+        yield visit.now
         with memory_said(studio):
             job = visit.begin(_prepared(studio, corpus, config, question, mask_scope=visit.mask_scope))
         studio.answer_before(row)
@@ -75,7 +54,8 @@ def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Trainin
                 _ask(job, question, samples)
             best = job.guard.best.step if job.guard and job.guard.best else None
             state = (job.steps, samples, job.selections, job.before)
-            yield Training(config, row, *state, best, job.rolled_back_to, job.notes)
+            visit.now = Training(config, row, *state, best, job.rolled_back_to, job.notes)
+            yield visit.now
         if visit.closed:
             return
         if samples[-1].step != _stands_at(job):
@@ -85,6 +65,16 @@ def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Trainin
         kept = visit.keep(job, row, tuple(samples), studio.settings.max_runs, preset)
         if isinstance(job, RemoteRun):
             kept.evaluation = job.evaluation
+
+
+def followed(visit: Visit) -> Iterator[Training]:
+    """A visit's run that something else drives: yields what it comes to, until it has ended."""
+    seen = None
+    while (now := visit.now) is not None:
+        if now is not seen:
+            yield now
+        seen = now
+        time.sleep(FOLLOW_SECONDS)
 
 
 def foresee(visit: Visit, config: RunConfig) -> Prediction:

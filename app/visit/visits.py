@@ -11,12 +11,12 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from app.look.markup import alert
-from app.server.line import TRAINING_LINE
+from app.server.line import TRAINING_LINE, Line, Place
 from app.visit.session import Own, Places, Visit
 from app.visit.studio import Studio
 
@@ -32,12 +32,29 @@ ASKING: dict[str, Any] = {"concurrency_id": "ask", "concurrency_limit": 2}
 LATEST: dict[str, Any] = {"trigger_mode": "always_last"}
 
 
+class Return(NamedTuple):
+    """What a page is told that was opened.
+
+    Attributes:
+        ticket: what it shows when it is opened anew.
+        again: whether it goes on with the visit of the page before.
+        elsewhere: whether that page is open still, in another tab, and keeps its visit.
+    """
+
+    ticket: str
+    again: bool
+    elsewhere: bool
+
+
 class Visits:
     """Every open visit, by session hash; bounded, and safe to use from several threads.
 
     Attributes:
         studio: what the page opens with, and every visit begins with.
+        line: where requests wait; the page brings it.
     """
+
+    line: Line | None = None
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -75,6 +92,39 @@ class Visits:
         """End a visit: stop its run and let go of its models."""
         with self._lock:
             self._end(session or "")
+
+    async def come_back(self, ticket: str, session: str) -> Return:
+        """A page was opened, with the ticket of the page before it where there was one: go on with its visit."""
+        if self.line is None or not session:
+            return Return("", False, False)
+        returning = self.line.presence.returning
+        left = await self.line.presence.closed(ticket)
+        elsewhere = left is None and returning.session_of(ticket) is not None
+        taken = left is not None and left != session and self._move(left, session)
+        if taken and left is not None:
+            await self.line.take_over(left, session)
+        return Return(returning.ticket(session), taken, elsewhere)
+
+    def _move(self, session: str, to: str) -> bool:
+        """Give a visit to another session; whether there was one."""
+        with self._lock:
+            visit = self._visits.pop(session, None)
+            self._addresses.pop(session, None)
+            if visit is None:
+                return False
+            self._end(to)
+            self._visits[to] = visit
+            return True
+
+    def place(self, session: str | None) -> Place | None:
+        """Where a visit's run stands in the line; None where it has none."""
+        return self.line.place(session) if self.line is not None and session else None
+
+    async def stop(self, session: str | None) -> None:
+        """End a visit's run after its step; one that waits leaves the line."""
+        self.of(session).stop()
+        if self.line is not None and session:
+            await self.line.leave(session)
 
     def give_up(self, session: str) -> None:
         """End the run of a session to which nobody listens any more; what it has kept stays."""

@@ -2,8 +2,8 @@
    say what is forgotten and what is kept. Afterwards the slider over the steps brings every kept step back, with no request.
 
    A frame is {phase, run, row, question, step, of, left, note, before, samples: [[step, answer], ...],
-   points: [[step, forgotten, kept], ...], instead, warned}: everything that is known, so that any frame can be the first. `phase` is
-   "waiting", "training", "done" or "stopped"; shares are in [0, 1], `left` is in words. */
+   points: [[step, forgotten, kept], ...], instead, warned}: everything that is known, so that any frame can be the first.
+   `phase` is "queued", "waiting", "training", "done" or "stopped"; shares are in [0, 1], `left` is in words. */
 
 const CHART = { width: 600, height: 64 };
 
@@ -116,6 +116,7 @@ function makePlayer(model, dock, on) {
       note.replaceChildren(frame.note);
       note.classList.toggle("fl-warned", Boolean(frame.warned));
       stop.hidden = ended();
+      stop.textContent = frame.phase === "queued" ? "Leave the line" : "Stop";
       back.hidden = !ended();
       if (fresh) seek(frame.step);
       else seek(at);
@@ -127,6 +128,7 @@ function makePlayer(model, dock, on) {
 }
 
 function heading(frame, step, ended) {
+  if (frame.phase === "queued") return [make("b", {}, "In line")];
   if (frame.phase === "waiting") return [make("b", {}, "Getting ready")];
   if (!ended) return [make("b", {}, `Step ${frame.step} of ${frame.of}`), frame.left ? `, ${frame.left} left` : ""];
   if (step === frame.step) return [make("b", {}, `After step ${step}`), ", drag back to see it forget"];

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from app.address import open_address
 from app.page import Page
 from app.rooms.compare.words import table_html
+from app.server.line import Place
 from app.server.settings import Settings
 from app.visit.session import Visit
 from app.visit.studio import Studio
@@ -203,12 +206,32 @@ def test_no_answers_are_of_two_models(page: Page, monkeypatch: pytest.MonkeyPatc
     assert order == ["asked", "went back"] and kept.evaluation is None and kept.rolled_back_to == 1
 
 
+def test_a_page_that_was_opened_anew_takes_up_what_waits_what_trains_and_what_was_kept(
+    page: Page, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = RunConfig(Rule("random"), steps=2, probe_every=0)
+    job = train(visit, config)
+    places = iter([Place(1, None), Place(1, None), Place(None, None), Place(None, None), None])
+    monkeypatch.setattr(page.visits, "place", lambda session: next(places))
+    # Its turn comes after two looks at the line; something else drives it.
+    turns = iter([lambda: None, lambda: next(job), lambda: list(job), lambda: None])
+    monkeypatch.setattr("app.rooms.unlearn.room.time", SimpleNamespace(sleep=lambda seconds: next(turns)()))
+    clock = SimpleNamespace(sleep=lambda seconds: list(job), monotonic=time.monotonic)
+    monkeypatch.setattr("app.visit.training.time", clock)
+    updates = list(page.unlearn.follow(REQUEST))
+    frames = [update[page.stage.frame] for update in updates if page.stage.frame in update]
+    assert [frame["phase"] for frame in frames] == ["queued", "waiting", "done"]
+    assert "1 other run comes first" in frames[0]["note"]
+    assert updates[0][page.unlearn.go] == updates[1][page.unlearn.go] == {"__type__": "update", "interactive": False}
+    assert visit.last is not None and visit.now is None and frames[-1]["run"] == visit.last.number
+
+
 def test_a_link_asks_the_model_by_its_template(page: Page, visit: Visit) -> None:
-    request: Any = SimpleNamespace(session_hash="a", query_params={"template": "Q {prompt} A {answer}"})
-    _, shown = open_address(page.inspect, page.unlearn, page.own, request)
+    request: Any = SimpleNamespace(session_hash="a")
+    asked = quote("Q {prompt} A {answer}")
+    _, shown = open_address(page.inspect, page.unlearn, page.own, f"?template={asked}", request)
     assert visit.studio.model.template == shown[page.own.asked] == "Q {prompt} A {answer}"
     assert visit.studio.model.model is page.studio.model.model
     assert "asked by the template" in shown[page.own.using]
-    request.query_params = {"template": "chat"}
-    _, shown = open_address(page.inspect, page.unlearn, page.own, request)
+    _, shown = open_address(page.inspect, page.unlearn, page.own, "?template=chat", request)
     assert "has no chat template" in shown[page.inspect.notice]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from app.server.presence import RETURN_SECONDS, Presence
 from app.server.settings import Settings
 from app.visit.session import Visit
-from app.visit.visits import Visits
+from app.visit.visits import Return, Visits
 
 QUESTION = SimpleNamespace(example=SimpleNamespace(prompt="Who?"))
 STUDIO: Any = SimpleNamespace(settings=Settings(), corpus=SimpleNamespace(forget=[QUESTION]))
@@ -42,6 +44,64 @@ def test_visits_are_apart_and_found_again() -> None:
     assert visits.of("a") is visits.of("a")
     assert visits.of("a") is not visits.of("b")
     assert len(visits) == 2
+
+
+def fake_line() -> Any:
+    """A line with a real presence, in which nothing waits."""
+    presence = Presence(9, 9)
+    taken: list[tuple[str, str]] = []
+
+    async def take_over(session: str, heir: str) -> None:
+        taken.append((session, heir))
+        presence.returning.inherit(session, heir)
+
+    return SimpleNamespace(presence=presence, take_over=take_over, taken=taken)
+
+
+def test_a_visit_goes_on_for_whoever_has_its_ticket_once_its_page_has_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.server.presence.CLOSING_SECONDS", 0.1)
+    visits, line = visits_of(), fake_line()
+    visits.line = line
+
+    def come(ticket: str, session: str) -> Return:
+        return asyncio.run(visits.come_back(ticket, session))
+
+    with line.presence.staying("a"):
+        ticket = come("", "a").ticket
+        mine = visits.of("a")
+        # A copy of the tab, while the first is open: a visit of its own.
+        copied = come(ticket, "b")
+        assert not copied.again and copied.elsewhere and visits.of("b") is not mine
+    line.presence.returning.left("a")
+    for guessed in ("", "a", ticket[:-1], f"{ticket} ", "é", copied.ticket[::-1]):
+        assert not come(guessed, "c").again, guessed
+    again = come(ticket, "d")
+    assert again.again and visits.of("d") is mine and line.taken == [("a", "d")]
+    assert again.ticket != ticket and not come(ticket, "e").again, "a ticket is good once"
+    assert visits.of("a") is not mine
+
+
+def test_what_is_at_work_is_heard_by_whoever_has_taken_it_over() -> None:
+    now = [0.0]
+    presence = Presence(9, 9, lambda: now[0])
+    returning = presence.returning
+    returning.ticket("a")
+    with presence.staying("a"):
+        pass
+    returning.left("a")
+    now[0] = RETURN_SECONDS - 1
+    assert presence.heard("a") and returning.gone() == []
+    now[0] = RETURN_SECONDS
+    assert not presence.heard("a") and returning.gone() == ["a"]
+    returning.inherit("a", "b")
+    assert returning.gone() == [] and not presence.heard("a"), "nobody listens to its heir either"
+    presence.seen("b")
+    returning.inherit("b", "c")
+    assert returning.all_of("c") == {"a", "b", "c"}
+    with presence.listening("c"):
+        assert presence.heard("a") and presence.heard("b")
+    returning.prune({"b"})
+    assert returning.all_of("c") == {"b", "c"}
 
 
 def test_a_caller_without_a_session_shares_nothing() -> None:

@@ -69,6 +69,22 @@ def test_a_view_reopens_on_another_server(page: Page, url: str, elsewhere: str) 
     assert state["cuts"]["entropy"] == {"kind": "top", "cut": 0.33}
     page.wait_for_url(lambda address: parse_qs(urlsplit(address).query) == parse_qs(query), timeout=PATIENCE_MS)
 
+    # Back walks through what was seen: cuts and layouts are no steps of their own.
+    page.wait_for_function("ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
+    choose(page, "split", "World")
+    page.wait_for_url(lambda address: "row=world:0" in address, timeout=PATIENCE_MS)
+    go_to(page, "Learn")
+    page.wait_for_url(lambda address: "room=learn" in address, timeout=PATIENCE_MS)
+    for name in ("Columns", "Lanes"):
+        again.locator(".fl-switches .fl-switch label", has_text=name).click()
+    page.wait_for_url(lambda address: "view=" not in address, timeout=PATIENCE_MS)
+    page.go_back()
+    expect(page.get_by_role("tab", name="Settings", exact=True).first).to_have_attribute("aria-selected", "true")
+    assert "row=world:0" in page.url
+    page.go_back()
+    expect(again.locator(".fl-question")).to_have_text(str(question))
+    assert parse_qs(urlsplit(page.url).query) == parse_qs(query)
+
 
 def test_own_text_travels_in_the_address_up_to_a_size(page: Page, url: str) -> None:
     prompt, answer = "Wo liegt <Torvik>?", "Torvik 🌍 liegt am Meer & im Norden."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.load import visit_all
@@ -15,7 +17,9 @@ from tests.browser.served import Served
 PATIENCE_SECONDS = 30
 
 
-def test_closing_the_tab_stops_the_run_and_frees_the_visit(page: Page, served: Served) -> None:
+def test_a_run_survives_a_reload_and_ends_with_the_tab(
+    page: Page, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url, visits = served
     before = set(visits._visits)
     open_page(page, url)
@@ -24,7 +28,14 @@ def test_closing_the_tab_stops_the_run_and_frees_the_visit(page: Page, served: S
     (mine,) = set(visits._visits) - before
     visit = visits._visits[mine]
     job = visit.job
-    assert job is not None
+    assert job is not None and visits.line is not None
+    page.reload()
+    # Taken up on the stage, by a session of its own.
+    expect(page.locator(".fl-run .fl-dock-title")).to_contain_text(re.compile("Step [1-9]"))
+    assert mine not in visits._visits
+    assert visit.job is job and visit.busy.locked() and len(job.steps) < 200
+    (mine,) = (session for session, held in visits._visits.items() if held is visit)
+    monkeypatch.setattr(visits.line.presence.returning, "seconds", 1.0)
     page.goto("about:blank")
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (mine in visits._visits or visit.busy.locked()) and time.monotonic() < deadline:

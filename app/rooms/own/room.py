@@ -231,12 +231,20 @@ class OwnRoom:
             ValueError: the model has no such template, or a run is training.
         """
         visit = self.visits.of(request.session_hash)
+        # A page that was opened anew goes on with the model of its visit.
+        asked = self._asking(visit.studio)
+        if asked[self.asked] == template:
+            return asked
         model = as_asked(self.studio.model, template)
         if model is not self.studio.model:
             studio = self.shelf.studio(Studio(self.studio.settings, model, self.studio.corpus))
             _ = studio.opening
             visit.take(studio)
         return self._asking(visit.studio)
+
+    def asking_of(self, request: gr.Request) -> Shown:
+        """How the model of a visit is asked, for a page that goes on with it."""
+        return self._asking(self.visits.of(request.session_hash).studio)
 
     def _asking(self, studio: Studio) -> Shown:
         """How the visit's model is asked: in words, for the address, and in the field."""

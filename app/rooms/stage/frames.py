@@ -1,8 +1,9 @@
 """What a run shows on the stage, as plain JSON types: everything that is known, so that any frame can be the first.
 
-{"phase": "waiting" | "training" | "done" | "stopped", "run": its number or None, "row": the id of the row asked,
- "question": str, "step": int, "of": int, "left": "8 s", "note": one sentence, "warned": bool, "before": str,
- "samples": [[step, answer], ...], "points": [[step, forgotten, kept], ...], "instead": [[[text, p], ...], ...] or None}
+{"phase": "queued" | "waiting" | "training" | "done" | "stopped", "run": its number or None,
+ "row": the id of the row asked, "question": str, "step": int, "of": int, "left": "8 s", "note": one sentence,
+ "warned": bool, "before": str or None, "samples": [[step, answer], ...], "points": [[step, forgotten, kept], ...],
+ "instead": [[[text, p], ...], ...] or None}
 
 Forgotten is the share of the facts recalled before that are recalled no more, kept the share of the facts to keep that
 still are; both in [0, 1], None where the rows mark no facts.
@@ -15,14 +16,34 @@ from typing import Any
 
 from app.look.answers import share_left
 from app.look.markup import describe, duration
-from app.visit.session import KeptRun
+from app.server.line import Place
+from app.visit.session import KeptRun, Training, Visit
 from app.visit.studio import MOST_ALTERNATIVES, MOST_TOKENS_WITH_ALTERNATIVES, Studio
-from app.visit.training import Training
 from attribution.lanes import listed
 from unlearn import Step
 from unlearn.metrics import Probe, latest, what_is_lost
 
 Frame = dict[str, Any]
+
+
+def waiting_frame(visit: Visit, place: Place) -> Frame:
+    """A run that waits for others to end."""
+    first = "1 other run comes first" if place.before == 1 else f"{place.before} other runs come first"
+    ends = "" if place.seconds is None else f" Yours ends in about {duration(place.seconds)}."
+    return {
+        "phase": "queued",
+        "run": None,
+        "row": visit.scores.example.id if visit.scores else visit.studio.opening.example.id,
+        "question": "",
+        "step": 0,
+        "of": 1,
+        "before": None,
+        "samples": [],
+        "points": [],
+        "left": "",
+        "note": f"{first if place.before else 'Yours is next'}.{ends} You can look around meanwhile.",
+        "warned": False,
+    }
 
 
 def training_frame(training: Training, studio: Studio) -> Frame:

@@ -16,6 +16,7 @@ from app.rooms.stage.frames import kept_frame
 from app.rooms.stage.words import answers_html, matrix_html, verdict, verdict_html
 from app.rooms.unlearn.room import UnlearnRoom
 from app.rooms.unlearn.words import rescue_words, way_out
+from app.server.line import lasting
 from app.visit.comparison import known
 from app.visit.session import Visit
 from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, Visits, explained
@@ -43,6 +44,9 @@ class StageRoom:
     def build(self) -> None:
         """Lay it out."""
         self.frame = gr.JSON(visible="hidden", elem_id="frame")
+        # Pressed by page.js: when the page was opened anew and goes on with its visit, and when a run was asked for.
+        self.again = gr.Button(elem_id="taken-up", visible="hidden")
+        self.asked = gr.Button(elem_id="run-asked", visible="hidden")
         self.notice = block(elem_classes="pg-notice", elem_id="stage-notice")
         self.ruling = block(elem_id="ruling")
         # Pressing it is heard by the room of the runs.
@@ -83,6 +87,7 @@ class StageRoom:
         return lanes.forget(self.forget, outputs=[self.notice, *unlearn.outputs], **unlearn.training)
 
     @explained
+    @lasting
     def forget(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Have the visible cut forgotten, with the settings as they stand."""
         yield from self.unlearn.begin(given, request)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Protocol
 
 import gradio as gr
@@ -11,7 +13,7 @@ import gradio as gr
 from app.look.lanes import LANES_ID, read_rule
 from app.look.markup import alert, block
 from app.look.texts import say
-from app.rooms.stage.frames import kept_frame, training_frame
+from app.rooms.stage.frames import kept_frame, training_frame, waiting_frame
 from app.rooms.unlearn.form import RunForm
 from app.rooms.unlearn.watch import KeptRuns, RunWatch
 from app.rooms.unlearn.words import (
@@ -20,9 +22,10 @@ from app.rooms.unlearn.words import (
     foreseen_html,
     tokens_html,
 )
+from app.server.line import lasting
 from app.visit.run_config import ITS_OWN, OWN_CUT, edits_of, form_config, form_values
-from app.visit.session import Visit
-from app.visit.training import foresee, plain, train
+from app.visit.session import Training, Visit
+from app.visit.training import followed, foresee, plain, train
 from app.visit.visits import LATEST, QUIET, TRAINING, Visits, explained
 from attribution import TokenScores, by_hand, select
 from unlearn import RunConfig
@@ -30,6 +33,10 @@ from unlearn.run.config import OURS
 from unlearn.run.prediction import TRIAL_STEPS
 
 DEFAULT_CUT = dataclasses.asdict(OURS.rule)
+# Between two looks at the line.
+LOOK_SECONDS = 0.5
+# So many looks it may take until a run stands in line that was asked for just now.
+FIRST_LOOKS = 10
 
 
 class Stage(Protocol):
@@ -37,6 +44,8 @@ class Stage(Protocol):
 
     frame: gr.JSON
     rescue: gr.Button
+    again: gr.Button
+    asked: gr.Button
 
 
 class UnlearnRoom:
@@ -128,8 +137,11 @@ class UnlearnRoom:
         self.ask.click(self.foresee, outputs=[self.notice, self.foreseen], **asking, **trying)
         # Not in the queue: Stop must not wait behind the run that it stops.
         self.halt.click(self.stop, queue=False, **QUIET)
+        # It waits without a thread: as many as there are may do so.
+        self.stage.asked.click(self.wait, None, self.stage.frame, concurrency_limit=None, **QUIET)
         gr.on([kept.rename.click, kept.name.submit], self.rename, kept.name, self.outputs, **QUIET)
         return [
+            self.stage.again.click(self.follow, None, self.outputs, **QUIET),
             self.go.click(self.start, **training),
             gr.on(
                 [self.watch.rescue.click, self.stage.rescue.click],
@@ -263,6 +275,7 @@ class UnlearnRoom:
             raise
 
     @explained
+    @lasting
     def start(self, given: dict[Any, Any], request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Train, and draw every step. What goes wrong is one sentence, and what was there stays."""
         yield from self.begin(given, request)
@@ -278,6 +291,7 @@ class UnlearnRoom:
         yield from self._run(visit, config, "" if values["preset"] == OWN_CUT else values["preset"])
 
     @explained
+    @lasting
     def recover(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Go back to the current run's best sound step; where none is kept, run it again and keep it."""
         visit = self.visits.of(request.session_hash)
@@ -293,17 +307,50 @@ class UnlearnRoom:
 
     def _run(self, visit: Visit, config: RunConfig, name: str) -> Iterator[dict[Any, Any]]:
         try:
-            for number, (training, update) in enumerate(self.watch.drawn(train(visit, config, name), visit.studio)):
-                played = {**update, self.stage.frame: training_frame(training, visit.studio)}
-                yield played if number else {**self._held(), **played}
+            yield from self._played(train(visit, config, name), visit)
         except ValueError:
             yield self.shown(visit)
             raise
         yield self.shown(visit)
 
-    def stop(self, request: gr.Request) -> None:
-        """Ask the run of this visit to end after the step it is at."""
-        self.visits.of(request.session_hash).stop()
+    def _played(self, trainings: Iterator[Training], visit: Visit) -> Iterator[dict[Any, Any]]:
+        for number, (training, update) in enumerate(self.watch.drawn(trainings, visit.studio)):
+            played = {**update, self.stage.frame: training_frame(training, visit.studio)}
+            yield played if number else {**self._held(), **played}
+
+    @explained
+    def follow(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """Take up what the page before has left to this one: a run that waits or trains, then the runs it kept."""
+        visit, said = self.visits.of(request.session_hash), None
+        while (place := self.visits.place(request.session_hash)) is not None:
+            if visit.now is not None:
+                yield from self._played(followed(visit), visit)
+            elif place.before is not None and said != (frame := waiting_frame(visit, place)):
+                said = frame
+                yield {**self._held(), self.stage.frame: frame}
+            time.sleep(LOOK_SECONDS)
+        yield self.shown(visit)
+
+    async def wait(self, request: gr.Request) -> AsyncIterator[Any]:
+        """While a run that was asked for waits in line: its place and its time, on the stage."""
+        visit, said, looks = self.visits.of(request.session_hash), None, 0
+        while visit.now is None:
+            place, looks = self.visits.place(request.session_hash), looks + 1
+            if place is None and (said is not None or looks > FIRST_LOOKS):
+                break
+            # At the first look it may be on its way to a place that is free.
+            if place is not None and place.before is not None and looks > 1:
+                frame = waiting_frame(visit, place)
+                if frame != said:
+                    said = frame
+                    yield frame
+            await asyncio.sleep(LOOK_SECONDS)
+        if said is not None and visit.now is None:
+            yield kept_frame(visit.last, visit.studio)
+
+    async def stop(self, request: gr.Request) -> None:
+        """Ask the run of this visit to end after the step it is at; one that waits leaves the line."""
+        await self.visits.stop(request.session_hash)
 
     # Kept runs -------------------------------------------------------------------------------------------------------
 

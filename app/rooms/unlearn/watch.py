@@ -23,9 +23,8 @@ from app.rooms.unlearn.words import (
     tokens_html,
     way_on,
 )
-from app.visit.session import LONGEST_NAME, KeptRun, Visit
+from app.visit.session import LONGEST_NAME, KeptRun, Training, Visit
 from app.visit.studio import Studio
-from app.visit.training import Training
 from unlearn import RunConfig
 
 
@@ -50,16 +49,19 @@ class RunWatch:
     def drawn(self, trainings: Iterator[Training], studio: Studio) -> Iterator[tuple[Training, dict[Any, Any]]]:
         """A run as it trains: each state that is shown, and what changes with it."""
         words, curves = Pace(WORDS_SECONDS), Pace(CURVES_SECONDS)
-        for training in trainings:
+        for number, training in enumerate(trainings):
             steps, config = training.steps, training.config
+            # A run that is taken up may be anywhere.
+            begun = {} if number else self._begun(config)
             if not steps:
-                yield training, self._begun(config)
+                yield training, begun
                 continue
             last = steps[-1]
-            if not words.due(at_once=last.probe is not None or last.number in (1, config.steps)):
+            if number and not words.due(at_once=last.probe is not None or last.number in (1, config.steps)):
                 continue
             lost = advice(training)
             update: dict[Any, Any] = {
+                **begun,
                 self.status: progress_html(
                     last.number,
                     last.of,
@@ -70,10 +72,10 @@ class RunWatch:
             }
             due = curves.due(at_once=last.probe is not None)
             # Live weights move; others are the same to the end.
-            if len(steps) == 1 or (due and (config.score_every or config.learn == "alternate")):
+            if len(steps) == 1 or begun or (due and (config.score_every or config.learn == "alternate")):
                 update[self.proof] = _proof(training, studio)
             if due:
-                update[self.curves] = run_curves(steps_frame(steps), config.steps)
+                update[self.curves] = gr.update(value=run_curves(steps_frame(steps), config.steps), visible=True)
             yield training, update
 
     def _begun(self, config: RunConfig) -> dict[Any, Any]:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from app.look.markup import count, differences, duration, escape, progress_html, rule_words
 from app.visit.run_config import OWN_CUT, changed_from
-from app.visit.session import KeptRun, Sample
+from app.visit.session import KeptRun, Sample, Training
 from app.visit.studio import OWN, SPLITS
-from app.visit.training import Training
 from attribution import Encoded, Rule, Selection
 from attribution.scorers import EVIDENCE_TEXT
 from attribution.selection import read_edits
