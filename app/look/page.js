@@ -247,6 +247,7 @@ const ForgetLensPage = (() => {
     const height = root.querySelector(".fl-answer").getBoundingClientRect().bottom - top + 48;
     const copy = root.cloneNode(true);
     for (const part of copy.querySelectorAll(".fl-switches, .fl-dock, .fl-cuts, .fl-hidden, .fl-tip, .fl-offer, .fl-hint")) part.remove();
+    for (const term of copy.querySelectorAll(".pg-term")) term.replaceWith(...term.childNodes);
     copy.style.width = `${width}px`;
     // What the rules ask of the ancestors holds in the copy, too; none of them takes room.
     let framed = copy;

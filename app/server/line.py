@@ -93,13 +93,13 @@ class Line(queueing.Queue):
             return False, sentence, "error"
         if body.session_hash:
             self.presence.seen(body.session_hash)
-        closing = not self.pending_event_ids_session.get(body.session_hash)
-        taken = await super().push(body, request, username)
-        if closing:
+        if not self.pending_event_ids_session.get(body.session_hash):
             # The page's stream closes with the last answer that it waits for. Told of its place before it knows of
             # that, the page would take the stream for open, and wait for ever for what nobody sends.
             known = self._answered.get(body.session_hash, float("-inf")) + CLOSING_SECONDS
             await asyncio.sleep(max(known - time.monotonic(), 0))
+        # Nothing is waited for from here on: an answer that came meanwhile would find no reader (see `ask`).
+        taken = await super().push(body, request, username)
         if taken[0] and isinstance(taken[1], str) and body.session_hash:
             self.presence.seen(body.session_hash)
         return taken

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import gradio as gr
 
+from app.look.glossary import terms_script
 from app.look.texts import TEXTS
 from app.look.theme import FORGET_LENS
 from app.server.gradio_side import GuardedApp
@@ -51,7 +52,8 @@ class Visits(Protocol):
 def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     """What `launch` is given: the look, the guard before every request, and none of Gradio's own doors."""
     look = Path(__file__).resolve().parents[1] / "look"
-    style, script = ((look / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    files = ("page.css", "page.js", "glossary.js")
+    style, script, glossary = ((look / name).read_text(encoding="utf-8") for name in files)
     health = Health(visits)
 
     def guard(app: Any, inside: GuardedApp) -> Guard:
@@ -62,7 +64,7 @@ def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     return {
         "theme": FORGET_LENS,
         "i18n": TEXTS,
-        "head": f"<style>{style}</style><script>{script}</script>",
+        "head": f"<style>{style}</style><script>{script}</script><script>{terms_script()}\n{glossary}</script>",
         "footer_links": ["api"],
         "ssr_mode": False,
         "run_history": False,

@@ -35,6 +35,25 @@ def test_question_lanes_cut_and_button_are_seen_with_nothing_scrolled(page: Page
         assert box["x"] >= 0 and box["x"] + box["width"] <= width, part
 
 
+def test_an_expert_word_says_what_it_means_to_the_mouse_the_keyboard_and_a_screen_reader(page: Page) -> None:
+    word, tip = page.locator("#lanes .fl-legend .pg-term", has_text="ground truth"), page.locator("#term-tip")
+    word.hover()
+    expect(tip).to_contain_text("Ground truth Where the facts really are.")
+    box, window = tip.bounding_box(), page.viewport_size
+    assert box and window and box["x"] >= 0 and box["x"] + box["width"] <= window["width"] and box["y"] >= 0
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    word.focus()
+    expect(tip).to_be_visible()
+    expect(word).to_have_accessible_description(
+        "Ground truth: Where the facts really are. It is known here, because the world was invented with them."
+    )
+    page.keyboard.press("Tab")
+    expect(tip).not_to_contain_text("Ground truth")
+    words = page.locator(".pg-term:not([role=tabpanel] *)").all_text_contents()
+    assert len(words) == len(set(words)) > 3, "once each on the stage"
+
+
 def test_words_are_clicked_in_and_out_and_the_link_holds_them(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
     lanes = page.locator("#lanes .fl-lanes")

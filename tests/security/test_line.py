@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
+import gradio as gr
 import pytest
 
 from app.server.line import CLOSING_SECONDS
+from app.server.presence import Presence
 from app.server.settings import Settings
 from app.visit.visits import Visits
 from tests.security.conftest import API, Caller, Page
@@ -147,3 +151,42 @@ def test_turns_go_round_the_addresses() -> None:
         line.event_queue_per_concurrency_id["score"].current_concurrency += 1
     assert "polite" in taken[:2] and len(taken) == 3
     assert sum(name.startswith("flood") for name in taken) == 2, "no address takes more than half of the places"
+
+
+def test_a_run_that_waits_says_its_place_and_time_and_can_leave() -> None:
+    from gradio.queueing import EventQueue
+
+    from app.server.line import ADDRESS, TRAINING_LINE, Line, Place, Recent
+
+    line: Any = Line(gr.Blocks().queue()._queue, Presence(9, 9), 9, 9)
+    queue = line.event_queue_per_concurrency_id[TRAINING_LINE] = EventQueue(TRAINING_LINE, 1)
+    fn = Mock(outputs=["one", "two"])
+    line.process_time_per_fn[fn] = Recent()
+    line.process_time_per_fn[fn].add(20.0)
+    for at, session in enumerate(("trains", "first", "mine")):
+        request = SimpleNamespace(scope={ADDRESS: session})
+        event: Any = SimpleNamespace(
+            _id=session,
+            session_hash=session,
+            fn=fn,
+            request=request,
+            concurrency_id=TRAINING_LINE,
+            enqueue_time=at,
+            alive=True,
+        )
+        line.event_ids_to_events[session] = event
+        if at:
+            queue.queue.append(event)
+    queue.current_concurrency = 1
+    queue.start_times_per_fn[fn] = {time.time() - 15}
+    assert line.place("nobody") is None and line.place("trains") == Place(None, None)
+    # A page that was opened anew stands where it stood.
+    line.presence.returning.inherit("mine", "anew")
+    place = line.place("anew")
+    assert place.before == 2 and place.seconds == pytest.approx(45, abs=1)
+    said: list[Any] = []
+    line.send_message = lambda event, message: said.append((event._id, message))
+    asyncio.run(line.leave("anew"))
+    ((who, message),) = said
+    assert who == "mine" and message.output["data"] == [gr.skip(), gr.skip()]
+    assert line.place("anew") is None and [event._id for event in queue.queue] == ["first"]

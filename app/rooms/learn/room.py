@@ -7,13 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from app.look.glossary import glossary_html
 from app.look.markup import block, escape
 from app.look.texts import say
 from app.rooms.learn.words import (
     LIMITS,
     STEPS,
     LessonStep,
-    glossary_html,
     head_html,
     progress_html,
     task_html,
