@@ -30,7 +30,7 @@ from app.rooms.unlearn.room import UnlearnRoom
 from app.server.gradio_side import GuardedBlocks, fair_line
 from app.visit.models import Shelf
 from app.visit.run_config import OWN_CUT, form_values
-from app.visit.visits import ASKING, PRIVATE, QUIET, SCORING, TRAINING, Visits
+from app.visit.visits import ASKING, LATEST, PRIVATE, QUIET, SCORING, TRAINING, Visits
 from attribution.version import VERSION, commit
 
 TITLE = "Forget Lens"
@@ -129,7 +129,7 @@ class Page:
     def _wire_address(self, page: gr.Blocks) -> None:
         # No state: the browser must be told it, too.
         room = gr.Textbox(ROOMS[0], visible="hidden", elem_id="arrived")
-        query, ticket = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
+        query, ticket, shown_query = (gr.Textbox(visible="hidden") for _ in range(3))
         told = gr.JSON(visible="hidden")
         # Pressed by page.js, when the visitor goes back or forward.
         moved = gr.Button(elem_id="moved", visible="hidden")
@@ -147,7 +147,7 @@ class Page:
 
         def move(query: str, request: gr.Request) -> dict[Any, Any]:
             name, shown = open_address(*rooms, str(query or ""), request, True)
-            return {**shown, room: name}
+            return {**shown, room: name, shown_query: str(query or "")}
 
         opened = page.load(
             arrive, [query, ticket], [told, self.stage.notice, *view], js="() => ForgetLensPage.arrival()", **QUIET
@@ -161,9 +161,11 @@ class Page:
         entered = opened.then(enter, room, self.tabs, **QUIET)
         entered.then(None, room, js="(room) => ForgetLensPage.enter(room)", **PRIVATE).then(**self.follow)
         entered.then(None, told, js="(told) => ForgetLensPage.arrived(told)", **PRIVATE)
-        gone = moved.click(move, query, view, js="() => [location.search]", **QUIET)
+        moving = {"js": "() => [location.search]", **QUIET, **LATEST}
+        gone = moved.click(move, query, [shown_query, *view], **moving)
         gone = gone.then(enter, room, self.tabs, **QUIET)
-        gone.then(None, room, js="(room) => ForgetLensPage.went(room)", **PRIVATE).then(**self.follow)
+        went = {"fn": None, "js": "(room, query) => ForgetLensPage.went(room, query)", **PRIVATE}
+        gone.then(inputs=[room, shown_query], **went).then(**self.follow)
         self.tabs.select(None, js="() => ForgetLensPage.chose()", **PRIVATE)
         gr.on(
             [self.tabs.change, self.own.asked.change, *(field.change for field in form.fields.values())], **self.follow

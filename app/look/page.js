@@ -75,6 +75,8 @@ const ForgetLensPage = (() => {
   let chosen = false;
   // Whether what changes is what the visitor has changed, and not what an address asked for.
   let settled = false;
+  // Whether the view of another address is on its way: what stands until then is not what the address says.
+  let going = false;
 
   /** The room whose tab was chosen, or the stage while none was; Gradio lists tabs that did not fit a second time, in a
       menu. */
@@ -121,6 +123,7 @@ const ForgetLensPage = (() => {
   function writeAddress(names, defaults, presets, most, values) {
     describeCut();
     clearTimeout(waiting);
+    if (going) return;
     // After the lanes and the tabs have drawn what has just changed.
     waiting = setTimeout(() => {
       const said = Object.fromEntries(names.map((name, k) => [name, values[k]]));
@@ -178,12 +181,15 @@ const ForgetLensPage = (() => {
 
   /** Back and forward: show the view of the address that the browser has put there. */
   addEventListener("popstate", () => {
-    settled = false;
+    [settled, going] = [false, true];
+    clearTimeout(waiting);
     document.getElementById("moved")?.click();
   });
 
-  /** The view of that address stands. */
-  function went(name) {
+  /** The view of an address stands; the visitor may have gone on to another one meanwhile. */
+  function went(name, query) {
+    if (query !== location.search) return;
+    going = false;
     if (name === ROOMS[0]) {
       chosen = false;
       scrollTo({ top: 0 });
