@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-from anyio import to_thread
 
 from app.address import ROOMS, follow_view, open_address
 from app.api.compare import compare_endpoint
@@ -140,7 +140,7 @@ class Page:
         async def arrive(query: str, ticket: str, request: gr.Request) -> dict[Any, Any]:
             self.studio.warm_up()
             found = await self.visits.come_back(str(ticket or ""), request.session_hash or "")
-            name, shown = await to_thread.run_sync(open_address, *rooms, str(query or ""), request, found.again)
+            name, shown = await asyncio.to_thread(open_address, *rooms, str(query or ""), request, found.again)
             asking = self.own.asking_of(request) if found.again else {}
             elsewhere = OTHER_TAB if found.elsewhere else ""
             return {**asking, **shown, room: name, told: found._asdict(), self.stage.notice: elsewhere}
