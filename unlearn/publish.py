@@ -16,8 +16,7 @@ from huggingface_hub import HfApi, errors
 
 from attribution.files import file_fingerprint
 from attribution.model.adapter_files import ADAPTER_FILE, ADAPTER_WEIGHTS
-from attribution.model.loading import KEPT_FILE, is_hub_name
-from unlearn.card import shown_name
+from attribution.model.loading import EMBEDDED_MODELS, KEPT_FILE, is_hub_name
 from unlearn.export import EVAL_FILE, LOG_FILE
 
 WEIGHTS = ("model.safetensors", "model-*.safetensors", ADAPTER_WEIGHTS)
@@ -119,7 +118,8 @@ def _check_base(path: Path) -> None:
         raise ValueError(
             f"{str(path)!r} does not say which model its adapter belongs to: save the run again."
         ) from error
-    if not isinstance(base, str) or shown_name(base) != base:
+    known = isinstance(base, str) and (base in EMBEDDED_MODELS or (is_hub_name(base) and not Path(base).exists()))
+    if not known:
         raise ValueError(
             "The adapter belongs to a model in a folder of this machine, which nobody else has: run with --model "
             "OWNER/NAME, or save the run merged."

@@ -259,9 +259,11 @@ def test_what_no_run_has_left_is_refused(saved, tmp_path, capsys):
         with pytest.raises(ValueError, match=said):
             parcel(saved)
         (saved / name).write_text("{}", encoding="utf-8")
-    (saved / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(tmp_path)}), encoding="utf-8")
-    with pytest.raises(ValueError, match="in a folder of this machine"):
-        parcel(saved)
+    for base in (str(tmp_path), "base", ["embedded"]):
+        told = json.dumps({"base_model_name_or_path": base})
+        (saved / "adapter_config.json").write_text(told, encoding="utf-8")
+        with pytest.raises(ValueError, match="in a folder of this machine"):
+            parcel(saved)
     assert main(["publish", str(tmp_path / "none"), "ada/forgets"]) == 2
     assert main(["publish", str(saved), "forgets"]) == 2
     said = capsys.readouterr().err

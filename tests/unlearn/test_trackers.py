@@ -14,7 +14,7 @@ from unlearn import RunConfig, run
 from unlearn.__main__ import main
 from unlearn.export import run_log
 from unlearn.metrics import Evaluation
-from unlearn.run.trackers import TRACKERS, Trackers
+from unlearn.run.trackers import TRACKERS, reporting
 
 
 @pytest.fixture
@@ -27,12 +27,11 @@ def test_every_step_and_probe_is_in_every_tracker(installed, tiny, small_corpus,
     rule = Rule("entropy", "top", 0.3)
     config = RunConfig(rule=rule, steps=4, forget_batch=4, retain_batch=4, probe_every=2, warmup=0, cooldown=0.0)
     job = run(tiny, small_corpus, config)
-    trackers = Trackers(list(TRACKERS), tmp_path / "runs", run_log(job, {})["config"])
-    trackers.begun(job.before)
-    for step in job:
-        trackers.step(step, config.rate_at(step.number))
-    trackers.measured({"after": Evaluation({"structure": 0.5}, {"structure": 6}, ())}, len(job.steps))
-    trackers.end()
+    settings = run_log(job, {})["config"]
+    with reporting(list(TRACKERS), tmp_path / "runs", settings, job.before) as trackers:
+        for step in job:
+            trackers.step(step, config.rate_at(step.number))
+        trackers.measured({"after": Evaluation({"structure": 0.5}, {"structure": 6}, ())}, len(job.steps))
     for name in MODULES:
         tracker = sys.modules[name]
         assert tracker.finished == [True], name
@@ -60,6 +59,12 @@ def test_a_shell_run_has_its_probes_where_it_is_reported(installed, rows, tmp_pa
     assert [number for number, _ in logged] == [0, 1, 1]
     assert "probe/structure" in logged[0][1] and "after/forget_recall" in logged[2][1]
     assert sys.modules["trackio"].settings["forget"] == Path(rows).name, "a path stays on the machine"
+
+
+def test_a_run_that_fails_is_ended_there_too(installed, tmp_path):
+    with pytest.raises(ValueError, match="enough"), reporting(["trackio"], tmp_path, {"steps": 1}, None):
+        raise ValueError("enough")
+    assert sys.modules["trackio"].finished == [True] and sys.modules["trackio"].logged == []
 
 
 @pytest.mark.parametrize("name", ["wandb", "trackio", "tensorboard"])

@@ -39,7 +39,7 @@ from unlearn.run.estimate import estimate
 from unlearn.run.loop import Run, Step, run
 from unlearn.run.prediction import Prediction, predict
 from unlearn.run.processes import WAYS, Processes
-from unlearn.run.trackers import TRACKERS, Trackers, check_trackers
+from unlearn.run.trackers import TRACKERS, check_trackers, reporting
 from unlearn.wishes import WISHES, run_config
 
 SCORING = {"mask_scope": settings_of(ScoreOptions)["mask_scope"]}
@@ -145,21 +145,18 @@ def run_command(
         job.observer = Diagnostics(job)
     if checkpoint:
         job.keep(checkpoint, checkpoint_every)
-    trackers = None
-    if reported and not spread.rank:
-        trackers = Trackers(reported, report_dir, run_log(job, {})["config"])
-        trackers.begun(job.before)
-    with _ended_by_ctrl_c(job):
-        for step in _with_bar(job, config.steps, "unlearning", shown=not spread.rank):
-            if trackers:
-                trackers.step(step, config.rate_at(step.number))
-    spread.leave()
-    if spread.rank:
-        return
-    evaluations = _evaluate(original, job, corpus)
-    if trackers:
-        trackers.measured(evaluations, len(job.steps))
-        trackers.end()
+    settings = run_log(job, {})["config"]
+    with reporting(() if spread.rank else reported, report_dir, settings, job.before) as trackers:
+        with _ended_by_ctrl_c(job):
+            for step in _with_bar(job, config.steps, "unlearning", shown=not spread.rank):
+                if trackers:
+                    trackers.step(step, config.rate_at(step.number))
+        spread.leave()
+        if spread.rank:
+            return
+        evaluations = _evaluate(original, job, corpus)
+        if trackers:
+            trackers.measured(evaluations, len(job.steps))
     sys.stdout.write(_table(evaluations, job))
     if json_file:
         report = _report(preset, model, rows, job, evaluations)

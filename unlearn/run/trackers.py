@@ -6,6 +6,7 @@ They get settings and figures, and no text of a row: some of them send what they
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +38,26 @@ def check_trackers(names: Sequence[str]) -> None:
             )
         if not any(find_spec(package) for package in TRACKERS[name]):
             raise ValueError(f"The tracker {name!r} is not installed here: run `pip install {TRACKERS[name][0]}`.")
+
+
+@contextmanager
+def reporting(
+    names: Sequence[str], folder: Path, settings: Mapping[str, Any], before: Probe | None
+) -> Iterator[Trackers | None]:
+    """One run in its trackers, None where none is named; however it ends, they write what they hold.
+
+    Args:
+        names, folder, settings: as `Trackers` takes them.
+        before: the original model's probe, which is step 0.
+    """
+    trackers = Trackers(names, folder, settings) if names else None
+    try:
+        if trackers and before:
+            trackers.begun(before)
+        yield trackers
+    finally:
+        if trackers:
+            trackers.end()
 
 
 class Trackers:
@@ -72,10 +93,9 @@ class Trackers:
         told = {name: "none" if value is None else value for name, value in flat(settings)}
         self._accelerator.init_trackers(PROJECT, told)
 
-    def begun(self, before: Probe | None) -> None:
+    def begun(self, before: Probe) -> None:
         """The original model's probe, as step 0."""
-        if before is not None:
-            self._log({"probe": before.to_dict()}, 0)
+        self._log({"probe": before.to_dict()}, 0)
 
     def step(self, step: Step, learning_rate: float) -> None:
         """A step's losses; its probe and diagnostics where it has them."""
