@@ -72,6 +72,14 @@ def test_two_processes_take_the_step_of_one(way: str, together_folder: Path, alo
         assert reported[arm] == pytest.approx(losses, rel=1e-4, abs=1e-5), arm
 
 
+def test_a_trainer_in_two_processes_takes_the_step_of_one(together_folder: Path, tmp_path: Path) -> None:
+    weights, losses = together.by_trainer(1, tmp_path)
+    found = load_file(together_folder / "trainer.safetensors")
+    assert set(found) == set(weights)
+    assert max((weights[name] - found[name]).abs().max().item() for name in found) <= 1e-5
+    assert json.loads((together_folder / "trainer.json").read_text("utf-8")) == pytest.approx(losses, rel=1e-4)
+
+
 def test_the_shell_under_accelerate(tmp_path: Path) -> None:
     out = tmp_path / "run.json"
     for name in ("forget", "retain"):

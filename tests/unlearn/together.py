@@ -8,11 +8,12 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, TrainingArguments
 
 from attribution import LanguageModel, Rule, load_model
 from attribution.data.rows import embedded_rows
 from unlearn import Corpus, RunConfig, run
+from unlearn.objectives.labels import uniform_target
 from unlearn.run.loop import Run
 from unlearn.run.processes import WAYS, Processes
 from unlearn.run.scorer_learning import ScorerSettings
@@ -39,8 +40,8 @@ ARMS: dict[str, dict] = {
 }
 
 
-def job(arm: str, processes: Processes) -> Run:
-    """Five float32 SGD steps of eight rows of each kind on a random model whose head is tied to its embeddings."""
+def rows_and_model() -> tuple[LanguageModel, Corpus]:
+    """A random model whose head is tied to its embeddings, and more rows than a step of eight takes."""
     tokenizer = load_model("embedded").tokenizer
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -53,7 +54,12 @@ def job(arm: str, processes: Processes) -> Run:
         tie_word_embeddings=True,
     )
     model = LanguageModel(LlamaForCausalLM(config).requires_grad_(False), tokenizer, name="tiny")
-    corpus = Corpus("wide", forget=embedded_rows("forget")[:60:5], retain=embedded_rows("retain")[:100:7])
+    return model, Corpus("wide", forget=embedded_rows("forget")[:60:5], retain=embedded_rows("retain")[:100:7])
+
+
+def job(arm: str, processes: Processes) -> Run:
+    """Five float32 SGD steps of eight rows of each kind."""
+    model, corpus = rows_and_model()
     settings = {"rule": Rule("entropy", "top", 0.3), "steps": 5, "learning_rate": 0.02, "optimiser": "sgd"}
     settings |= {"warmup": 0, "cooldown": 0.0, "probe_every": 0, "forget_batch": 8, "retain_batch": 8}
     return run(model, corpus, RunConfig(**(settings | ARMS[arm])), processes)
@@ -68,6 +74,24 @@ def trained(arm: str, processes: Processes) -> tuple[dict[str, torch.Tensor], di
     weights = {name: value.detach().contiguous().clone() for name, value in mine.model.model.state_dict().items()}
     last = mine.steps[-1]
     return weights, {"forget": last.forget_loss, "retain": last.retain_loss, "nll": last.forget_nll}
+
+
+def by_trainer(count: int, folder: Path) -> tuple[dict[str, torch.Tensor], list[float]]:
+    """Two steps of `Trainer` on eight pairs, in two batches a process: the weights, and each step's forget loss."""
+    from unlearn.run.trainer import Pair, Trainer
+
+    model, corpus = rows_and_model()
+    plain = {"use_cpu": True, "report_to": "none", "save_strategy": "no", "disable_tqdm": True, "logging_steps": 1}
+    steps = {"max_steps": 2, "optim": "sgd", "learning_rate": 0.1, "lr_scheduler_type": "constant"}
+    batches = {"per_device_train_batch_size": 4 // count, "gradient_accumulation_steps": 2}
+    config = RunConfig(rule=Rule("entropy", "top", 0.3), objective="npo")
+    trainer = Trainer(model, TrainingArguments(str(folder), **plain, **steps, **batches), corpus=corpus, config=config)
+    pairs = trainer.train_dataset
+    kept = [uniform_target(model.encode(row.example)) for row in corpus.retain[:8]]
+    trainer.train_dataset = [Pair(pairs[row].forget, kept[row], None) for row in range(8)]
+    trainer.train()
+    losses = [entry["forget_loss"] for entry in trainer.state.log_history if "forget_loss" in entry]
+    return {name: value.detach().clone() for name, value in trainer.unlearned.model.named_parameters()}, losses
 
 
 def main(folder: Path) -> None:
@@ -86,6 +110,10 @@ def main(folder: Path) -> None:
                 save_file(weights, folder / f"{way}-{number}.safetensors")
         if processes.rank == 0:
             (folder / f"{way}.json").write_text(json.dumps(facts), encoding="utf-8")
+    weights, losses = by_trainer(processes.count, folder / "trainer")
+    if processes.rank == 0:
+        save_file(weights, folder / "trainer.safetensors")
+        (folder / "trainer.json").write_text(json.dumps(losses), encoding="utf-8")
     processes.leave()
 
 
