@@ -163,6 +163,7 @@ def test_summaries_are_compared_by_their_aggregates(tmp_path, capsys):
         ("{}", "holds no metric"),
         ('{"forget_truth_ratio": "high", "b": null, "c": true, "d": NaN, "e": {"f": 1}}', "holds no metric"),
         ('{"other": 1}', "no metric in common"),
+        (json.dumps(dict.fromkeys(map(str, range(1001)), 1)), "has 1,001 entries"),
     ],
 )
 def test_what_is_no_log_is_one_sentence(tmp_path, capsys, content, match):

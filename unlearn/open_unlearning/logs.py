@@ -28,6 +28,9 @@ EPSILON = 1e-10
 MOST_BYTES = 256_000_000
 """Of a file that is read whole; the log of 400 rows with every answer has about three million."""
 
+MOST_METRICS = 1000
+"""Of a log: a table of more would be no table. Theirs have dozens."""
+
 WRONG_OVER_RIGHT = "P_wrong / P_right"
 SHARE_OF_RIGHT = "P_right / (P_right + P_wrong)"
 TRUTH_RATIO = "forget_truth_ratio"
@@ -216,6 +219,8 @@ def read_log(path: Path, most_bytes: int = MOST_BYTES) -> Log:
         raise ValueError(f"{path.name!r} is no JSON: name a *_EVAL.json or *_SUMMARY.json of an evaluation.") from error
     if not isinstance(found, dict):
         raise ValueError(f"{path.name!r} is JSON, but no log: an object with a metric under each name is needed.")
+    if len(found) > MOST_METRICS:
+        raise ValueError(f"{path.name!r} has {len(found):,} entries: a log has a metric in each, and dozens of them.")
     metrics = {_shown(name): metric for name, entry in found.items() if (metric := _metric(entry)) is not None}
     if not metrics:
         raise ValueError(
