@@ -137,7 +137,7 @@ def test_forget_quality_and_privleak_say_which_log_they_were_made_with(tmp_path)
 
 def test_summaries_are_compared_by_their_aggregates(tmp_path, capsys):
     paths = [
-        written(tmp_path, {"model_utility": value, "forget_Q_A_Prob": 0.5, "own": 1}, f"{value}_SUMMARY.json")
+        written(tmp_path, {"model_utility": value, "forget_knowmem_ROUGE": 0.5, "own": 1}, f"{value}_SUMMARY.json")
         for value in (0.5, 0.25)
     ]
     out = tmp_path / "out.json"
@@ -148,7 +148,7 @@ def test_summaries_are_compared_by_their_aggregates(tmp_path, capsys):
         ["model_utility", "0.5", "0.25", "higher"]
     ]
     found = json.loads(out.read_text(encoding="utf-8"))
-    assert found["distance"] is None and found["lines"][2]["better"] == ""
+    assert found["distance"] is None and [line["better"] for line in found["lines"]] == ["higher", "lower", ""]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,12 @@ def test_our_figures_are_written_so_that_theirs_are_made_from_them(tmp_path, eva
 
 
 def test_suites_have_their_names_and_nothing_to_write_is_said(tmp_path, evaluation):
-    assert write_logs(evaluation, tmp_path, "muse:news")[0].name == "MUSE_EVAL.json"
+    rows = (*evaluation.rows, row_figures("own_verbmem", 0, verbmem_forget=0.5))
+    muse = dataclasses.replace(evaluation, metrics=evaluation.metrics | {"verbmem_forget": 0.5}, rows=rows)
+    full = write_logs(muse, tmp_path, "muse:news")[0]
+    assert full.name == "MUSE_EVAL.json"
+    made = read_log(full).recomputed("forget_verbmem_ROUGE")
+    assert made is not None and made.agrees and made.way == "mean of rougeL_f1"
     with pytest.raises(ValueError, match="measure the group tofu or membership"):
         write_logs(Evaluation({"forget_recall": 1.0}, {"forget_recall": 1}, ()), tmp_path, "tofu:forget05")
 

@@ -48,7 +48,10 @@ COUNTERPARTS: dict[str, Counterpart] = {
         if (ours, column) != ("retain", "probability_normalised")
     },
     "model_utility": Counterpart("model_utility"),
+    "forget_verbmem_ROUGE": Counterpart("verbmem_forget", "own_verbmem", "verbmem_forget", "rougeL_f1"),
+    "forget_knowmem_ROUGE": Counterpart("knowmem_forget_qa", "probe_forget_qa", "knowmem_forget_qa", "rougeL_f1"),
+    "retain_knowmem_ROUGE": Counterpart("knowmem_retain_qa", "probe_retain_qa", "knowmem_retain_qa", "rougeL_f1"),
     **{name: Counterpart(f"membership_{attack}") for name, attack in ATTACKS.items()},
     "privleak": Counterpart("privleak_min_k"),
 }
-"""By their name. What both measure by another way of asking is told in `unlearn.open_unlearning.writing`."""
+"""By their name. Where both measure it differently, `unlearn.open_unlearning.writing` says how."""

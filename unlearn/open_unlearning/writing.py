@@ -19,9 +19,10 @@ SUITES = {"muse": "MUSE", "wmdp": "WMDP"}
 def write_logs(evaluation: Evaluation, folder: Path, corpus: str, protocol: Protocol | None = None) -> list[Path]:
     """`TOFU_EVAL.json` with a value per row and `TOFU_SUMMARY.json` with aggregates; MUSE and WMDP by their names.
 
-    Rows are numbered from 0 in the order in which they were measured. Two things stay ours: an answer's end token does
-    not count here, and in their probabilities it does; and a model is asked by its chat template alone, without a
-    system prompt. So a log of ours and one of theirs differ a little for the same model: compare like with like.
+    Rows are numbered from 0 in the order in which they were measured. Three things stay ours: an answer's end token
+    does not count here, and in their probabilities it does; a model is asked by its chat template alone, without a
+    system prompt; and MUSE's ROUGE is without a stemmer, as its authors', theirs with one. So a log of ours and one of
+    theirs differ a little for the same model: compare like with like.
 
     Args:
         corpus: the name of the rows.
