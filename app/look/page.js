@@ -222,15 +222,18 @@ const ForgetLensPage = (() => {
   }
 
   /** The view's address, into the clipboard. */
-  async function share() {
-    const button = document.getElementById("share");
+  const share = () => copied("share", location.href, "Link");
+
+  /** Put a text into the clipboard, and say so on the button. */
+  async function copied(id, text, what) {
+    const button = document.getElementById(id);
     const said = button.textContent;
     try {
-      await navigator.clipboard.writeText(location.href);
-      button.textContent = "Link copied";
+      await navigator.clipboard.writeText(text);
+      button.textContent = `${what} copied`;
     } catch {
-      // Not allowed, or no secure page: the address bar has the same link.
-      prompt("The link to this view:", location.href);
+      // Not allowed, or no secure page: to be copied by hand.
+      prompt(`${what} to this view:`, text);
     }
     setTimeout(() => (button.textContent = said), 2000);
   }
@@ -299,5 +302,5 @@ const ForgetLensPage = (() => {
     return style;
   }
   const isSettled = () => settled;
-  return { writeAddress, arrival, arrived, went, isSettled, chose, enter, toStage, fold, share, toQuestion, savePicture };
+  return { writeAddress, arrival, arrived, went, isSettled, chose, enter, toStage, fold, share, copied, toQuestion, savePicture };
 })();

@@ -52,8 +52,9 @@ class Visits(Protocol):
 def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     """What `launch` is given: the look, the guard before every request, and none of Gradio's own doors."""
     look = Path(__file__).resolve().parents[1] / "look"
-    files = ("page.css", "page.js", "glossary.js")
-    style, script, glossary = ((look / name).read_text(encoding="utf-8") for name in files)
+    style = (look / "page.css").read_text(encoding="utf-8")
+    scripts = [(look / f"{name}.js").read_text(encoding="utf-8") for name in ("page", "glossary", "modes")]
+    script = "\n".join([terms_script(), *scripts])
     health = Health(visits)
 
     def guard(app: Any, inside: GuardedApp) -> Guard:
@@ -64,7 +65,7 @@ def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     return {
         "theme": FORGET_LENS,
         "i18n": TEXTS,
-        "head": f"<style>{style}</style><script>{script}</script><script>{terms_script()}\n{glossary}</script>",
+        "head": f"<style>{style}</style><script>{script}</script>",
         "footer_links": ["api"],
         "ssr_mode": False,
         "run_history": False,

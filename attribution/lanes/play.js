@@ -24,7 +24,7 @@ function makePlayer(model, dock, on) {
   const slider = make("input", { type: "range", min: 0, step: 1, "aria-label": "Step of the run" });
   const scrub = make("div", { class: "fl-plot fl-scrub" }, make("div", { class: "fl-hist" }, chart, hand), slider);
   const stop = make("button", { type: "button", class: "fl-button fl-quiet fl-stop", onclick: on.stop }, "Stop");
-  const back = make("button", { type: "button", class: "fl-button fl-quiet", onclick: leave }, "Choose other words");
+  const back = make("button", { type: "button", class: "fl-button fl-quiet fl-back", onclick: leave }, "Choose other words");
   const element = make(
     "section",
     { class: "fl-dock fl-run", "aria-label": "The run" },

@@ -75,6 +75,30 @@ def test_words_are_clicked_in_and_out_and_the_link_holds_them(page: Page) -> Non
     page.wait_for_url(lambda address: "hand=" not in address, timeout=PATIENCE_MS)
 
 
+def test_a_frame_and_a_booth_show_the_stage_alone_and_a_projector_larger(page: Page, url: str) -> None:
+    size = "parseFloat(getComputedStyle(document.querySelector('#lanes .fl-live')).fontSize)"
+    usual = page.evaluate(size)
+    page.locator("#how .label-wrap").click()
+    page.evaluate("navigator.clipboard.writeText = async (text) => { window.given = text; }")
+    page.evaluate("(query) => history.replaceState(null, '', query)", "?row=forget:3&note='\"><script>")
+    page.locator("#embed").click()
+    expect(page.locator("#embed")).to_have_text("Frame copied")
+    # As another page would read it.
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', `<div id='elsewhere'>${window.given}</div>`)")
+    frame = page.locator("#elsewhere > iframe:only-child")
+    address = str(frame.get_attribute("src"))
+    assert address.startswith(url) and "row=forget%3A3" in address and address.endswith("&embed=")
+    page.goto(f"{url}/?kiosk&class")
+    page.locator("#lanes .fl-forget").wait_for()
+    for hidden in ("#rooms", "#asking", "#split", "#row", "#how"):
+        expect(page.locator(hidden)).to_be_hidden()
+    assert page.evaluate(size) > usual
+    page.goto(address)
+    expect(page.locator("#lanes .fl-forget")).to_be_visible()
+    expect(page.locator("#rooms")).to_be_hidden()
+    expect(page.locator("#row input")).to_have_value("3  In what year was Quenby Ostrmere born?")
+
+
 def test_a_moved_cut_drops_what_was_done_by_hand(page: Page, tmp_path: Path) -> None:
     lanes = open_lanes(page, tmp_path, make_scores())
     token(lanes, 8).click()

@@ -99,6 +99,7 @@ class InspectRoom:
                 self.save_json = gr.Button("JSON", size="sm", elem_id="scores-json", scale=0, min_width=72)
                 self.save_csv = gr.Button("CSV", size="sm", elem_id="scores-csv", scale=0, min_width=72)
                 self.save_png = gr.Button("PNG", size="sm", elem_id="lanes-png", scale=0, min_width=72)
+                self.embed = gr.Button("Embed", size="sm", elem_id="embed", scale=0, min_width=120)
                 self.file = gr.JSON(visible="hidden")
 
     def wire(self, follow: dict[str, Any]) -> None:
@@ -129,6 +130,7 @@ class InspectRoom:
         # A row that could not be scored leaves the one before in sight, which must not be taken for it.
         self.notice.change(None, self.notice, js=mark_stale(LANES_ID), **PRIVATE)
         self.share.click(None, js="() => ForgetLensPage.share()", **PRIVATE)
+        self.embed.click(None, js="() => ForgetLensModes.copyFrame()", **PRIVATE)
 
     @property
     def outputs(self) -> list[Any]:
