@@ -12,6 +12,7 @@ from app.address import ROOMS, follow_view, open_address
 from app.api.compare import compare_endpoint
 from app.api.depth import depth_endpoint
 from app.api.matrix import matrix_endpoint
+from app.api.open import open_endpoint
 from app.api.predict import predict_endpoint
 from app.api.race import race_endpoint
 from app.api.report import report_endpoint
@@ -30,8 +31,9 @@ from app.rooms.unlearn.room import UnlearnRoom
 from app.server.gradio_side import GuardedBlocks, fair_line
 from app.visit.models import Shelf
 from app.visit.run_config import OWN_CUT, form_values
-from app.visit.visits import ASKING, LATEST, PRIVATE, QUIET, SCORING, TRAINING, Visits
+from app.visit.visits import ASKING, LATEST, LOADING, PRIVATE, QUIET, SCORING, TRAINING, Visits
 from attribution.version import VERSION, commit
+from unlearn.presets import DEFAULT_PRESET
 
 TITLE = "Forget Lens"
 OTHER_TAB = (
@@ -51,8 +53,8 @@ class Page:
         self.unlearn = UnlearnRoom(visits, self.stage)
         self.compare = CompareRoom(visits)
         self.learn = LearnRoom(visits, self.prepare)
-        shelf = Shelf(studio.settings, studio.model)
-        self.own = OwnRoom(visits, shelf, self.inspect.open_first, self.inspect.open_text)
+        self.shelf = shelf = Shelf(studio.settings, studio.model)
+        self.own = OwnRoom(visits, shelf, self.inspect.open_first, self.inspect.open_text, self.fill)
 
     def build(self) -> gr.Blocks:
         """Lay the rooms out and wire them."""
@@ -72,7 +74,7 @@ class Page:
 
             block(f'<footer class="pg-soft" id="version">{TITLE} {VERSION}, commit {commit()}</footer>')
             # First: a listener takes the name of its function, and the endpoints' names must still be free.
-            publish(self.visits)
+            publish(self.visits, self.shelf)
             self.follow = {**follow_view(self.inspect, self.unlearn, self.own), **PRIVATE}
             self.wire(page, unlearn_tab)
             # Pressed by page.js only. Hidden is not the same as not visible, which would leave it out of the page.
@@ -88,8 +90,9 @@ class Page:
         self.compare.wire()
         self.compare.race.wire(self.unlearn.inputs, self.unlearn.asked)
         to_stage = {"fn": None, "js": "() => ForgetLensPage.toStage()", **PRIVATE}
-        found = self.own.wire(self.inspect.whole_view, self.inspect.shown)
-        found.then(None, self.own.notice, js="(notice) => { if (!notice) ForgetLensPage.toStage(); }", **PRIVATE)
+        found = self.own.wire([*self.inspect.whole_view, *self.unlearn.form.outputs], self.inspect.shown)
+        for shown in (found, self.own.real):
+            shown.then(None, self.own.notice, js="(notice) => { if (!notice) ForgetLensPage.toStage(); }", **PRIVATE)
 
         onward = self.unlearn.watch.onward.click(self._to("compare"), None, self.tabs, **QUIET)
         onward.then(None, js="() => ForgetLensPage.enter('compare')", **PRIVATE)
@@ -104,6 +107,12 @@ class Page:
 
         # The guard ends a visit (app/server/guard.py); this tells the browser to keep a connection open for it.
         page.unload(lambda: None)
+
+    def fill(self, preset: str) -> dict[Any, Any]:
+        """The form of a run with the settings of a preset, for the visible cut."""
+        form = self.unlearn.form
+        name = OWN_CUT if preset == DEFAULT_PRESET else preset
+        return form.filled({**form_values(name, form.most_steps), "strategy": "hard"})
 
     def _to(self, room: str) -> Callable[..., Any]:
         """A handler that opens a room below the stage; not where its input is a notice that says why it should not."""
@@ -181,10 +190,11 @@ def build_page(visits: Visits) -> gr.Blocks:
     return page
 
 
-def publish(visits: Visits) -> None:
+def publish(visits: Visits, shelf: Shelf) -> None:
     """The public endpoints."""
     settings = visits.studio.settings
     gr.api(score_endpoint(visits), api_name="score", concurrency_limit=settings.scores_at_once, **SCORING)
+    gr.api(open_endpoint(visits, shelf), api_name="open", **LOADING)
     gr.api(matrix_endpoint(visits.studio), api_name="matrix", **SCORING)
     gr.api(unlearn_endpoint(visits), api_name="unlearn", concurrency_limit=settings.runs_at_once, **TRAINING)
     gr.api(predict_endpoint(visits), api_name="predict", **TRAINING)

@@ -9,9 +9,12 @@ from app.visit.studio import Studio
 from app.visit.training import train
 from app.visit.visits import Visits, refused
 from app.visit.wished import PRESET, Wished, with_wishes
+from unlearn.presets import DEFAULT_PRESET, preset_for
 from unlearn.wishes import run_config
 
-HEAD = """Train a copy of the model on the selected tokens of forget05; streams the run as it stands after each step.
+HEAD = """Train a copy of your session's model on the selected tokens; streams the run as it stands after each step.
+
+The embedded model forgets forget05 unless `/open` was called.
 
 The run stays with your session: `/compare` reads it. One run per session at a time. What is left out is the preset's;
 without a preset it is our own, whose values stand in brackets: the top 30% of the tokens learn from a teacher.
@@ -28,7 +31,9 @@ def unlearn_endpoint(visits: Visits) -> Callable[..., Iterator[dict[str, Any]]]:
     def answer(wished: Wished) -> Iterator[dict[str, Any]]:
         try:
             visit = visits.of(wished.request.session_hash)
-            studio, preset = visit.studio, wished.given["preset"]
+            studio = visit.studio
+            fit = preset_for(studio.corpus.name)
+            preset = wished.given["preset"] or (fit if fit != DEFAULT_PRESET else "")
             config = run_config(preset, wished.wishes, studio.settings.max_steps)
             number = forget_row(studio, wished.given["row"])
             tokens = [token.text for token in studio.model.encode(studio.corpus.forget[number].example).tokens]

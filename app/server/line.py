@@ -85,6 +85,16 @@ class Line(queueing.Queue):
 
     async def push(self, body: Any, request: Any, username: str | None) -> Any:
         """Take a request into the line, or say in a sentence why not."""
+        closing = not self.pending_event_ids_session.get(body.session_hash)
+        taken = await self._taken(body, request, username)
+        if closing:
+            # The page's stream closes with the last answer that it waits for. Told of its place before it knows of
+            # that, the page would take the stream for open, and wait for ever for what nobody sends.
+            known = self._answered.get(body.session_hash, float("-inf")) + CLOSING_SECONDS
+            await asyncio.sleep(max(known - time.monotonic(), 0))
+        return taken
+
+    async def _taken(self, body: Any, request: Any, username: str | None) -> Any:
         fn = self.blocks.fns.get(body.fn_index)
         if fn is None:
             return False, "There is no such function on this page: reload it.", "error"
@@ -93,12 +103,6 @@ class Line(queueing.Queue):
             return False, sentence, "error"
         if body.session_hash:
             self.presence.seen(body.session_hash)
-        if not self.pending_event_ids_session.get(body.session_hash):
-            # The page's stream closes with the last answer that it waits for. Told of its place before it knows of
-            # that, the page would take the stream for open, and wait for ever for what nobody sends.
-            known = self._answered.get(body.session_hash, float("-inf")) + CLOSING_SECONDS
-            await asyncio.sleep(max(known - time.monotonic(), 0))
-        # Nothing is waited for from here on: an answer that came meanwhile would find no reader (see `ask`).
         taken = await super().push(body, request, username)
         if taken[0] and isinstance(taken[1], str) and body.session_hash:
             self.presence.seen(body.session_hash)
@@ -207,7 +211,8 @@ class Line(queueing.Queue):
         Raises:
             ValueError: it was not taken.
         """
-        taken, event_id, _ = await self.push(body, request, username)
+        # What is answered at once must find a reader: there is no stream here that could be closing.
+        taken, event_id, _ = await self._taken(body, request, username)
         if not taken:
             raise ValueError(str(event_id))
         reader = self._readers[event_id] = asyncio.Queue()

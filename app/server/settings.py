@@ -14,7 +14,7 @@ from attribution.settings import Described, setting, settings_of
 
 PREFIX = "FORGET_LENS_"
 CURATED, ANY = "curated", "any"
-DATA_SOURCES = ("tofu", "wmdp", "rwku", "muse", "upload")
+DATA_SOURCES = ("real", "tofu", "wmdp", "rwku", "muse", "upload")
 LEVELS = ("debug", "info", "warning", "error")
 MOST = 1e9
 

@@ -22,11 +22,14 @@ from attribution.model.described import described_parameters
 from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS, is_hub_name, kept_template
 from attribution.suggestions import did_you_mean
 from attribution.text.templates import AUTO, PLAIN, Asking, resolve_template
+from unlearn import Corpus
 
 log = logging.getLogger(__name__)
 
 FOLDER = "folder:"
 EMBEDDED = "embedded"
+REAL_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+"""The small model that speaks English: what the page offers for subjects of the real world."""
 CURATED_MODELS = {
     EMBEDDED: "Embedded: 4 M parameters, knows 200 invented authors",
     **{name: known.title for name, known in curated.CURATED.items()},
@@ -87,6 +90,12 @@ class Loading:
     def cancel(self) -> None:
         """Give up; a download ends with its next piece."""
         self.cancelled.set()
+
+    def go_on(self, stage: str) -> None:
+        """Go on to another stage. Cancelled when the visitor gave up."""
+        if self.cancelled.is_set():
+            raise Cancelled("Loading was cancelled; the model in use has not changed.")
+        self.stage = stage
 
 
 def as_asked(model: LanguageModel, template: str) -> LanguageModel:
@@ -249,10 +258,10 @@ class Shelf:
                 if wish in self._models:
                     self._models.move_to_end(wish)
                     return self._models[wish][0]
-            self._go_on(loading, "Looking at it")
+            loading.go_on("Looking at it")
             found = self.survey(wish)
             self._make_room(wish.bytes_of(found.parameters))
-            self._go_on(loading, "Downloading")
+            loading.go_on("Downloading")
 
             def told(size: int) -> None:
                 loading.fetched += size
@@ -263,19 +272,14 @@ class Shelf:
             described = described_parameters(whole)
             self._check_size(wish, described)
             self._make_room(wish.bytes_of(max(found.parameters, described)))
-            self._go_on(loading, "Reading the weights")
+            loading.go_on("Reading the weights")
             started = time.monotonic()
             model = self._read(wish, folder, whole)
-            self._go_on(loading, "Done")
+            loading.go_on("Done")
             with self._lock:
                 self._models[wish] = (model, wish.bytes_of(max(found.parameters, described)))
             log.info("model loaded", extra={"seconds": round(time.monotonic() - started, 1)})
             return model
-
-    def _go_on(self, loading: Loading, stage: str) -> None:
-        if loading.cancelled.is_set():
-            raise Cancelled("Loading was cancelled; the model in use has not changed.")
-        loading.stage = stage
 
     def _read(self, wish: Wish, folder: Path, whole: Path) -> LanguageModel:
         # What was looked at, whatever else a name might stand for.
@@ -309,9 +313,17 @@ class Shelf:
 
     # Memory ----------------------------------------------------------------------------------------------------------
 
-    def studio(self, made: Studio) -> Studio:
-        """Remember that a studio uses its model, for as long as somebody holds the studio."""
+    def studio(self, shared: Studio, model: LanguageModel, corpus: Corpus) -> Studio:
+        """The studio of a model and rows: the shared one where they are its own. Its model stays while it is held.
+
+        Raises:
+            ValueError: the model cannot score the rows: it must not take the place of one that can.
+        """
+        if model is shared.model and corpus.forget == shared.corpus.forget:
+            return shared
+        made = Studio(shared.settings, model, corpus)
         self._studios.add(made)
+        _ = made.opening
         return made
 
     @property

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from app.server.settings import Settings
+from attribution import LanguageModel
 from attribution.data.bounds import Bounds, weight
 from attribution.data.records import FILE_KINDS, Record, file_records
 from attribution.data.rows import FORGET_AUTHORS, Row, blank_wrong_answers, embedded_rows, row_of
 from unlearn import Corpus, load_corpus
+from unlearn.asking.known import known_part
 from unlearn.data.rows import LONGEST_FIELD, says_more, without
 
 FIELDS = ("question", "answer", "text")
@@ -30,7 +32,16 @@ BOUNDS = Bounds(record=1_000_000, decoded=256_000_000, values=5_000_000)
 LISTS = ("spans", "perturbed_answer")
 _READING = threading.Lock()
 _SET = re.compile(r"(?P<set>[a-z]+):[\w .,'+&()-]{1,80}")
-NAMED = ("tofu:forget01", "tofu:forget05", "tofu:forget10", "wmdp:bio", "wmdp:cyber", "muse:news", "muse:books")
+NAMED = (
+    "real:Japan",
+    "tofu:forget01",
+    "tofu:forget05",
+    "tofu:forget10",
+    "wmdp:bio",
+    "wmdp:cyber",
+    "muse:news",
+    "muse:books",
+)
 
 
 @dataclass(frozen=True)
@@ -192,8 +203,17 @@ def own_corpus(
     return limited(Corpus(Path(name).stem[:60] or "own", forget.rows, kept, world=world), settings, notes), notes
 
 
-def named_corpus(name: str, settings: Settings) -> tuple[Corpus, list[str]]:
-    """A data set by its name. ValueError when the host does not allow it, or it cannot be had."""
+def named_corpus(
+    name: str, settings: Settings, model: LanguageModel, progress: Callable[[str], None] | None = None
+) -> tuple[Corpus, list[str]]:
+    """A data set by its name, and what is to be said about it; of facts about the real world, those the model knows.
+
+    Args:
+        progress: told what is being done, where it takes long.
+
+    Raises:
+        ValueError: the host does not allow it, it cannot be had, or the model knows nothing of it.
+    """
     if name in FORGET_AUTHORS:
         return load_corpus(name), []
     match = _SET.fullmatch(name)
@@ -203,6 +223,8 @@ def named_corpus(name: str, settings: Settings) -> tuple[Corpus, list[str]]:
         raise ValueError(f"The rows {name[:80]!r} are none that this page reads: choose from {names}.")
     # No more is read than a run can use and a person browse.
     corpus = load_corpus(name, limit=min(settings.max_rows, 2_000))
+    say = progress or (lambda _: None)
+    corpus = known_part(model, corpus, lambda what: say(f"Asking the model what it knows: {what}"))
     notes = list(corpus.notes)
     return limited(corpus, settings, notes), notes
 

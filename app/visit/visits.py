@@ -28,6 +28,7 @@ SCORING: dict[str, Any] = {"concurrency_id": "score"}
 TRAINING: dict[str, Any] = {"concurrency_id": TRAINING_LINE}
 # Asking models takes seconds: it does not wait for runs.
 ASKING: dict[str, Any] = {"concurrency_id": "ask", "concurrency_limit": 2}
+LOADING: dict[str, Any] = {"concurrency_id": "load", "concurrency_limit": 4}
 # A choice changed again while the server still answers the one before: the last one counts.
 LATEST: dict[str, Any] = {"trigger_mode": "always_last"}
 

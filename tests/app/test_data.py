@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.server.settings import Settings
 from app.visit.own_rows import Browser, UsableRows, named_corpus, own_corpus, read_rows, read_sheet
-from attribution import Example
+from attribution import Example, LanguageModel
 from attribution.data.rows import Row
 
 LIMITS = Settings(max_upload_mb=1, max_rows=1_000, run_rows=50)
@@ -131,17 +131,17 @@ def test_own_rows_become_what_a_run_forgets_and_keeps() -> None:
 @pytest.mark.parametrize(
     "name", ["/etc/passwd", "../rows.csv", "tofu:../../x", "tofu:/etc", "web:x", "", "tofu", "rwku:a/b", "tofu:x" * 50]
 )
-def test_a_sets_name_is_never_a_path(name: str) -> None:
+def test_a_sets_name_is_never_a_path(name: str, model: LanguageModel) -> None:
     with pytest.raises(ValueError, match="none that this page reads"):
-        named_corpus(name, Settings())
+        named_corpus(name, Settings(), model)
 
 
-def test_sets_that_the_host_switched_off(tmp_path: Path) -> None:
-    assert len(named_corpus("forget01", Settings(data=()))[0].forget) > 0
+def test_sets_that_the_host_switched_off(tmp_path: Path, model: LanguageModel) -> None:
+    assert len(named_corpus("forget01", Settings(data=()), model)[0].forget) > 0
     with pytest.raises(ValueError, match="none that this page reads"):
-        named_corpus("tofu:forget10", Settings(data=("upload",)))
+        named_corpus("tofu:forget10", Settings(data=("upload",)), model)
     with pytest.raises(ValueError, match="could not be loaded from the Hub"):
-        named_corpus("tofu:forget10", Settings())
+        named_corpus("tofu:forget10", Settings(), model)
 
 
 def test_a_hundred_thousand_rows_are_searched_quickly() -> None:

@@ -17,13 +17,16 @@ from app.page import Page
 from app.rooms.compare.words import table_html
 from app.server.line import Place
 from app.server.settings import Settings
+from app.visit import own_rows
+from app.visit.models import REAL_MODEL, Loading, Wish
+from app.visit.run_config import OWN_CUT
 from app.visit.session import Visit
 from app.visit.studio import Studio
 from app.visit.training import train
 from app.visit.trials import make_arms, run_race
 from app.visit.visits import Visits, explained
-from attribution import Example, Rule, select
-from unlearn import RunConfig, load_corpus
+from attribution import Example, LanguageModel, Rule, select
+from unlearn import Corpus, RunConfig, load_corpus
 from unlearn.stress import Stress
 
 REQUEST: Any = SimpleNamespace(session_hash="a")
@@ -235,3 +238,32 @@ def test_a_link_asks_the_model_by_its_template(page: Page, visit: Visit) -> None
     assert "asked by the template" in shown[page.own.using]
     _, shown = open_address(page.inspect, page.unlearn, page.own, "?template=chat", request)
     assert "has no chat template" in shown[page.inspect.notice]
+
+
+def test_a_real_model_and_a_subject_are_one_press_and_the_form_fits_them(
+    page: Page, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Wish] = []
+
+    def get(wish: Wish, loading: Loading) -> LanguageModel:
+        asked.append(wish)
+        return page.studio.model
+
+    def known(model: LanguageModel, corpus: Corpus, progress: Any) -> Corpus:
+        progress("the neighbours")
+        parts = {kind: getattr(corpus, kind)[:3] for kind in ("forget", "retain", "paraphrase", "world")}
+        return replace(corpus, **parts, only_known=False, notes=("Of 36 rows the model answers 3 right.",))
+
+    monkeypatch.setattr(page.shelf, "get", get)
+    monkeypatch.setattr(own_rows, "known_part", known)
+    own, form = page.own, page.unlearn.form
+    assert "No subject is chosen" in list(own.take_real([], REQUEST))[-1][own.notice]
+    shown = list(own.take_real(["Japan", "France"], REQUEST))[-1]
+    assert asked == [Wish(REAL_MODEL)] and visit.studio.corpus.name == "real:Japan,France"
+    assert "answers 3 right" in shown[own.preview]
+    assert (shown[form.preset]["value"], shown[form.strategy]["value"]) == ("real", "hard")
+    # And back: the embedded rows have their own settings again.
+    shown = list(own.take_set("forget01", REQUEST))[-1]
+    assert visit.studio.corpus.name == "forget01" and shown[form.preset]["value"] == OWN_CUT
+    said = list(own.take_set("real:Atlantis", REQUEST))[-1][own.notice]
+    assert "no subject &#x27;Atlantis&#x27;" in said or "no subject 'Atlantis'" in said

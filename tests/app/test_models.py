@@ -400,10 +400,11 @@ def test_the_one_unused_for_longest_leaves_and_one_in_use_stays(models: Path, mo
     shelf._settings = SimpleNamespace(**limits)  # type: ignore[assignment]
     first = shelf.get(Wish(FOLDER + "llama"))
     shelf.get(Wish(FOLDER + "mistral"))
-    studio = shelf.studio(Studio(Settings(), first))
+    shared = Studio(Settings(), model)
+    studio = shelf.studio(shared, first, shared.corpus)
     shelf.get(Wish(FOLDER + "gpt_neox"))
     assert shelf.held == [FOLDER + "llama", FOLDER + "gpt_neox"], "the older one is in use, so the newer one left"
-    other = shelf.studio(Studio(Settings(), shelf.get(Wish(FOLDER + "gpt_neox"))))
+    other = shelf.studio(shared, shelf.get(Wish(FOLDER + "gpt_neox")), shared.corpus)
     with pytest.raises(ValueError, match="is in use by somebody"):
         shelf.get(Wish(FOLDER + "mistral"))
     del studio

@@ -21,7 +21,7 @@ def client(url: str) -> Iterator[Client]:
 def test_only_what_computes_is_public_and_it_is_described(client: Client) -> None:
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
     runs = {"/unlearn", "/compare", "/report", "/stress", "/depth", "/race", "/predict"}
-    assert set(endpoints) == {"/score", "/matrix"} | runs
+    assert set(endpoints) == {"/open", "/score", "/matrix"} | runs
     for name, facts in endpoints.items():
         assert facts["description"], f"{name} says nothing about itself"
 
@@ -77,6 +77,14 @@ def test_unlearn_then_compare(client: Client) -> None:
     assert all(isinstance(row[name], str) for row in compared["answers"] for name in ("before", "after", "reference"))
 
 
+def test_other_rows_for_one_session(client: Client) -> None:
+    opened = client.predict(forget="forget01", template="plain", api_name="/open")
+    assert (opened["corpus"], opened["template"]) == ("forget01", "plain") and opened["rows"]["forget"] > 0
+    job = client.submit(scorer="entropy", steps=1, api_name="/unlearn")
+    job.result(timeout=CALL_SECONDS)
+    assert job.outputs()[-1]["steps"][-1]["step"] == 1
+
+
 def test_unlearn_by_a_preset(client: Client) -> None:
     wishes = {"preset": "atwu-small", "steps": 2, "alpha": 2.0, "roll_back": True}
     result = client.predict(**wishes, row="forget:5", api_name="/unlearn")
@@ -103,6 +111,9 @@ def test_unlearn_by_a_preset(client: Client) -> None:
         ("/report", {"against": "9"}, "no other run '9'"),
         ("/stress", {"kinds": "relearn"}, "choose from paraphrase, rephrasing, two-hop"),
         ("/depth", {"maps": -1}, "at least 0"),
+        ("/open", {"model": "/etc/passwd"}, "is none: write owner/name"),
+        ("/open", {"forget": "forget06"}, "none that this page reads"),
+        ("/open", {"forget": "real:Atlantis"}, "no subject 'Atlantis'"),
         ("/race", {"arms": "hard,oracl"}, "did you mean 'oracle'"),
     ],
 )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from app.look.markup import block, count, duration, escape
+from app.look.markup import block, duration, escape
+from app.look.texts import say
+from app.rooms.own.finder import Finder
 from app.rooms.own.words import preview_html, sentences_html, size_words, using_html
-from app.visit.models import BYTES, EMBEDDED, RUN_BYTES, Loading, Shelf, Wish, as_asked
+from app.rooms.own.work import told
+from app.visit.models import BYTES, EMBEDDED, REAL_MODEL, RUN_BYTES, Loading, Shelf, Wish, as_asked
 from app.visit.own_rows import (
     FIELDS,
     NAMED,
@@ -25,20 +27,25 @@ from app.visit.own_rows import (
 )
 from app.visit.session import Visit
 from app.visit.studio import Studio
-from app.visit.visits import LATEST, QUIET, SCORING, Visits, explained
+from app.visit.visits import LATEST, LOADING, QUIET, Visits, explained
 from attribution import Example, LanguageModel
 from attribution.model.loading import can_round, devices
 from attribution.settings import settings_of
 from attribution.text.templates import AUTO, PLAIN, Asking, template_name
 from unlearn import Corpus
+from unlearn.data.real import offered
+from unlearn.presets import preset_for
 
-POLL_SECONDS = 0.4
 SHOWN = 20
+TYPED = {"rwku": "Or rwku: and a person's name.", "real": "Or real: and subjects, such as real:Japan,France."}
+"""Sources whose sets have more names than a list can hold, and how one is typed."""
+MOST_SUBJECTS = 5
 # Reading from a disk; a download is as fast as the network.
 BYTES_PER_SECOND = 3e8
 
 
 Shown = dict[Any, Any]
+Taken = tuple[LanguageModel, Corpus, list[str]]
 
 
 class OwnRoom:
@@ -47,6 +54,7 @@ class OwnRoom:
     Args:
         show_first: the first row of the visit's new studio in Inspect, in its scorers.
         show_text: a text in Inspect, in the lanes that are shown there: which of its widgets show what.
+        fill: the form of a run filled from a preset.
     """
 
     def __init__(
@@ -55,18 +63,32 @@ class OwnRoom:
         shelf: Shelf,
         show_first: Callable[[gr.Request], Shown],
         show_text: Callable[[Example, list[str], gr.Request], Shown],
+        fill: Callable[[str], Shown],
     ) -> None:
         self.visits = visits
         self.studio = visits.studio
         self.shelf = shelf
         self.show_first = show_first
-        self.show_text = show_text
+        self.finder = Finder(visits, show_text)
+        self.fill = fill
 
     def build(self) -> None:
         """Lay the room out."""
         settings = self.studio.settings
         self.notice = block(elem_classes="pg-notice", elem_id="own-notice")
         self.using = block(using_html(self.studio), elem_id="own-using")
+        self.said = block(elem_id="own-said")
+        with gr.Column(elem_classes="pg-card", visible="real" in settings.data and self.shelf.allows(REAL_MODEL)):
+            self.subjects = gr.Dropdown(
+                list(offered()),
+                value=["Japan"],
+                multiselect=True,
+                max_choices=MOST_SUBJECTS,
+                label=say("real_subjects"),
+                info=say("real_subjects_info"),
+                elem_id="own-subjects",
+            )
+            self.take_them = gr.Button(say("real_take"), variant="primary", elem_id="own-real")
         with gr.Row(elem_classes="pg-room"):
             with gr.Column(elem_classes=["pg-card", "pg-form"], min_width=320):
                 self.name = gr.Dropdown(
@@ -108,8 +130,8 @@ class OwnRoom:
                     ["forget05", "forget01", "forget10", *sets],
                     value="forget05",
                     label="Rows to forget",
-                    info="Or rwku: and a person's name." if "rwku" in settings.data else None,
-                    allow_custom_value="rwku" in settings.data,
+                    info=" ".join(info for source, info in TYPED.items() if source in settings.data) or None,
+                    allow_custom_value=any(source in settings.data for source in TYPED),
                     elem_id="own-set",
                 )
                 self.take = gr.Button("Use these rows", elem_id="own-take")
@@ -124,10 +146,7 @@ class OwnRoom:
                     }
                 self.preview = block(elem_id="own-preview")
                 self.use = gr.Button("Use the file", variant="primary", visible=False, elem_id="own-use")
-        with gr.Column(elem_classes="pg-card"):
-            self.words = gr.Textbox(label="Find rows", placeholder="words that stand in them", elem_id="own-words")
-            self.found = gr.Radio([], label="Rows", elem_id="own-found", visible=False)
-            self.place = block(elem_id="own-place")
+        self.finder.build(self.notice)
 
     def wire(self, outputs: list[Any], shown: gr.CheckboxGroup) -> Any:
         """Listen to the widgets; returns the event by which a found row is opened in Inspect.
@@ -136,7 +155,7 @@ class OwnRoom:
             outputs: what `show_first` and `show_text` write to.
             shown: says which lanes are shown in Inspect.
         """
-        loading: dict[str, Any] = {**QUIET, "concurrency_id": "load", "concurrency_limit": 4}
+        loading = {**QUIET, **LOADING}
         taken = [*self.outputs, *outputs]
         columns = list(self.columns.values())
         chosen = [box.input for box in (self.name, self.revision, self.dtype, self.bits)]
@@ -148,8 +167,8 @@ class OwnRoom:
         gr.on([self.retain.upload, self.retain.clear], self.open_retain, self.retain, [self.notice], **QUIET)
         gr.on([box.input for box in columns], self.remap, columns, [self.notice, self.preview], **QUIET)
         self.use.click(self.use_file, columns, taken, **loading)
-        self.words.change(self.search, self.words, [self.notice, self.found, self.place], **LATEST, **QUIET)
-        return self.found.input(self.open_row, [self.found, shown], [self.notice, *outputs], **QUIET, **SCORING)
+        self.real = self.take_them.click(self.take_real, self.subjects, taken, **loading)
+        return self.finder.wire(shown, outputs)
 
     @property
     def wish(self) -> list[Any]:
@@ -164,8 +183,18 @@ class OwnRoom:
     @property
     def outputs(self) -> list[Any]:
         """What taking another model or other rows writes to, of this room."""
-        own = [self.notice, *self.asking, self.survey, self.load, self.cancel, self.preview, self.mapping, self.use]
-        return [*own, *self.columns.values(), self.found, self.place]
+        own = [
+            self.notice,
+            *self.asking,
+            self.said,
+            self.survey,
+            self.load,
+            self.cancel,
+            self.preview,
+            self.mapping,
+            self.use,
+        ]
+        return [*own, *self.columns.values(), *self.finder.outputs]
 
     # Models ----------------------------------------------------------------------------------------------------------
 
@@ -198,31 +227,9 @@ class OwnRoom:
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
         """Load a model for this visit, saying how far it is."""
-        visit = self.visits.of(request.session_hash)
-        loading = visit.loading = Loading()
-        try:
-            wanted = make_wish(name, revision, dtype, device, bits, spread, template)
-            box: list[LanguageModel | ValueError] = []
-            worker = threading.Thread(target=self._into, args=(box, wanted, loading), daemon=True)
-            worker.start()
-            while worker.is_alive():
-                worker.join(POLL_SECONDS)
-                come = f", {loading.fetched / 1e6:,.0f} MB have come" if loading.fetched else ""
-                said = f'<p class="pg-soft" role="status">{escape(loading.stage)}{come}.</p>'
-                yield {
-                    self.survey: said,
-                    self.load: gr.update(interactive=False),
-                    self.cancel: gr.update(interactive=True),
-                }
-            if isinstance(box[0], ValueError):
-                raise box[0]
-            shown = self._taken(visit, box[0], visit.studio.corpus, request)
-            yield {**shown, self.survey: '<p class="pg-soft" role="status">Loaded.</p>', **self._at_rest()}
-        except ValueError:
-            yield {self.survey: "", **self._at_rest()}
-            raise
-        finally:
-            visit.loading = None
+        wanted = make_wish(name, revision, dtype, device, bits, spread, template)
+        corpus = self.visits.of(request.session_hash).studio.corpus
+        yield from self._take(lambda loading: (self.shelf.get(wanted, loading), corpus, []), request)
 
     def ask_by(self, template: str, request: gr.Request) -> Shown:
         """Ask the page's model by another template in this visit.
@@ -237,9 +244,7 @@ class OwnRoom:
             return asked
         model = as_asked(self.studio.model, template)
         if model is not self.studio.model:
-            studio = self.shelf.studio(Studio(self.studio.settings, model, self.studio.corpus))
-            _ = studio.opening
-            visit.take(studio)
+            visit.take(self.shelf.studio(self.studio, model, self.studio.corpus))
         return self._asking(visit.studio)
 
     def asking_of(self, request: gr.Request) -> Shown:
@@ -251,14 +256,6 @@ class OwnRoom:
         name = template_name(studio.model.template)
         named = AUTO if as_asked(studio.model, AUTO) is studio.model else name
         return {self.using: using_html(studio), self.asked: named, self.template: named}
-
-    def _into(self, box: list[LanguageModel | ValueError], wish: Wish, loading: Loading) -> None:
-        try:
-            box.append(self.shelf.get(wish, loading))
-        except BaseException as error:  # noqa: B036 - whoever waits is told, whatever it is
-            box.append(
-                error if isinstance(error, ValueError) else ValueError(f"Loading failed: {type(error).__name__}.")
-            )
 
     def _at_rest(self) -> dict[Any, Any]:
         return {self.load: gr.update(interactive=True), self.cancel: gr.update(interactive=False)}
@@ -272,13 +269,54 @@ class OwnRoom:
     # Rows ------------------------------------------------------------------------------------------------------------
 
     @explained
-    def take_set(self, name: str, request: gr.Request) -> dict[Any, Any]:
-        """Use a data set by its name."""
+    def take_set(self, name: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """Use a data set by its name; of facts about the real world, those that the model knows."""
+        model = self.visits.of(request.session_hash).studio.model
+        yield from self._take(lambda loading: (model, *self._rows(name, model, loading)), request)
+
+    @explained
+    def take_real(self, subjects: list[str], request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """Load the real model, and use what it knows of these subjects."""
+        if not subjects:
+            raise ValueError("No subject is chosen: choose what the model is to forget, such as Japan.")
+        name = f"real:{','.join(map(str, subjects))}"
+
+        def work(loading: Loading) -> Taken:
+            model = self.shelf.get(Wish(REAL_MODEL), loading)
+            return model, *self._rows(name, model, loading)
+
+        yield from self._take(work, request)
+
+    def _rows(self, name: str, model: LanguageModel, loading: Loading) -> tuple[Corpus, list[str]]:
+        return named_corpus(str(name).strip(), self.studio.settings, model, loading.go_on)
+
+    def _take(self, work: Callable[[Loading], Taken], request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """Give the visit the model and the rows that the work comes to, saying how far it is."""
         visit = self.visits.of(request.session_hash)
-        corpus, notes = named_corpus(str(name).strip(), self.studio.settings)
-        visit.own.browser = None
-        shown = self._taken(visit, visit.studio.model, corpus, request)
-        return {**shown, self.preview: sentences_html(notes)}
+        loading = visit.loading = Loading()
+        try:
+            going = told(lambda: work(loading), loading)
+            while True:
+                try:
+                    said = next(going)
+                except StopIteration as ended:
+                    model, corpus, notes = ended.value
+                    break
+                yield {
+                    self.said: f'<p class="pg-soft" role="status">{escape(said)}.</p>',
+                    self.load: gr.update(interactive=False),
+                    self.cancel: gr.update(interactive=True),
+                }
+            if corpus is not visit.studio.corpus:
+                visit.own.browser = None
+            shown = self._taken(visit, model, corpus, request)
+            done = '<p class="pg-soft" role="status">Loaded.</p>'
+            yield {**shown, self.said: done, self.preview: sentences_html(notes), **self._at_rest()}
+        except ValueError:
+            yield {self.said: "", **self._at_rest()}
+            raise
+        finally:
+            visit.loading = None
 
     @explained
     def open_file(self, path: str | None, request: gr.Request) -> dict[Any, Any]:
@@ -340,40 +378,12 @@ class OwnRoom:
 
     def _taken(self, visit: Visit, model: LanguageModel, corpus: Corpus, request: gr.Request) -> dict[Any, Any]:
         """Give the visit a studio of its own, and show its first row in Inspect."""
-        shared = self.studio
-        same = model is shared.model and corpus.forget == shared.corpus.forget
-        studio = shared if same else self.shelf.studio(Studio(shared.settings, model, corpus))
-        # Scored first: a model that cannot score must not take the place of one that can.
-        _ = studio.opening
+        studio = self.shelf.studio(self.studio, model, corpus)
+        before, now = preset_for(visit.studio.corpus.name), preset_for(corpus.name)
         visit.take(studio)
-        return {**self.show_first(request), **self._asking(studio), **self._search("", visit)}
-
-    # Finding rows ----------------------------------------------------------------------------------------------------
-
-    @explained
-    def search(self, words: str, request: gr.Request) -> dict[Any, Any]:
-        """The rows that hold the words."""
-        return self._search(words, self.visits.of(request.session_hash))
-
-    def _search(self, words: str, visit: Visit) -> dict[Any, Any]:
-        if visit.own.browser is None:
-            visit.own.browser = Browser(visit.studio.corpus.forget)
-        numbers, total = visit.own.browser.find(words, most=SHOWN)
-        rows = visit.own.browser.rows
-        choices = [(f"{n}  {(rows[n].example.prompt or rows[n].example.answer)[:120]}", n) for n in numbers]
-        place = f"{len(numbers)} of {count(total, 'row')}" if total else "No row holds all of these words"
-        return {
-            self.found: gr.update(choices=choices, value=None, visible=bool(choices)),
-            self.place: f'<p class="pg-soft" role="status">{place}.</p>',
-        }
-
-    @explained
-    def open_row(self, number: int | None, shown: list[str], request: gr.Request) -> dict[Any, Any]:
-        """Score a found row in Inspect, as a text of one's own."""
-        browser = self.visits.of(request.session_hash).own.browser
-        if browser is None or number is None or not 0 <= int(number) < len(browser.rows):
-            raise ValueError("This row is not there any more: search again.")
-        return self.show_text(browser.rows[int(number)].example, shown, request)
+        # A model of a hundred million parameters is trained by other settings than the embedded one.
+        form = self.fill(now) if now != before else {}
+        return {**self.show_first(request), **form, **self._asking(studio), **self.finder.found_in(visit)}
 
 
 def make_wish(name: str, revision: str, dtype: str, device: str, bits: int, spread: bool, template: str) -> Wish:
