@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,7 +65,9 @@ def test_a_visit_goes_on_for_whoever_has_its_ticket_once_its_page_has_closed(mon
     visits.line = line
 
     def come(ticket: str, session: str) -> Return:
-        return asyncio.run(visits.come_back(ticket, session))
+        # In a thread: beside a browser, this one has a loop of its own.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, visits.come_back(ticket, session)).result()
 
     with line.presence.staying("a"):
         ticket = come("", "a").ticket
