@@ -37,8 +37,8 @@ from unlearn.presets import DEFAULT_PRESET
 
 TITLE = "Forget Lens"
 OTHER_TAB = (
-    '<p class="pg-soft" role="status">Your other tab is still open and keeps its runs: this one is a visit of its own.'
-    "</p>"
+    '<p class="pg-soft pg-aside" role="status">Your other tab is still open and keeps its runs: this one is a visit of '
+    "its own.</p>"
 )
 
 

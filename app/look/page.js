@@ -59,7 +59,8 @@ fetchLeftAnswers();
 
 /** Beside a run that was asked for, ask for its place in line: Gradio has the listeners of one press wait for each other. */
 document.addEventListener("click", ({ target }) => {
-  if (target.closest?.(".fl-forget, #start")) setTimeout(() => document.getElementById("run-asked")?.click());
+  // A little later: most runs have begun by then, and none waits.
+  if (target.closest?.(".fl-forget, #start")) setTimeout(() => document.getElementById("run-asked")?.click(), 300);
 });
 
 const ForgetLensPage = (() => {

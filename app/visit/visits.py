@@ -113,8 +113,11 @@ class Visits:
             self._addresses.pop(session, None)
             if visit is None:
                 return False
+            address = self._addresses.get(to, "")
             self._end(to)
             self._visits[to] = visit
+            if address:
+                self._addresses[to] = address
             return True
 
     def place(self, session: str | None) -> Place | None:

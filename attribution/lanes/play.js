@@ -102,8 +102,12 @@ function makePlayer(model, dock, on) {
       const fresh = !frame || frame.run !== given.run || !ended();
       frame = given;
       model.after = frame.row === model.data.id ? frame.instead || null : null;
-      if (given.run !== null && given.run === left) return;
-      left = null;
+      if (given.run !== null && given.run === left) {
+        // It was left for words that did not come to be forgotten: their run has left the line.
+        if (element.isConnected) leave();
+        return;
+      }
+      if (frame.phase !== "queued") left = null;
       if (dock.isConnected) dock.replaceWith(element);
       element.dataset.phase = frame.phase;
       slider.max = String(span());

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.rooms.stage.frames import waiting_frame
+from app.server.line import Place
 from tests.app.lanes_fixture import make_scores
 from tests.browser.lanes_page import open_lanes, shown_as_kept, token
 from tests.browser.rooms import PATIENCE_MS
@@ -108,6 +112,28 @@ def test_a_moved_cut_drops_what_was_done_by_hand(page: Page, tmp_path: Path) -> 
     page.keyboard.press("ArrowLeft")
     assert "hand" not in page.evaluate(rule)
     assert lanes.locator(".fl-forget").count() == 0, "a file trains nothing"
+
+
+def test_a_run_that_waits_says_so_and_leaves_the_stage_as_it_was(page: Page, tmp_path: Path) -> None:
+    scores = make_scores()
+    lanes = open_lanes(page, tmp_path, scores)
+    play = "(frame) => document.querySelector('.fl-lanes').forgetLens.play(frame)"
+    visit: Any = SimpleNamespace(scores=scores)
+    queued = waiting_frame(visit, Place(2, 65.0))
+    done = {**queued, "phase": "done", "run": 1, "step": 2, "of": 2, "before": "a", "samples": [[2, "b"]], "note": ""}
+    page.evaluate(play, done)
+    expect(lanes.locator(".fl-run .fl-dock-title")).to_contain_text("After step 2")
+    lanes.get_by_role("button", name="Choose other words").click()
+    page.evaluate(play, queued)
+    expect(lanes.locator(".fl-run .fl-dock-title")).to_have_text("In line")
+    expect(lanes.locator(".fl-run .fl-note")).to_have_text(
+        "2 other runs come first. Yours ends in about 65 s. You can look around meanwhile."
+    )
+    expect(lanes.get_by_role("button", name="Leave the line")).to_be_visible()
+    expect(lanes.locator(".fl-scrub")).to_be_hidden()
+    # It has left: the run before it was left, too, for other words.
+    page.evaluate(play, done)
+    expect(lanes.locator(".fl-run")).to_have_count(0)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ DEFAULT_CUT = dataclasses.asdict(OURS.rule)
 # Between two looks at the line.
 LOOK_SECONDS = 0.5
 # So many looks it may take until a run stands in line that was asked for just now.
-FIRST_LOOKS = 10
+FIRST_LOOKS = 4
 
 
 class Stage(Protocol):
