@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any
 
 import gradio as gr
@@ -15,6 +16,7 @@ from starlette.requests import Request
 
 from app.server.card import own_card
 from app.server.line import Line
+from app.server.memory import give_back
 from app.server.presence import Presence
 from app.server.settings import Settings
 from app.server.tools import serve_tools
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 
 FAILED = "This could not be done with what was sent: reload the page, then try again."
 SWEEP_SECONDS = 2.0
+SWEEPS_A_TRIM = 5
 # What a session without an open page has set on the page is kept for so long.
 KEPT_SECONDS = 600.0
 
@@ -136,7 +139,7 @@ class GuardedApp(App):
 
     async def _sweep(self) -> None:
         presence = self.line.presence
-        while True:
+        for number in count(1):
             await asyncio.sleep(SWEEP_SECONDS)
             for session in presence.returning.gone():
                 await self.end(session)
@@ -147,3 +150,5 @@ class GuardedApp(App):
                     self.forget(session)
             self.uploads.sweep(lambda session: not (presence.stays(session) or presence.heard(session, KEPT_SECONDS)))
             presence.forget(KEPT_SECONDS)
+            if not number % SWEEPS_A_TRIM:
+                await asyncio.to_thread(give_back)
