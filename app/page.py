@@ -132,7 +132,7 @@ class Page:
         self.visits.of(request.session_hash).take(self.studio)
         state = {"active": step.active, "cuts": dict(step.cuts), "keep_given": False, "view": "lanes"}
         shown = self.inspect.open("forget", self.studio.opening_row, "subject", step.lanes, state, request)
-        values = {**form_values(OWN_CUT, self.unlearn.form.most_steps), "strategy": step.strategy}
+        values = {**form_values(step.preset, self.unlearn.form.most_steps), "strategy": step.strategy}
         return {**shown, **self.unlearn.set_to(shown[self.inspect.rule], values, request)}
 
     def _wire_address(self, page: gr.Blocks) -> None:

@@ -16,7 +16,11 @@ from app.rooms.learn.questions import (
     Question,
     Verdict,
 )
+from app.visit.run_config import OWN_CUT
 from attribution.scorers import DEFAULT_SCORERS
+
+PLAIN = "ours-wga"
+"""The preset of steps that show what a selection does: it pushes probabilities down and teaches nothing instead."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class LessonStep:
         lanes: the scorers shown in Inspect; the opening row is scored with them.
         active: the lane that goes to Unlearn.
         cuts: scorer -> {"kind", "cut"}.
-        strategy: what Unlearn is set to.
+        preset, strategy: what Unlearn is set to; the lanes' cut with our own settings unless told.
     """
 
     title: str
@@ -42,6 +46,7 @@ class LessonStep:
     lanes: tuple[str, ...] = DEFAULT_SCORERS
     active: str = "learned"
     cuts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    preset: str = OWN_CUT
     strategy: str = "hard"
 
 
@@ -76,6 +81,7 @@ STEPS: tuple[LessonStep, ...] = (
         "Press Start. Watch structure and the sample answer.",
         STRUCTURE,
         "unlearn",
+        preset=PLAIN,
         strategy="sequence",
     ),
     LessonStep(
@@ -86,15 +92,18 @@ STEPS: tuple[LessonStep, ...] = (
         "Press Start. Compare structure with the run before.",
         CUT_OR_WHOLE,
         "unlearn",
+        preset=PLAIN,
     ),
     LessonStep(
         "Was it the selection?",
         "Perhaps any third of the tokens would do. The control is a run on as many tokens drawn at random. If it "
-        "forgets as well, the scores were not what helped. Always run it before you believe a method.",
+        "forgets as well, the scores were not what helped. Always run it before you believe a method. These three runs "
+        "only push words down; the one that the stage starts also teaches the model what to say instead.",
         "Set up the random control",
         "Press Start. As many tokens as before, but drawn at random.",
         CONTROL,
         "unlearn",
+        preset=PLAIN,
         lanes=(*DEFAULT_SCORERS, "random"),
         active="random",
     ),
