@@ -201,8 +201,12 @@ class Described:
 
     def _inside(self, number: float) -> bool:
         facts = self.facts
+        try:
+            finite = math.isfinite(number)
+        except OverflowError:  # a whole number that no float holds
+            finite = False
         return (
-            math.isfinite(number)
+            finite
             and (facts.low is None or number >= facts.low)
             and (facts.above is None or number > facts.above)
             and (facts.below is None or number < facts.below)

@@ -48,6 +48,7 @@ def test_text_is_read_as_the_field_s_kind(name: str, given: Any, value: Any) -> 
         ("steps", 0, "Steps is 0: a whole number from 1 to 300 is needed."),
         ("steps", 2.5, "Steps is 2.5: a whole number from 1 to 300 is needed."),
         ("steps", None, "Steps is empty: a whole number from 1 to 300 is needed."),
+        ("steps", 10**400, f"Steps is 1{'0' * 39}…: a whole number from 1 to 300 is needed."),
         ("rate", 0, "Learning rate is 0: a number above 0 is needed."),
         ("rate", float("nan"), "Learning rate is nan: a number above 0 is needed."),
         ("share", "all", "Share is 'all': a number from 0 to 1 is needed."),

@@ -180,8 +180,11 @@ def test_what_is_no_log_is_one_sentence(tmp_path, capsys, content, match):
         {"agg_value": None, "value_by_index": {"0": None, "1": {"score": None}, "2": {"score": [[]]}}},
         {"agg_value": 10**400, "value_by_index": {"0": {"score": -1e308}, "1": {"score": 1e308}, "2": {"score": 0}}},
         {"agg_value": 0.5, "value_by_index": {"0": {"score": True}}, "forget": 3, "holdout": {"value_by_index": 4}},
+        {"agg_value": 0.5, "value_by_index": {"0": {"score": [1e308, 1e308]}, "1": {"score": 1e308}}},
+        {"agg_value": 0.5, "value_by_index": {"0": {"score": -1e-10}}},
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_odd_entries_are_left_out_and_never_a_fault(tmp_path, entry):
     log = logged(tmp_path, {"forget_truth_ratio": entry, "mia_loss": entry, "model_utility": 0.5}, "odd.json")
     found = compare_logs(log, logged(tmp_path, truth_ratio(WRONG_OVER_RIGHT) | {"model_utility": 0.5}))
@@ -350,6 +353,10 @@ def test_rmu_names_its_layer_and_its_own_states(tmp_path):
         ("size: 8", "size: 0", "less than one row"),
         ("beta: 0.1", "beta: 0", "divides by beta"),
         ("epochs: 10", "epochs: 1e400", "a number is needed"),
+        ("epochs: 10", "epochs: 1e308", "num_train_epochs is '1e308': a number is needed"),
+        ("steps: 4", "steps: 1e308", "a number is needed, up to 1e+12"),
+        ("KL", "[KL]", "has no counterpart"),
+        ("seed: 3", "seed: 2020-13-45", "is no YAML"),
     ],
 )
 def test_settings_that_cannot_be_read_are_one_sentence(tmp_path, capsys, old, new, match):

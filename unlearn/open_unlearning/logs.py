@@ -45,6 +45,9 @@ UTILITY = tuple(
 )
 """The nine figures whose harmonic mean is their `model_utility`."""
 
+# What no row should hold makes a figure that no row should give, and is told as one; numpy need not warn of it.
+BEYOND = np.errstate(over="ignore", divide="ignore", invalid="ignore")
+
 Values = Mapping[str, Mapping[str, float]]
 
 
@@ -85,6 +88,7 @@ class Log:
     metrics: Mapping[str, Metric]
 
     @cached_property
+    @BEYOND
     def normalisation(self) -> tuple[str, str]:
         """What a row's truth ratio is in this log, which has changed between their versions, and how that was found.
 
@@ -96,8 +100,7 @@ class Log:
             shared = [row for row in scores if all("avg_loss" in part.rows.get(row, {}) for part in (right, wrong))]
             losses = [[part.rows[row]["avg_loss"] for row in shared] for part in (right, wrong)]
             stated = np.array([scores[row].get("score", np.nan) for row in shared])
-            with np.errstate(over="ignore"):
-                p_right, p_wrong = np.exp(-np.array(losses))
+            p_right, p_wrong = np.exp(-np.array(losses))
             for kind, made in (
                 (WRONG_OVER_RIGHT, p_wrong / (p_right + EPSILON)),
                 (SHARE_OF_RIGHT, p_right / (p_right + p_wrong + EPSILON)),
@@ -129,6 +132,7 @@ class Log:
             found = {row: 1 / max(share, EPSILON) - 1 for row, share in found.items()}
         return {row: min(max(ratio, 0.0), 1 / EPSILON) for row, ratio in found.items()}
 
+    @BEYOND
     def recomputed(self, name: str) -> Recomputed | None:
         """The aggregate of a metric from its rows, by the way of theirs that gives the stated one, else the first.
 
@@ -267,7 +271,8 @@ def _number(value: Any) -> float | None:
     if isinstance(value, list):
         numbers = [_number(one) for one in value if not isinstance(one, list)]
         known = [number for number in numbers if number is not None]
-        return float(np.mean(known)) if value and len(known) == len(value) else None
+        # Divided first: a sum of large numbers may be no number.
+        return sum(number / len(known) for number in known) if value and len(known) == len(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -36,6 +36,8 @@ DEFAULTS = {"NPO": {"beta": 1.0}, "SimNPO": {"beta": 1.0}, "DPO": {"beta": 1.0},
 RETAIN = {"NLL": "nll", "KL": "kl", "EMBED_DIFF": "states"}
 CONSTANTS = {"gamma": "gamma", "alpha": "alpha", "beta": "beta", "beta1": "beta", "beta2": "beta2", "delta": "delta"}
 OPTIMISERS = {"adamw": "adamw", "sgd": "sgd"}
+LARGEST = 1e12
+"""Of a number, either way: steps are counted by products of three."""
 MOST_BYTES = 1_000_000
 # A reader of YAML takes a time that grows with the square of how deep brackets stand in brackets.
 MOST_BRACKETS = 500
@@ -126,12 +128,12 @@ def _of_the_loss(handler: str, method: Mapping[str, Any], notes: list[str]) -> d
             if value is None:
                 wished.pop("retain", None)
                 continue
-            if value not in RETAIN:
+            if str(value) not in RETAIN:
                 raise ValueError(
                     f"The retain loss {str(value)[:60]!r} has no counterpart{did_you_mean(str(value), RETAIN)} "
                     f"Choose from {', '.join(RETAIN)}."
                 )
-            wished["retain"] = RETAIN[value]
+            wished["retain"] = RETAIN[str(value)]
         elif name == "module_regex" and (match := _LAYER.fullmatch(str(value))):
             # Theirs count blocks from 0, and take a token's own state.
             wished |= {"layer": int(match[1]) + 1, "layer_position": "own"}
@@ -217,13 +219,13 @@ def _read(path: Path) -> Mapping[str, Any]:
     if max(map(text.count, "[{")) > MOST_BRACKETS:
         raise ValueError(f"{path.name!r} has hundreds of brackets: name a .hydra/config.yaml, which has few.")
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise ValueError(
-                f"{path.name!r} refers to parts of itself by *: name a .hydra/config.yaml, which does not."
-            )
-        found = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+        refers = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text))
+        found = None if refers else yaml.safe_load(text)
+    # A day that no calendar has, or a number of thousands of digits, is a ValueError of Python's.
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ValueError(f"{path.name!r} is no YAML: name a .hydra/config.yaml.") from error
+    if refers:
+        raise ValueError(f"{path.name!r} refers to parts of itself by *: name a .hydra/config.yaml, which does not.")
     if not isinstance(found, Mapping):
         raise ValueError(f"{path.name!r} holds no settings by name: name a .hydra/config.yaml.")
     return _filled(found, found)
@@ -264,6 +266,6 @@ def _number(name: str, value: Any) -> float:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{name} is {str(value)[:60]!r}: a number is needed.")
+    if not abs(number) <= LARGEST:
+        raise ValueError(f"{name} is {str(value)[:60]!r}: a number is needed, up to {LARGEST:g}.")
     return number
