@@ -43,6 +43,7 @@ ROOMS = {
         ("arms", "wishes"),
         ("depth", "stress", "presets", "publish", "teaching", "open_unlearning"),
         ("export",),
+        ("replay",),
         ("card",),
         ("run",),
         ("asking",),

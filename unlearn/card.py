@@ -42,17 +42,10 @@ def _is_path(name: str) -> bool:
     return path.is_absolute() or name.startswith(("./", "../")) or path.exists() or name.count("/") > 1
 
 
-def card(job: Run, form: str, evaluations: Mapping[str, Evaluation], command: str = "") -> str:
-    """The model card, Markdown with the Hub's header.
-
-    Args:
-        form: `merged` or `adapter`.
-        evaluations: `before`, `after` and others; the header has those of `after`.
-        command: what one types to have the same run.
-    """
-    config, rule, base = job.config, job.config.rule, shown_name(job.base.name)
+def what_was_done(job: Run, form: str = "merged") -> dict[str, str]:
+    """A run in words: what it was trained on, how it was asked, the objective, the training."""
+    config, rule = job.config, job.config.rule
     chosen = get_objective(config.objective)
-    values = config.resolved
     kept = sum(sum(selection.kept) for selection in job.selections)
     total = sum(len(selection.weights) for selection in job.selections)
     which = (
@@ -61,6 +54,25 @@ def card(job: Run, form: str, evaluations: Mapping[str, Evaluation], command: st
         else f"{kept} of {total} answer tokens, by the scorer `{rule.scorer}` ({rule.kind} {rule.cut:g}; the subject's "
         f"name {'included' if rule.keep_given else 'left out'})"
     )
+    adapters = f"; adapters, saved {form}" if config.lora else ""
+    return {
+        "Trained on": which,
+        "Asked by": template_words(job.base.template),
+        "Objective": f"{chosen.title}, {chosen.formula} ({chosen.paper}), and the retain term "
+        f"{get_retention(config.resolved['retain']).title}",
+        "Training": f"{len(job.steps)} of {config.steps} steps, {job.seconds:.0f} s{adapters}",
+    }
+
+
+def card(job: Run, form: str, evaluations: Mapping[str, Evaluation], command: str = "") -> str:
+    """The model card, Markdown with the Hub's header.
+
+    Args:
+        form: `merged` or `adapter`.
+        evaluations: `before`, `after` and others; the header has those of `after`.
+        command: what one types to have the same run.
+    """
+    config, values, base = job.config, job.config.resolved, shown_name(job.base.name)
     lines = [
         "---",
         _header(job.corpus, base, form, evaluations.get("after")).to_yaml(),
@@ -71,12 +83,7 @@ def card(job: Run, form: str, evaluations: Mapping[str, Evaluation], command: st
         f"A copy of `{base}` that was trained to forget {len(job.corpus.forget)} rows of "
         f"`{shown_name(job.corpus.name)}` with Forget Lens {VERSION}.",
         "",
-        f"- **Trained on**: {which}",
-        f"- **Asked by**: {template_words(job.base.template)}",
-        f"- **Objective**: {chosen.title}, {chosen.formula} ({chosen.paper}), and the retain term "
-        f"{get_retention(values['retain']).title}",
-        f"- **Training**: {len(job.steps)} of {config.steps} steps, {job.seconds:.0f} s"
-        + (f"; adapters, saved {form}" if config.lora else ""),
+        *(f"- **{title}**: {words}" for title, words in what_was_done(job, form).items()),
         *(f"- **Note**: {note}" for note in job.notes),
         "",
     ]

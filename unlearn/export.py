@@ -13,6 +13,7 @@ from attribution.text.templates import template_name
 from attribution.version import stamp
 from unlearn.card import card, eval_results, shown_name
 from unlearn.metrics import Evaluation
+from unlearn.replay import REPLAY_FILE, Replay
 from unlearn.run.adapters import has_adapters, merged
 from unlearn.run.loop import Run
 
@@ -59,13 +60,15 @@ def save(
     form: Form = "merged",
     evaluations: Mapping[str, Evaluation] | None = None,
     command: str = "",
+    replay: Replay | None = None,
 ) -> None:
     """Write the model (or its adapter) and tokenizer in safetensors, and all that `python -m unlearn publish` sends:
-    `README.md`, the model card, `LOG_FILE` and, for rows from the Hub, `EVAL_FILE`.
+    `README.md`, the model card, `LOG_FILE`, for rows from the Hub `EVAL_FILE`, and `REPLAY_FILE` where one is given.
 
     Args:
         evaluations: `before`, `after` and others, for card and log.
         command: what one types to have the same run, for the card.
+        replay: the run to be played again, which holds texts of a row.
 
     Raises:
         ValueError: an adapter is asked for and the run trained every weight.
@@ -85,6 +88,7 @@ def save(
         "README.md": card(job, form, found, command),
         LOG_FILE: json.dumps(run_log(job, found), indent=1, allow_nan=False) + "\n",
         EVAL_FILE: eval_results(job.corpus, after, command) if after else "",
+        REPLAY_FILE: replay.to_json() if replay else "",
     }
     for name, text in texts.items():
         path = folder / name

@@ -1,7 +1,7 @@
 """Send what a run left behind (`unlearn.export.save`) to the Hub: the files named here, and nothing else.
 
-A repository that is made is private unless told otherwise. No row's text is among the files; the card and the log name
-the rows by the name of their data set.
+A repository that is made is private unless told otherwise. No row's text is among the files but in a replay, which is
+there where `--replay` asked for one; the card and the log name the rows by the name of their data set.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from attribution.files import file_fingerprint
 from attribution.model.adapter_files import ADAPTER_FILE, ADAPTER_WEIGHTS
 from attribution.model.loading import EMBEDDED_MODELS, KEPT_FILE, is_hub_name
 from unlearn.export import EVAL_FILE, LOG_FILE
+from unlearn.replay import REPLAY_FILE, read_replay
 
 WEIGHTS = ("model.safetensors", "model-*.safetensors", ADAPTER_WEIGHTS)
 SENT = (
-    *("README.md", LOG_FILE, EVAL_FILE, KEPT_FILE),
+    *("README.md", LOG_FILE, EVAL_FILE, KEPT_FILE, REPLAY_FILE),
     *(*WEIGHTS, "model.safetensors.index.json", "config.json", "generation_config.json", ADAPTER_FILE),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
     *("merges.txt", "vocab.txt", "tokenizer.model", "chat_template.jinja"),
@@ -43,9 +44,11 @@ class Parcel:
     left: tuple[str, ...]
 
     def listing(self) -> str:
-        """A line a file: SHA-256, bytes, name; then what stays, and the card as it is sent."""
+        """A line a file: SHA-256, bytes, name; then which holds texts, what stays, and the card as it is sent."""
         paths = [(name, self.folder / name) for name in self.files]
         lines = [f"{file_fingerprint(path)}  {path.stat().st_size:>14,}  {name}" for name, path in paths]
+        if REPLAY_FILE in self.files:
+            lines += ["", f"With texts of a row: {REPLAY_FILE}"]
         if self.left:
             lines += ["", f"Left here: {', '.join(self.left)}"]
         return "\n".join([*lines, "", (self.folder / "README.md").read_text(encoding="utf-8")])
@@ -55,7 +58,8 @@ def parcel(folder: Path) -> Parcel:
     """What of a folder is sent.
 
     Raises:
-        ValueError: the folder lacks what a run leaves behind, or its adapter stands on a model that nobody else has.
+        ValueError: the folder lacks what a run leaves behind, its replay is none, or its adapter stands on a model that
+            nobody else has.
     """
     if not folder.is_dir():
         raise ValueError(f"There is no folder {str(folder)!r}: name one that `python -m unlearn --save` has written.")
@@ -69,6 +73,8 @@ def parcel(folder: Path) -> Parcel:
             )
     if not any(fnmatchcase(name, pattern) for name in files for pattern in WEIGHTS):
         raise ValueError(f"The folder {str(folder)!r} has no weights in safetensors: save the run again.")
+    if REPLAY_FILE in files:
+        read_replay(folder)
     if ADAPTER_FILE in files:
         _check_base(folder / ADAPTER_FILE)
     return Parcel(folder, tuple(files), tuple(name for name in found if name not in files))

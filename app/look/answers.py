@@ -38,15 +38,6 @@ class Other:
     evaluation: Evaluation | None
 
 
-def share_left(before: float | None, now: float | None) -> float | None:
-    """What is left of a figure, now / before, at most 1; None where it is not known or there was none.
-
-    >>> share_left(0.8, 0.2), share_left(0.0, 0.2), share_left(0.5, 0.6)
-    (0.25, None, 1.0)
-    """
-    return None if not before or now is None else min(1.0, now / before)
-
-
 def cards_html(before: Evaluation | None, after: Evaluation, beside: Other) -> str:
     """A card per figure: before and after, the good direction, what it is held against, n, and one sentence."""
     cards = [_card(metric_info(name), before, after, beside) for name in MAIN_FIGURES if name in after.metrics]

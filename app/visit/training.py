@@ -12,17 +12,12 @@ from app.visit.session import Sample, Training, Visit
 from app.visit.studio import Studio
 from app.visit.zero_gpu import WORKER, AnyRun
 from unlearn import Corpus, RunConfig, Step, run
+from unlearn.replay import is_sampled
 from unlearn.run.prediction import Prediction, predict
 from unlearn.run.remote import RemoteRun
 
-SAMPLE_EVERY = 5
 FOLLOW_SECONDS = 0.2
 """Between two looks at a run that something else drives."""
-
-
-def is_sampled(step: int, of: int) -> bool:
-    """Whether the model being trained is asked its question after this step."""
-    return step % SAMPLE_EVERY == 0 or step in (1, of)
 
 
 def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Training]:

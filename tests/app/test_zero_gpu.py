@@ -16,11 +16,12 @@ from app.server.settings import Settings
 from app.visit import training, zero_gpu
 from app.visit.session import Visit
 from app.visit.studio import Studio
-from app.visit.training import is_sampled, train
+from app.visit.training import train
 from app.visit.zero_gpu import EXTRA_SECONDS, duration
 from attribution import LanguageModel, Rule
 from attribution.data.rows import embedded_rows
 from unlearn import Corpus, RunConfig
+from unlearn.replay import is_sampled
 from unlearn.run.remote import Order, work
 
 CONFIG = RunConfig(rule=Rule("entropy"), steps=7, forget_batch=2, retain_batch=2, probe_every=3)

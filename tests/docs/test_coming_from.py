@@ -90,6 +90,7 @@ SAID = {
     "evaluate --model ADAPTER --forget ROWS": "forget_probability",
     "--forget ROWS --steps 2 --report-to trackio": "2 steps",
     "evaluate --model MODEL --lm-eval towns --lm-eval-path TASKS": "lm_eval_towns_acc",
+    "--forget ROWS --steps 2 --save forgotten --replay forget:0": "2 steps",
     "publish forgotten OWNER/NAME --dry-run": "To OWNER/NAME, private; nothing has been sent.",
 }
 """What each line says."""
@@ -97,11 +98,15 @@ SAID = {
 SMALL = {
     "--from-hydra .hydra/config.yaml": "--model RETRAINED --forget rows --steps 2",
     "evaluate --model RETRAINED --open-unlearning retain": "--forget rows",
+    "--forget ROWS --steps 2 --save forgotten --replay forget:0": "--model RETRAINED --scorer entropy",
     "evaluate --model MODEL --lm-eval towns --lm-eval-path TASKS": "--forget rows --metrics memorisation",
 }
 """What keeps a line small here: a model and rows in the place of those that it would ask the Hub for."""
 
-WRITTEN = {"evaluate --model RETRAINED --open-unlearning retain": ["retain/TOFU_EVAL.json", "retain/TOFU_SUMMARY.json"]}
+WRITTEN = {
+    "evaluate --model RETRAINED --open-unlearning retain": ["retain/TOFU_EVAL.json", "retain/TOFU_SUMMARY.json"],
+    "--forget ROWS --steps 2 --save forgotten --replay forget:0": ["forgotten/forget_lens_replay.json"],
+}
 """What a line leaves behind."""
 
 

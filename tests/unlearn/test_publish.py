@@ -27,6 +27,7 @@ from unlearn.data.corpus import HubSet
 from unlearn.export import save
 from unlearn.metrics import Evaluation
 from unlearn.publish import parcel, publish
+from unlearn.replay import REPLAY_FILE, Recorder, read_replay
 
 FIGURES = Evaluation(
     {"forget_recall": 0.12345678, "retain_recall": 1.0, "structure": 0.5},
@@ -79,8 +80,8 @@ ENTRIES = """- dataset:
   value: 0.123457
 """
 SENT = [
-    *(".eval_results/forget_lens.yaml", "README.md", "config.json", "forget_lens.json", "forget_lens_run.json"),
-    *("generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+    *(".eval_results/forget_lens.yaml", "README.md", "config.json", "forget_lens.json", "forget_lens_replay.json"),
+    *("forget_lens_run.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
 ]
 
 
@@ -93,10 +94,11 @@ def saved(tiny, small_corpus, tmp_path) -> Path:
         corpus,
         RunConfig(rule=Rule("entropy", "top", 0.3), steps=1, forget_batch=4, retain_batch=4, probe_every=0),
     )
-    for _ in job:
-        pass
-    folder = tmp_path / "forgotten"
-    save(job, folder, evaluations={"before": FIGURES, "after": FIGURES}, command="python -m unlearn")
+    recorder = Recorder(job, 1)
+    for step in job:
+        recorder.look(step)
+    folder, figures = tmp_path / "forgotten", {"before": FIGURES, "after": FIGURES}
+    save(job, folder, evaluations=figures, command="python -m unlearn", replay=recorder.replay())
     (folder / "rows.jsonl").write_text("a secret", encoding="utf-8")
     (folder / ".env").write_text("HF_TOKEN=hf_secret", encoding="utf-8")
     (folder / "model-parts").mkdir()
@@ -136,10 +138,12 @@ def test_a_dry_run_says_to_the_byte_what_is_sent(saved, tmp_path, capsys, monkey
     said = capsys.readouterr().out
     contents = {name: (hub.folder / name).read_bytes() for name in sent}
     lines = [f"{hashlib.sha256(data).hexdigest()}  {len(data):>14,}  {name}" for name, data in contents.items()]
+    texts = "With texts of a row: forget_lens_replay.json"
     left = "Left here: .env, model-parts/x.safetensors, rows.jsonl, vocab.json"
     card = contents["README.md"].decode()
     head = "To ada/forgets, private; nothing has been sent."
-    assert said == "\n".join([head, "", *lines, "", left, "", card])
+    assert said == "\n".join([head, "", *lines, "", texts, "", left, "", card])
+    assert read_replay(hub.folder) == read_replay(saved) is not None
 
 
 def test_card_and_results_are_the_hubs_own_forms(saved):
@@ -162,11 +166,12 @@ def test_rows_that_are_not_from_the_hub_have_no_entry_there(small_corpus):
     assert eval_results(small_corpus, FIGURES) == ""
 
 
-def test_no_text_of_a_row_and_no_path_is_sent(saved, small_corpus):
+def test_no_text_of_a_row_and_no_path_is_sent_but_in_a_replay(saved, small_corpus):
     texts = [(saved / name).read_text(encoding="utf-8") for name in SENT if name.endswith((".md", ".yaml", "run.json"))]
     assert len(texts) == 3
     for row in small_corpus.forget:
         assert not any(row.example.answer in text or row.example.prompt in text for text in texts)
+    texts.append((saved / REPLAY_FILE).read_text(encoding="utf-8"))
     assert not any(str(saved.parent) in text for text in texts)
     log = json.loads((saved / "forget_lens_run.json").read_text(encoding="utf-8"))
     assert [step["step"] for step in log["steps"]] == [1] and log["metrics"]["after"]["n"]["forget_recall"] == 6
@@ -198,7 +203,10 @@ def test_an_adapter_is_published_and_loads_beside_its_base(model, small_corpus, 
     job = run(model, small_corpus, config)
     for _ in job:
         pass
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / REPLAY_FILE).write_text("of a run before", encoding="utf-8")
     save(job, tmp_path / "adapter", "adapter")
+    assert not (tmp_path / "adapter" / REPLAY_FILE).exists(), "it is of a run that is no more"
     hub = Hub(tmp_path / "hub")
     publish(parcel(tmp_path / "adapter"), "ada/forgets", api=hub)
     assert (hub.folder / "adapter_model.safetensors").is_file() and not list(hub.folder.glob("model*"))
@@ -259,6 +267,10 @@ def test_what_no_run_has_left_is_refused(saved, tmp_path, capsys):
         with pytest.raises(ValueError, match=said):
             parcel(saved)
         (saved / name).write_text("{}", encoding="utf-8")
+    (saved / REPLAY_FILE).write_text("a secret", encoding="utf-8")
+    with pytest.raises(ValueError, match="is no replay"):
+        parcel(saved)
+    (saved / REPLAY_FILE).unlink()
     for base in (str(tmp_path), "base", ["embedded"]):
         told = json.dumps({"base_model_name_or_path": base})
         (saved / "adapter_config.json").write_text(told, encoding="utf-8")

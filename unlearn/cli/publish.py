@@ -23,9 +23,9 @@ def publish_command(
         bool, Option("--public", help="let everybody see a repository that is made; private unless told")
     ] = False,
 ) -> None:
-    """Send a run to the Hub: model or adapter, tokenizer, model card, figures and the run's log.
+    """Send a run to the Hub: model or adapter, tokenizer, model card, figures, the run's log, and its replay.
 
-    No text of a row is sent. Other files of the folder stay.
+    No text of a row is sent but in a replay, where --replay wrote one. Other files of the folder stay.
     """
     check_name(name)
     sent = parcel(folder)

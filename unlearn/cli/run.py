@@ -31,6 +31,7 @@ from unlearn.export import FORMS, check_form, run_log, save
 from unlearn.metrics import Evaluation, Judge, Probe, evaluate, figures_shown, what_is_lost
 from unlearn.open_unlearning import Settings, read_settings
 from unlearn.presets import DEFAULT_PRESET, PRESETS, REAL_PRESET, listing, preset_for
+from unlearn.replay import Recorder
 from unlearn.run.atwu import AtwuConfig, Fit
 from unlearn.run.collapse import REMEDY
 from unlearn.run.config import TRAINING, RunConfig
@@ -102,6 +103,14 @@ def run_command(
         Option("--save", metavar="DIR", help="write the model that has forgotten here, for transformers"),
     ] = None,
     save_as: Annotated[str, Option(metavar="NAME", help=f"{' or '.join(FORMS)}, for a run with --lora")] = "merged",
+    replay: Annotated[
+        str | None,
+        Option(
+            metavar="forget:N",
+            help="with --save: keep how this row's answer changes, to be played on the page; the file holds its texts, "
+            "and `publish` sends it",
+        ),
+    ] = None,
     checkpoint: Annotated[
         Path | None, Option(metavar="DIR", help="keep the run here, and go on from what is there already")
     ] = None,
@@ -117,7 +126,8 @@ def run_command(
     preset = None if theirs else preset or preset_for(rows.forget)
     reported = names_of(report_to or "")
     check_trackers(reported)
-    config = config_of(theirs.config if theirs else preset or "", wishes, bool(reported))
+    config = config_of(theirs.config if theirs else preset or "", wishes, bool(reported or replay))
+    played = None if replay is None else _replayed(replay, save_to, checkpoint)
     check_form(save_as, config.lora)
     spread = Processes.started(parallel, processes)  # type: ignore[arg-type]
     if spread.rank:
@@ -145,12 +155,15 @@ def run_command(
         job.observer = Diagnostics(job)
     if checkpoint:
         job.keep(checkpoint, checkpoint_every)
+    recorder = None if played is None else Recorder(job, played)
     settings = run_log(job, {})["config"]
     with reporting(() if spread.rank else reported, report_dir, settings, job.before) as trackers:
         with _ended_by_ctrl_c(job):
             for step in _with_bar(job, config.steps, "unlearning", shown=not spread.rank):
                 if trackers:
                     trackers.step(step, config.rate_at(step.number))
+                if recorder:
+                    recorder.look(step)
         spread.leave()
         if spread.rank:
             return
@@ -165,8 +178,20 @@ def run_command(
     if save_to:
         start = ["--from-hydra", from_hydra.name] if from_hydra else ["--preset", str(preset)]
         command = _command(model, asking, rows, start, wishes, scoring, spread, save_as)
-        save(job, save_to, save_as, evaluations, command)  # type: ignore[arg-type]
+        save(job, save_to, save_as, evaluations, command, recorder and recorder.replay())  # type: ignore[arg-type]
         log.info("Wrote %s.", save_to)
+
+
+def _replayed(replay: str, save_to: Path | None, checkpoint: Path | None) -> int:
+    """The number of the row to forget whose answers are kept."""
+    split, _, number = replay.partition(":")
+    if split != "forget" or not number.isdecimal():
+        raise ValueError(f"The row {replay[:40]!r} is none to replay: write a row to forget, such as forget:0.")
+    if not save_to:
+        raise ValueError("--replay is kept beside the model: name its folder with --save.")
+    if checkpoint:
+        raise ValueError("--replay watches a run from its first step: leave --checkpoint out.")
+    return int(number)
 
 
 def _rows_shown(corpus: Corpus) -> str:

@@ -31,7 +31,7 @@ from unlearn.metrics.base import (
 from unlearn.metrics.evaluation import evaluate
 from unlearn.metrics.examination import RETAIN_ROWS, SPLITS, Evaluation, RowFigures, evaluation_rows
 from unlearn.metrics.judge import Judge
-from unlearn.metrics.probe import Probe, Prober, latest, what_is_lost
+from unlearn.metrics.probe import Probe, Prober, latest, share_left, what_is_lost
 from unlearn.metrics.protocol import Protocol
 
 # Every file of this folder puts what it decorates into `METRICS`: a new one is found without being named here.
@@ -67,6 +67,7 @@ __all__ = [
     "metric",
     "metric_info",
     "read",
+    "share_left",
     "spaced",
     "what_is_lost",
 ]

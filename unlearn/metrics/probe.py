@@ -62,6 +62,15 @@ def latest(probes: Sequence[Probe | None]) -> Probe | None:
     return dataclasses.replace(known[-1], speaks=speaks)
 
 
+def share_left(before: float | None, now: float | None) -> float | None:
+    """What is left of a figure, now / before, at most 1; None where it is not known or there was none.
+
+    >>> share_left(0.8, 0.2), share_left(0.0, 0.2), share_left(0.5, 0.6)
+    (0.25, None, 1.0)
+    """
+    return None if not before or now is None else min(1.0, now / before)
+
+
 def shares_left(before: Probe, now: Probe) -> dict[str, float]:
     """What is left of each figure that should stay, where there was any.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.look.answers import share_left
 from app.look.markup import count, describe, differences, escape, progress_html
 from app.visit.session import KeptRun
 from app.visit.trials import Race
@@ -13,7 +12,7 @@ from attribution import Encoded
 from attribution.lanes.palette import RAMP_STEPS
 from unlearn.arms import Trial
 from unlearn.depth import Depth
-from unlearn.metrics import metric_info
+from unlearn.metrics import metric_info, share_left
 from unlearn.open_unlearning import Comparison
 
 EMPTY = (

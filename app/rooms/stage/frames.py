@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.look.answers import share_left
 from app.look.markup import describe, duration
 from app.server.line import Place
 from app.visit.session import KeptRun, Training, Visit
@@ -22,6 +21,7 @@ from app.visit.studio import MOST_ALTERNATIVES, MOST_TOKENS_WITH_ALTERNATIVES, S
 from attribution.lanes import listed
 from unlearn import Step
 from unlearn.metrics import Probe, latest, what_is_lost
+from unlearn.replay import points_of
 
 Frame = dict[str, Any]
 
@@ -101,10 +101,7 @@ def _frame(run: Training | KeptRun, before: Probe | None, steps: Sequence[Step],
         # Asked only once the run has begun: the answer is made by then.
         "before": studio.answer_before(run.row) if steps else "",
         "samples": [[sample.step, sample.answer] for sample in run.samples if sample.step <= last],
-        "points": [
-            [0, *_shares(before, before)],
-            *([step.number, *_shares(before, step.probe)] for step in steps if step.probe),
-        ],
+        "points": [list(point) for point in points_of(before, steps)],
     }
 
 
@@ -115,11 +112,3 @@ def _uncounted(before: Probe | None) -> str:
     if before.forget_recall is None:
         return " No facts are marked in these rows, so nothing can be counted: read the answers."
     return " The model gave none of these facts before, so there is nothing to count."
-
-
-def _shares(before: Probe | None, now: Probe | None) -> tuple[float | None, float | None]:
-    """(share of the facts that is forgotten, share of those to keep that is kept)."""
-    if before is None or now is None:
-        return None, None
-    left = share_left(before.forget_recall, now.forget_recall)
-    return (None if left is None else 1 - left), share_left(before.retain_recall, now.retain_recall)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.look.answers import share_left
 from app.look.markup import count, differences, escape
 from attribution import Matrix
 from attribution.lanes.palette import RAMP_STEPS
 from unlearn import Evaluation
 from unlearn.depth import Depth
+from unlearn.metrics import share_left
 
 # Nats: a change that a person would call one.
 LEAST_NATS = 0.05
