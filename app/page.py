@@ -54,7 +54,9 @@ class Page:
         self.compare = CompareRoom(visits)
         self.learn = LearnRoom(visits, self.prepare)
         self.shelf = shelf = Shelf(studio.settings, studio.model)
-        self.own = OwnRoom(visits, shelf, self.inspect.open_first, self.inspect.open_text, self.fill)
+        self.own = OwnRoom(
+            visits, shelf, self.inspect.open_first, self.inspect.open_text, self.inspect.open_scores, self.fill
+        )
 
     def build(self) -> gr.Blocks:
         """Lay the rooms out and wire them."""
@@ -91,7 +93,9 @@ class Page:
         self.compare.race.wire(self.unlearn.inputs, self.unlearn.asked)
         to_stage = {"fn": None, "js": "() => ForgetLensPage.toStage()", **PRIVATE}
         found = self.own.wire([*self.inspect.whole_view, *self.unlearn.form.outputs], self.inspect.shown)
-        for shown in (found, self.own.real):
+        # Lanes of a row that has just come would take a run that has ended from the stage.
+        self.own.played.then(self.stage.replay, self.own.notice, self.stage.frame, **QUIET)
+        for shown in (found, self.own.real, self.own.played):
             shown.then(None, self.own.notice, js="(notice) => { if (!notice) ForgetLensPage.toStage(); }", **PRIVATE)
 
         onward = self.unlearn.watch.onward.click(self._to("compare"), None, self.tabs, **QUIET)

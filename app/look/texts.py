@@ -22,6 +22,7 @@ EN: dict[str, str] = {
     "real_subjects": "What a real model should forget",
     "real_subjects_info": "SmolLM2 135M speaks English and knows the world. It is asked first what it knows of them.",
     "real_take": "Load it and ask it",
+    "play": "Play how it was made",
     "rows": "Rows",
     "split_forget": "Forget",
     "split_retain": "Retain",

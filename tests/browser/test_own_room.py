@@ -10,10 +10,11 @@ from playwright.sync_api import Page, expect
 
 from app.server.settings import Settings
 from app.visit.studio import Studio
-from attribution import LanguageModel
+from attribution import Example, LanguageModel, score
 from tests.attribution.tiny import tiny_model
-from tests.browser.rooms import alert_of, go_to, open_page, start_run, wait_for_end
+from tests.browser.rooms import PATIENCE_MS, alert_of, go_to, open_page, start_run, wait_for_end
 from tests.browser.served import few_rows, serve_here
+from unlearn.replay import REPLAY_FILE, Replay
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +23,33 @@ def own_url(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> I
     made = tiny_model("llama", max_position_embeddings=512)
     made.model.save_pretrained(root / "tiny", safe_serialization=True)
     made.tokenizer.save_pretrained(root / "tiny")
+    (root / "tiny" / REPLAY_FILE).write_text(replay_of(made).to_json(), encoding="utf-8")
     settings = Settings(model_folder=str(root), max_upload_mb=1, warm_up=False)
     with serve_here(Studio(settings, model, few_rows())) as served:
         yield served.url
+
+
+def replay_of(made: LanguageModel) -> Replay:
+    """A run of five steps, and answers that are more than words."""
+    example = Example("Where was Ada <i>Quell</i> born?", "Ada Quell was born in Torvik.", id="forget:7")
+    found = score(made, example, ("masking", "entropy"))[0]
+    return Replay(
+        model="some <b>model</b>",
+        rows="mine",
+        settings={"Trained on": "<b>everything</b>"},
+        example=example,
+        scores=found.columns,
+        probability=found.probability,
+        cut={},
+        before="Ada Quell was born in Torvik.",
+        samples=((1, "Ada <u>Quell</u> was born in Ostrand."), (5, "Nobody <u>knows</u>.")),
+        points=((0, 0.0, 1.0), (5, 0.75, 0.5)),
+        steps=5,
+        of=5,
+        stopped=False,
+        note="Five <u>steps</u>.",
+        warned=False,
+    )
 
 
 def choose_model(page: Page, text: str) -> None:
@@ -44,6 +69,23 @@ def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url:
     expect(page.locator("#own-survey")).to_contain_text("M parameters")
     page.locator("#own-load").click()
     expect(page.locator("#own-using")).to_contain_text("folder:tiny")
+
+    # It came with a replay, which plays on the stage without a run.
+    expect(page.locator("#own-replay")).to_contain_text("<b>everything</b>")
+    page.locator("#own-play").click()
+    dock = lanes.locator(".fl-run")
+    expect(dock).to_contain_text("After step 5", timeout=PATIENCE_MS)
+    expect(dock).to_contain_text("forgotten 75%")
+    expect(dock.locator(".fl-note")).to_have_text("A replay. Five <u>steps</u>.")
+    expect(lanes.locator(".fl-question").first).to_contain_text("<i>Quell</i>")
+    expect(lanes).to_contain_text("<u>knows</u>.")
+    dock.locator("input[type=range]").fill("1")
+    expect(lanes).to_contain_text("Ostrand.")
+    assert lanes.locator("u").count() == 0 == page.locator("#own-replay i").count()
+    dock.get_by_role("button", name="Choose other words").click()
+    expect(dock).to_have_count(0)
+    page.locator("#own-play").click()
+    expect(dock).to_contain_text("After step 5")
 
     rows = tmp_path / "mine.csv"
     bad = "Who is nobody?,\n"

@@ -14,9 +14,10 @@ from app.look.texts import say
 from app.rooms.inspect.words import notes_on
 from app.visit.export import SAVE, scores_csv, scores_json
 from app.visit.run_config import cut_of
+from app.visit.session import Visit
 from app.visit.studio import OWN, SPLITS, Studio
 from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, Visits, explained
-from attribution import Example, TokenScores
+from attribution import Alternatives, Example, TokenScores
 from attribution.scorers import DEFAULT_SCORERS, SCORERS
 
 NAME = '<h1 class="pg-name">Forget Lens</h1>'
@@ -248,14 +249,28 @@ class InspectRoom:
         if not names:
             raise ValueError("No lane is chosen: tick at least one scorer under 'How it is scored'.")
         scores = studio.score(example, names, scope)
-        visit.scores, visit.split, visit.mask_scope = scores, split, scope
+        visit.mask_scope = scope
+        result = self._put(visit, scores, split, row, state, studio.alternatives(example))
+        return result if not subject else {self.lanes: result[self.lanes]}
+
+    def _put(
+        self,
+        visit: Visit,
+        scores: TokenScores,
+        split: str,
+        row: int | None,
+        state: dict[str, Any] | None,
+        instead: Alternatives | None = None,
+    ) -> dict[Any, Any]:
+        """Remember a scored row for the visit, and fill the lanes and the field of its subject."""
+        visit.scores, visit.split = scores, split
         visit.row = None if split == OWN else int(row or 0)
         # The scores stay as they were made: what is said of them is for the eye.
         said = dataclasses.replace(scores, notes=notes_on(scores))
-        result: dict[Any, Any] = {self.lanes: lanes_props(said, state, studio.alternatives(example))}
-        if not subject:
-            result[self.subject] = gr.update(value="", placeholder=scores.subject.text or "none found")
-        return result
+        return {
+            self.lanes: lanes_props(said, state, instead),
+            self.subject: gr.update(value="", placeholder=scores.subject.text or "none found"),
+        }
 
     def open(
         self,
@@ -278,21 +293,24 @@ class InspectRoom:
             ValueError: as `show`.
         """
         shown_row = self.show(split, row, prompt, answer, scope, subject, list(shown), request, state)
+        typed = {self.subject: subject, self.prompt: prompt, self.answer: answer}
+        return {**typed, **shown_row, **self._around(shown_row[self.lanes], split, row, scope, list(shown), request)}
+
+    def _around(
+        self, lanes: dict[str, Any], split: str, row: int | None, scope: str, shown: list[str], request: gr.Request
+    ) -> dict[Any, Any]:
+        """The widgets around the lanes as if the row that they show had been chosen by hand."""
         own = split == OWN
         studio = self.visits.of(request.session_hash).studio
         rows = {} if own else {"choices": choices_of(studio, split), "value": row}
         return {
             self.notice: "",
-            self.subject: subject,
-            **shown_row,
             self.own: gr.update(visible=own),
             self.row: gr.update(visible=not own, **rows),
-            self.prompt: prompt,
-            self.answer: answer,
             self.split: split,
             self.scope: scope,
-            self.shown: list(shown),
-            self.rule: initial_rule(shown_row[self.lanes]),
+            self.shown: shown,
+            self.rule: initial_rule(lanes),
         }
 
     def open_first(self, request: gr.Request) -> dict[Any, Any]:
@@ -303,6 +321,15 @@ class InspectRoom:
     def open_text(self, example: Example, shown: Sequence[str], request: gr.Request) -> dict[Any, Any]:
         """Show a question and an answer as a text of the visitor's own."""
         return self.open(OWN, None, "subject", shown, None, request, example.prompt, example.answer)
+
+    def open_scores(self, scores: TokenScores, state: dict[str, Any], request: gr.Request) -> dict[Any, Any]:
+        """Show a row whose scores are there already, as a text of the visitor's own that was opened with a cut."""
+        visit = self.visits.of(request.session_hash)
+        visit.mask_scope = "subject"
+        row = self._put(visit, scores, OWN, None, state)
+        typed = {self.prompt: scores.example.prompt, self.answer: scores.example.answer}
+        shown = [name for name in scores.columns if name in DEFAULT_SCORERS]
+        return {**typed, **row, **self._around(row[self.lanes], OWN, None, "subject", shown, request)}
 
 
 def choices_of(studio: Studio, split: str) -> list[tuple[str, int]]:

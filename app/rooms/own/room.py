@@ -11,6 +11,7 @@ import gradio as gr
 from app.look.markup import block, duration, escape
 from app.look.texts import say
 from app.rooms.own.finder import Finder
+from app.rooms.own.player import Player
 from app.rooms.own.words import preview_html, sentences_html, size_words, using_html
 from app.rooms.own.work import told
 from app.visit.models import BYTES, EMBEDDED, REAL_MODEL, RUN_BYTES, Loading, Shelf, Wish, as_asked
@@ -28,7 +29,7 @@ from app.visit.own_rows import (
 from app.visit.session import Visit
 from app.visit.studio import Studio
 from app.visit.visits import LATEST, LOADING, QUIET, Visits, explained
-from attribution import Example, LanguageModel
+from attribution import Example, LanguageModel, TokenScores
 from attribution.model.loading import can_round, devices
 from attribution.settings import settings_of
 from attribution.text.templates import AUTO, PLAIN, Asking, template_name
@@ -36,7 +37,6 @@ from unlearn import Corpus
 from unlearn.data.real import offered
 from unlearn.presets import preset_for
 
-SHOWN = 20
 TYPED = {"rwku": "Or rwku: and a person's name.", "real": "Or real: and subjects, such as real:Japan,France."}
 """Sources whose sets have more names than a list can hold, and how one is typed."""
 MOST_SUBJECTS = 5
@@ -54,6 +54,7 @@ class OwnRoom:
     Args:
         show_first: the first row of the visit's new studio in Inspect, in its scorers.
         show_text: a text in Inspect, in the lanes that are shown there: which of its widgets show what.
+        show_scores: a row with its scores in Inspect.
         fill: the form of a run filled from a preset.
     """
 
@@ -63,6 +64,7 @@ class OwnRoom:
         shelf: Shelf,
         show_first: Callable[[gr.Request], Shown],
         show_text: Callable[[Example, list[str], gr.Request], Shown],
+        show_scores: Callable[[TokenScores, dict[str, Any], gr.Request], Shown],
         fill: Callable[[str], Shown],
     ) -> None:
         self.visits = visits
@@ -70,6 +72,7 @@ class OwnRoom:
         self.shelf = shelf
         self.show_first = show_first
         self.finder = Finder(visits, show_text)
+        self.player = Player(visits, show_scores)
         self.fill = fill
 
     def build(self) -> None:
@@ -78,6 +81,7 @@ class OwnRoom:
         self.notice = block(elem_classes="pg-notice", elem_id="own-notice")
         self.using = block(using_html(self.studio), elem_id="own-using")
         self.said = block(elem_id="own-said")
+        self.player.build(self.notice)
         with gr.Column(elem_classes="pg-card", visible="real" in settings.data and self.shelf.allows(REAL_MODEL)):
             self.subjects = gr.Dropdown(
                 list(offered()),
@@ -168,6 +172,7 @@ class OwnRoom:
         gr.on([box.input for box in columns], self.remap, columns, [self.notice, self.preview], **QUIET)
         self.use.click(self.use_file, columns, taken, **loading)
         self.real = self.take_them.click(self.take_real, self.subjects, taken, **loading)
+        self.played = self.player.wire(outputs)
         return self.finder.wire(shown, outputs)
 
     @property
@@ -178,23 +183,13 @@ class OwnRoom:
     @property
     def asking(self) -> list[Any]:
         """What `ask_by` writes to."""
-        return [self.using, self.asked, self.template]
+        return [self.using, self.asked, self.template, *self.player.offer]
 
     @property
     def outputs(self) -> list[Any]:
         """What taking another model or other rows writes to, of this room."""
-        own = [
-            self.notice,
-            *self.asking,
-            self.said,
-            self.survey,
-            self.load,
-            self.cancel,
-            self.preview,
-            self.mapping,
-            self.use,
-        ]
-        return [*own, *self.columns.values(), *self.finder.outputs]
+        own = [self.notice, *self.asking, self.said, self.survey, self.load, self.cancel]
+        return [*own, self.preview, self.mapping, self.use, *self.columns.values(), *self.finder.outputs]
 
     # Models ----------------------------------------------------------------------------------------------------------
 
@@ -252,10 +247,11 @@ class OwnRoom:
         return self._asking(self.visits.of(request.session_hash).studio)
 
     def _asking(self, studio: Studio) -> Shown:
-        """How the visit's model is asked: in words, for the address, and in the field."""
+        """How the visit's model is asked: in words, for the address, and in the field; and whether it can be played."""
         name = template_name(studio.model.template)
         named = AUTO if as_asked(studio.model, AUTO) is studio.model else name
-        return {self.using: using_html(studio), self.asked: named, self.template: named}
+        shown = {self.using: using_html(studio), self.asked: named, self.template: named}
+        return {**shown, **self.player.offered(studio)}
 
     def _at_rest(self) -> dict[Any, Any]:
         return {self.load: gr.update(interactive=True), self.cancel: gr.update(interactive=False)}

@@ -6,6 +6,7 @@ from app.look.markup import count, escape
 from app.visit.own_rows import Sheet
 from app.visit.studio import Studio
 from attribution.text.templates import template_words
+from unlearn.replay import Replay
 
 PREVIEWED = 5
 
@@ -37,6 +38,13 @@ def using_html(studio: Studio) -> str:
         f'<p class="pg-lead">This visit: <b>{escape(studio.model.name)}</b>, asked by {template}, to forget '
         f"<b>{escape(studio.corpus.name)}</b> ({rows}).</p>"
     )
+
+
+def replay_html(replay: Replay) -> str:
+    """What a replay is of, and how the run was made."""
+    words = "".join(f"<dt>{escape(title)}</dt><dd>{escape(said)}</dd>" for title, said in replay.settings.items())
+    made = f"Made from <b>{escape(replay.model)}</b>, to forget <b>{escape(replay.rows)}</b>."
+    return f'<p class="pg-lead">{made}</p><dl class="pg-soft">{words}</dl>'
 
 
 def sentences_html(sentences: list[str]) -> str:

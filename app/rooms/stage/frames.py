@@ -1,6 +1,6 @@
 """What a run shows on the stage, as plain JSON types: everything that is known, so that any frame can be the first.
 
-{"phase": "queued" | "waiting" | "training" | "done" | "stopped", "run": its number or None,
+{"phase": "queued" | "waiting" | "training" | "done" | "stopped", "run": its number, "replay 1" or None,
  "row": the id of the row asked, "question": str, "step": int, "of": int, "left": "8 s", "note": one sentence,
  "warned": bool, "before": str or None, "samples": [[step, answer], ...], "points": [[step, forgotten, kept], ...],
  "instead": [[[text, p], ...], ...] or None}
@@ -21,7 +21,7 @@ from app.visit.studio import MOST_ALTERNATIVES, MOST_TOKENS_WITH_ALTERNATIVES, S
 from attribution.lanes import listed
 from unlearn import Step
 from unlearn.metrics import Probe, latest, what_is_lost
-from unlearn.replay import points_of
+from unlearn.replay import Replay, points_of
 
 Frame = dict[str, Any]
 
@@ -87,6 +87,30 @@ def kept_frame(kept: KeptRun | None, studio: Studio, instead: bool = False) -> F
         "note": lost or f"{kept.name}: {done}",
         "warned": bool(lost),
         "instead": listed(kept.alternatives(example, MOST_ALTERNATIVES).as_is) if fits else None,
+    }
+
+
+def replay_frame(replay: Replay, studio: Studio, number: int) -> Frame:
+    """A run of somebody's that made the visit's model, as `kept_frame` shows one of the visit's own.
+
+    Args:
+        number: no two frames that are to be played have the same.
+    """
+    instead = studio.alternatives(replay.example)
+    return {
+        "row": replay.example.id,
+        "question": replay.example.prompt,
+        "step": replay.steps,
+        "of": replay.of,
+        "before": replay.before,
+        "samples": [list(sample) for sample in replay.samples],
+        "points": [list(point) for point in replay.points],
+        "phase": "stopped" if replay.stopped else "done",
+        "run": f"replay {number}",
+        "left": "",
+        "note": f"A replay. {replay.note}",
+        "warned": replay.warned,
+        "instead": listed(instead.as_is) if instead else None,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from itertools import count
 from typing import Any
 
 import gradio as gr
@@ -12,7 +13,7 @@ from app.look.answers import REFERENCE_TITLE
 from app.look.lanes import LANES_ID
 from app.look.markup import block
 from app.look.texts import say
-from app.rooms.stage.frames import kept_frame
+from app.rooms.stage.frames import kept_frame, replay_frame
 from app.rooms.stage.words import answers_html, matrix_html, verdict, verdict_html
 from app.rooms.unlearn.room import UnlearnRoom
 from app.rooms.unlearn.words import rescue_words, way_out
@@ -21,6 +22,7 @@ from app.visit.comparison import known
 from app.visit.session import Visit
 from app.visit.visits import LATEST, PRIVATE, QUIET, SCORING, Visits, explained
 from attribution import matrix
+from unlearn.replay import read_replay
 
 # Longer is no question, and would wait long.
 MOST_CHARACTERS = 500
@@ -40,6 +42,7 @@ class StageRoom:
     def __init__(self, visits: Visits) -> None:
         self.visits = visits
         self.studio = visits.studio
+        self._plays = count(1)
 
     def build(self) -> None:
         """Lay it out."""
@@ -115,6 +118,12 @@ class StageRoom:
             self.ruling: verdict_html(found, way_out(kept.way_back) if way else ""),
             self.rescue: gr.update(visible=bool(way), value=way),
         }
+
+    def replay(self, notice: str, request: gr.Request) -> Any:
+        """Play how the visit's model was made; nothing where a notice says why its row is not on the lanes."""
+        studio = self.visits.of(request.session_hash).studio
+        found = None if notice else read_replay(studio.model.folder)
+        return gr.skip() if found is None else replay_frame(found, studio, next(self._plays))
 
     @explained
     def look(self, request: gr.Request) -> dict[Any, Any]:
