@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, errors
+from huggingface_hub.utils import validate_repo_id
 
 from attribution.files import file_fingerprint
 from attribution.model.adapter_files import ADAPTER_FILE, ADAPTER_WEIGHTS
@@ -64,8 +66,10 @@ def parcel(folder: Path) -> Parcel:
     if not folder.is_dir():
         raise ValueError(f"There is no folder {str(folder)!r}: name one that `python -m unlearn --save` has written.")
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
-    # A link may lead to any file of the machine.
-    files = [name for name in found if _is_sent(name) and not (folder / name).is_symlink()]
+    # A link may lead to any file of the machine, and a pipe never ends.
+    files = [
+        name for name in found if _is_sent(name) and (folder / name).is_file() and not (folder / name).is_symlink()
+    ]
     for name in ("README.md", LOG_FILE, KEPT_FILE):
         if name not in files:
             raise ValueError(
@@ -100,7 +104,9 @@ def publish(sent: Parcel, name: str, public: bool = False, api: HfApi | None = N
                 "another repository."
             )
         said = f"Forget Lens: {len(sent.files)} files of a run"
-        api.upload_folder(repo_id=name, folder_path=sent.folder, allow_patterns=list(sent.files), commit_message=said)
+        # They are read as patterns, and a name with a bracket would stand for others.
+        names = [escape(file) for file in sent.files]
+        api.upload_folder(repo_id=name, folder_path=sent.folder, allow_patterns=names, commit_message=said)
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.LocalTokenNotFoundError, OSError) as error:
         raise ValueError(_refused(name, error)) from error
     return address
@@ -108,7 +114,12 @@ def publish(sent: Parcel, name: str, public: bool = False, api: HfApi | None = N
 
 def check_name(name: str) -> None:
     """ValueError when a text is no `owner/name`."""
-    if not is_hub_name(name):
+    try:
+        validate_repo_id(name)
+        known = is_hub_name(name)
+    except errors.HFValidationError:
+        known = False
+    if not known:
         raise ValueError(f"The name {name[:80]!r} is none on the Hub: write OWNER/NAME, such as ada/smollm-forgets.")
 
 

@@ -310,6 +310,7 @@ def test_their_settings_are_a_run_of_ours(tmp_path):
     assert config.rate_at(6) == 1e-5 and config.rate_at(38) == pytest.approx(1e-5 * 33 / 65)
     said = " ".join(found.notes)
     assert "No counterpart: trainer.method_args.preferences." in said
+    assert "Its 10 epochs are 70 steps over the 200 rows of tofu:forget05" in said
     assert "weight_decay" in said and "'retain90', and those of forget05 here are retain95" in said
 
 

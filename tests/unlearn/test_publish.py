@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -129,17 +130,21 @@ class Hub:
 
 
 def test_a_dry_run_says_to_the_byte_what_is_sent(saved, tmp_path, capsys, monkeypatch):
+    # Read as a pattern, the second stands for the first.
+    (saved / "model-a.safetensors").symlink_to(saved / "rows.jsonl")
+    (saved / "model-[a].safetensors").write_bytes(b"weights")
+    os.mkfifo(saved / "merges.txt")
     hub = Hub(tmp_path / "hub")
     publish(parcel(saved), "ada/forgets", api=hub)
     sent = sorted(path.relative_to(hub.folder).as_posix() for path in hub.folder.rglob("*") if path.is_file())
-    assert sent == SENT and hub.private
+    assert sent == sorted([*SENT, "model-[a].safetensors"]) and hub.private
     monkeypatch.setattr("unlearn.publish.HfApi", None)
     assert main(["publish", str(saved), "ada/forgets", "--dry-run"]) == 0
     said = capsys.readouterr().out
     contents = {name: (hub.folder / name).read_bytes() for name in sent}
     lines = [f"{hashlib.sha256(data).hexdigest()}  {len(data):>14,}  {name}" for name, data in contents.items()]
     texts = "With texts of a row: forget_lens_replay.json"
-    left = "Left here: .env, model-parts/x.safetensors, rows.jsonl, vocab.json"
+    left = "Left here: .env, merges.txt, model-a.safetensors, model-parts/x.safetensors, rows.jsonl, vocab.json"
     card = contents["README.md"].decode()
     head = "To ada/forgets, private; nothing has been sent."
     assert said == "\n".join([head, "", *lines, "", texts, "", left, "", card])
@@ -277,6 +282,10 @@ def test_what_no_run_has_left_is_refused(saved, tmp_path, capsys):
         with pytest.raises(ValueError, match="in a folder of this machine"):
             parcel(saved)
     assert main(["publish", str(tmp_path / "none"), "ada/forgets"]) == 2
-    assert main(["publish", str(saved), "forgets"]) == 2
-    said = capsys.readouterr().err
-    assert "There is no folder" in said and "write OWNER/NAME" in said
+    assert "There is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["forgets", "ada/..", "ada/forgets.git", "ada/forgets-", "ada/forgets\n", "a/b/c"])
+def test_a_name_that_the_hub_has_not_is_refused_before_anything_else(tmp_path, capsys, name):
+    assert main(["publish", str(tmp_path), name, "--dry-run"]) == 2
+    assert "write OWNER/NAME" in capsys.readouterr().err

@@ -114,6 +114,8 @@ def check_writable(*paths: Path | None, folders: bool = False) -> None:
             continue
         if path.is_dir() and not folders:
             raise ValueError(f"The file {str(path)!r} cannot be written: it is a folder. Name a file in it.")
+        if path.exists() and folders and not path.is_dir():
+            raise ValueError(f"The folder {str(path)!r} cannot be written: it is a file. Name a folder.")
         parent = path.absolute().parent
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             raise ValueError(

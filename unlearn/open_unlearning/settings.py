@@ -160,7 +160,11 @@ def _of_the_training(training: Mapping[str, Any], forget: str | None, notes: lis
     steps = int(number("max_steps", -1))
     each = math.ceil(math.ceil(rows / part) / parts) if rows else None
     if steps < 1 and each:
-        steps = math.ceil(number("num_train_epochs", 3) * each)
+        epochs = number("num_train_epochs", 3)
+        steps = math.ceil(epochs * each)
+        notes.append(
+            f"Its {epochs:g} epochs are {steps:,} steps over the {rows} rows of {forget}: for others say --steps."
+        )
     if steps >= 1:
         warmup = int(number("warmup_epochs", 0) * rows // (part * parts)) if rows else 0
         warmup = warmup or int(number("warmup_steps", 0))
