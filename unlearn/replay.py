@@ -195,7 +195,8 @@ class Recorder:
         return Replay(
             model=shown_name(job.base.name),
             rows=rows,
-            settings=what_was_done(job),
+            # The card is Markdown, the stage is not.
+            settings={title: words.replace("`", "") for title, words in what_was_done(job).items()},
             example=self.example,
             scores=self.scores,
             probability=self.probability,

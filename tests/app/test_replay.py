@@ -81,7 +81,7 @@ def test_a_replay_that_is_none_is_said_and_the_model_can_be_used(page: Page, sav
     try:
         (saved / REPLAY_FILE).write_text(json.dumps(markup), encoding="utf-8")
         said = player.offered(visit.studio)[player.said]
-        assert "<img" not in said and "<b><" not in said and "<i>" not in said and "&lt;i&gt;" in said
+        assert "<img" not in said and "<b><b>" not in said and "<i>" not in said and "&lt;i&gt;" in said
         (saved / REPLAY_FILE).write_text(json.dumps(other), encoding="utf-8")
         assert "play it with the model that it was saved with" in player.open(REQUEST)[page.own.notice]
         (saved / REPLAY_FILE).write_text("{}", encoding="utf-8")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,17 @@ def test_a_replay_has_the_run_as_it_was_and_comes_back_whole(played: Replay, kno
     assert read_replay(tmp_path) == played
     scores = played.scored(knowing)
     assert scores.columns == played.scores and scores.example == small_corpus.forget[2].example
+
+
+def test_a_run_that_is_recorded_comes_to_the_weights_of_one_that_is_not(knowing, small_corpus) -> None:
+    """The card names the command without --replay."""
+    watched, alone = run(knowing, small_corpus, CONFIG), run(knowing, small_corpus, replace(CONFIG, probe_every=0))
+    recorder = Recorder(watched, 0)
+    for step in watched:
+        recorder.look(step)
+    assert len(list(alone)) == 7 and recorder.samples
+    pairs = zip(watched.model.model.parameters(), alone.model.model.parameters(), strict=True)
+    assert all(torch.equal(mine, other) for mine, other in pairs)
 
 
 def test_a_stopped_run_ends_with_the_answer_of_its_last_step(knowing, small_corpus) -> None:

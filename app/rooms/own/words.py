@@ -42,9 +42,9 @@ def using_html(studio: Studio) -> str:
 
 def replay_html(replay: Replay) -> str:
     """What a replay is of, and how the run was made."""
-    words = "".join(f"<dt>{escape(title)}</dt><dd>{escape(said)}</dd>" for title, said in replay.settings.items())
+    words = "".join(f"<li><b>{escape(title)}</b>: {escape(said)}</li>" for title, said in replay.settings.items())
     made = f"Made from <b>{escape(replay.model)}</b>, to forget <b>{escape(replay.rows)}</b>."
-    return f'<p class="pg-lead">{made}</p><dl class="pg-soft">{words}</dl>'
+    return f'<p class="pg-lead">{made}</p><ul class="pg-soft">{words}</ul>'
 
 
 def sentences_html(sentences: list[str]) -> str:
