@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from transformers import TrainingArguments
 from attribution import LanguageModel, Rule
 from unlearn import Corpus, RunConfig, Trainer, run
 from unlearn.objectives.labels import uniform_target
-from unlearn.run.trainer import IGNORED, Pair, collate
+from unlearn.run.trainer import IGNORED, Pair, collate, sides_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -169,4 +170,46 @@ def test_what_ones_own_data_cannot_do_is_one_sentence(tiny, small_corpus, tmp_pa
         side = {"input_ids": ids, "attention_mask": ids, "labels": torch.full_like(ids, IGNORED)}
         trainer.compute_loss(tiny.model, {"forget": side, "retain": side})
     with pytest.raises(ValueError, match="forget side of a batch has no attention_mask"):
-        trainer.compute_loss(tiny.model, {"forget": {"input_ids": ids, "labels": ids}})
+        side = {"input_ids": ids, "labels": ids}
+        trainer.compute_loss(tiny.model, {"forget": side, "retain": side})
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"config": RunConfig(objective="npo", lora=4)}, "no lora: put adapters on it with peft"),
+        ({"config": RunConfig(objective="npo", train_from=2, by_hand="0:+1")}, "no train_from, by_hand"),
+        ({"model": "owner/name"}, "The model is none: give one of transformers"),
+        ({"model": None}, "The model is none"),
+    ],
+)
+def test_what_is_done_to_a_model_of_ones_own_before_is_said(tiny, given, match):
+    with pytest.raises(ValueError, match=match):
+        Trainer(
+            **{"model": tiny.model, "config": RunConfig(objective="npo"), "processing_class": tiny.tokenizer} | given
+        )
+
+
+IDS = torch.ones(1, 3, dtype=torch.long)
+SIDE = {"input_ids": IDS, "attention_mask": IDS, "labels": IDS}
+
+
+@pytest.mark.parametrize(
+    ("batch", "match"),
+    [
+        (SIDE, "A batch has no two sides"),
+        ({"forget": SIDE}, "A batch has no two sides"),
+        ((SIDE, SIDE), "A batch has no two sides"),
+        ({"forget": SIDE, "retain": SIDE | {"labels": [[1, 1, 1]]}}, "retain side of a batch has parts of different"),
+        ({"forget": SIDE | {"labels": IDS[:, :2]}, "retain": SIDE}, "forget side of a batch has parts of different"),
+        ({"forget": SIDE | {"weights": IDS * math.nan}, "retain": SIDE}, "or that are no numbers"),
+        ({"forget": SIDE | {"weights": -IDS}, "retain": SIDE}, "weights below 0"),
+    ],
+)
+def test_batches_of_another_form_are_one_sentence(batch, match):
+    with pytest.raises(ValueError, match=match):
+        sides_of(batch)
+
+
+def test_what_else_stands_in_a_batch_is_left():
+    assert [*sides_of({"index": IDS, "names": ["a"], "retain": SIDE, "forget": SIDE})] == ["forget", "retain"]

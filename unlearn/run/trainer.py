@@ -39,6 +39,8 @@ SIDES = ("forget", "retain", "refusal")
 OF_A_LABEL = ("reference", "frozen", "teacher", "unsaid", "inner")
 # What only a loop of ours can do.
 OF_A_RUN = ("score_every", "until_recall", "roll_back")
+# What is done to a model or to rows before a Trainer has them, where they are one's own.
+OF_A_CORPUS = ("lora", "train_from", "by_hand")
 
 
 class Pair(NamedTuple):
@@ -181,6 +183,16 @@ class Trainer(transformers.Trainer):
                 f"The objective {self.config.objective!r} needs more than the rows themselves: give a model from "
                 "load_model(...) and a corpus, or take an objective such as npo."
             )
+        if not isinstance(model, torch.nn.Module):
+            raise ValueError(
+                "The model is none: give one of transformers or PEFT, loaded, or one from load_model(...)."
+            )
+        given = _changed(self.config, OF_A_CORPUS)
+        if given:
+            raise ValueError(
+                f"A model of one's own has no {', '.join(given)}: put adapters on it with peft, freeze its blocks and "
+                "put weights in the batches, or give a model from load_model(...) and a corpus."
+            )
         if tokenizer is None:
             raise ValueError("Say which tokenizer belongs to the model: processing_class=...")
         heads = get_objective(self.config.objective).head, get_retention(self.config.resolved["retain"]).head
@@ -216,7 +228,8 @@ class Trainer(transformers.Trainer):
         over = num_items_in_batch or self._totals([inputs], self.args.device, alone=True)
         self._through.around = model
         read = {
-            side: partial(read_labels, self._through, labels_of(inputs[side], side), over=over[side]) for side in inputs
+            side: partial(read_labels, self._through, labels, over=over[side])
+            for side, labels in sides_of(inputs).items()
         }
         found = self._terms.forget(read["forget"], read.get("refusal"))
         retain = self._terms.retain(read["retain"])
@@ -252,8 +265,9 @@ class Trainer(transformers.Trainer):
     def _totals(self, batches: Sequence[Any], device: Any, alone: bool = False) -> dict[str, Totals]:
         """What the means of a step are over, side by side: all of its batches, of all processes unless `alone`."""
         found = {}
+        read = [sides_of(batch) for batch in batches]
         for side in SIDES:
-            labels = [labels_of(batch[side], side) for batch in batches if side in batch]
+            labels = [sides[side] for sides in read if side in sides]
             if labels:
                 sums = [torch.tensor(_sums(one), dtype=torch.float32, device=device) for one in labels]
                 total = torch.stack(sums).sum(dim=0)
@@ -264,11 +278,32 @@ class Trainer(transformers.Trainer):
         return found
 
 
+def sides_of(batch: Any) -> dict[str, Labels]:
+    """The rows of every side of a batch; what else stands in it is left. ValueError where it is no such batch."""
+    if not isinstance(batch, Mapping) or not all(isinstance(batch.get(side), Mapping) for side in SIDES[:2]):
+        raise ValueError(
+            'A batch has no two sides: let the collator give {"forget": {...}, "retain": {...}}, each with input_ids, '
+            "attention_mask and labels."
+        )
+    return {side: labels_of(batch[side], side) for side in SIDES if side in batch}
+
+
 def labels_of(given: Mapping[str, Tensor], side: str) -> Labels:
-    """The rows of one side of a batch. ValueError where a part of them is missing or no row has a label."""
-    missing = [name for name in ("input_ids", "attention_mask", "labels") if name not in given]
+    """The rows of one side of a batch.
+
+    Raises:
+        ValueError: a part of them is missing or of another shape, no row has a label, or a weight is none.
+    """
+    names = ("input_ids", "attention_mask", "labels")
+    missing = [name for name in names if name not in given]
     if missing:
         raise ValueError(f"The {side} side of a batch has no {' and no '.join(missing)}: let the collator add them.")
+    parts = [given[name] for name in (*names, "weights") if name in given]
+    if not all(isinstance(part, Tensor) and part.ndim == 2 and part.shape == parts[0].shape for part in parts):
+        raise ValueError(
+            f"The {side} side of a batch has parts of different shapes: let the collator give tensors, all of them "
+            "[rows, length]."
+        )
     ids, labels = given["input_ids"], given["labels"]
     # What stands first is predicted from nothing.
     rows, where = (labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
@@ -276,6 +311,8 @@ def labels_of(given: Mapping[str, Tensor], side: str) -> Labels:
         raise ValueError(f"The {side} side of a batch has no label: every one is {IGNORED}, or stands first.")
     where = where + 1
     weights = given["weights"][rows, where].float() if "weights" in given else torch.ones(len(rows), device=ids.device)
+    if not (weights >= 0).all():
+        raise ValueError(f"The {side} side of a batch has weights below 0, or that are no numbers: give 0 or more.")
     more = {name: given[name] for name in OF_A_LABEL if name in given}
     return Labels(ids, given["attention_mask"], rows, where, weights, **more)
 
@@ -287,12 +324,16 @@ def _sums(labels: Labels) -> list[float]:
 
 
 def _check(config: RunConfig) -> None:
-    plain = RunConfig()
-    given = [name for name in OF_A_RUN if getattr(config, name) != getattr(plain, name)]
+    given = _changed(config, OF_A_RUN)
     if config.learn != "given":
         given.append("learn")
     if given:
         raise ValueError(f"A Trainer has no {', '.join(given)}, which take a loop of their own: use unlearn.run.")
+
+
+def _changed(config: RunConfig, names: Sequence[str]) -> list[str]:
+    plain = RunConfig()
+    return [name for name in names if getattr(config, name) != getattr(plain, name)]
 
 
 class _Through(LanguageModel):
