@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from app.rooms.learn.questions import CONTROL, CUT_OR_WHOLE, SILENCE, STRUCTURE
-from attribution import Rule
+from app.rooms.learn.questions import CONTROL, CUT_OR_WHOLE, SILENCE, SPEECH
+from app.rooms.learn.words import STEPS
+from app.server.settings import Settings
+from app.visit.run_config import form_config, form_values
+from attribution import LanguageModel, Rule
+from unlearn import load_corpus, run
 from unlearn.metrics import Probe
 
 
-def ran(rule: Rule, structure: float, forget: float = 0.0, probed: bool = True) -> Any:
-    step = SimpleNamespace(probe=Probe(forget, 1.0, structure) if probed else None)
-    return SimpleNamespace(number=1, config=SimpleNamespace(rule=rule), steps=(step,), evaluation=None)
+def ran(rule: Rule, speaks: float, forget: float = 0.0, probed: bool = True) -> Any:
+    # Whether it speaks is not asked at every probe.
+    probes = [Probe(forget, 1.0, 1.0, speaks), Probe(forget, 1.0, 1.0)] if probed else [None]
+    steps = tuple(SimpleNamespace(probe=probe) for probe in probes)
+    return SimpleNamespace(number=1, config=SimpleNamespace(rule=rule), steps=steps, evaluation=None)
 
 
 NOTHING: Any = SimpleNamespace(before=lambda: None)
@@ -27,10 +34,10 @@ def visit(*runs: Any) -> Any:
 WHOLE, CUT, DRAWN = Rule("learned", "sequence"), Rule("learned", "top", 0.3), Rule("random", "top", 0.3)
 
 
-@pytest.mark.parametrize(("structure", "right"), [(0.95, "kept"), (0.9, "kept"), (0.2, "lost")])
-def test_structure_is_judged_by_the_run(structure: float, right: str) -> None:
-    found = STRUCTURE.judge(visit(ran(WHOLE, structure)), NOTHING)
-    assert found.right == {right} and f"{structure:.2f}" in found.because
+@pytest.mark.parametrize(("speaks", "right"), [(0.95, "kept"), (0.75, "kept"), (0.2, "lost")])
+def test_speech_is_judged_by_the_run(speaks: float, right: str) -> None:
+    found = SPEECH.judge(visit(ran(WHOLE, speaks)), NOTHING)
+    assert found.right == {right} and f"{speaks:.2f}" in found.because
 
 
 @pytest.mark.parametrize(("whole", "cut", "right"), [(0.4, 0.9, "cut"), (0.9, 0.4, "sequence"), (0.9, 0.92, "same")])
@@ -66,10 +73,10 @@ def test_the_last_sentence_needs_both_sides() -> None:
 @pytest.mark.parametrize(
     ("question", "seen", "said"),
     [
-        (STRUCTURE, visit(), "the whole sequence is missing"),
+        (SPEECH, visit(), "the whole sequence is missing"),
         (CUT_OR_WHOLE, visit(ran(WHOLE, 1)), "a run on the cut is missing"),
         (CONTROL, visit(ran(CUT, 1)), "the random control is missing"),
-        (STRUCTURE, visit(ran(WHOLE, 1, probed=False)), "stopped before anything was measured"),
+        (SPEECH, visit(ran(WHOLE, 1, probed=False)), "before its model was asked anything"),
         (SILENCE, visit(), "no run yet"),
         (SILENCE, visit(ran(CUT, 1)), "open Compare"),
     ],
@@ -77,3 +84,21 @@ def test_the_last_sentence_needs_both_sides() -> None:
 def test_what_is_missing_is_said(question: Any, seen: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         question.judge(seen, NOTHING)
+
+
+def test_the_runs_that_the_lesson_sets_up_do_what_it_says(model: LanguageModel) -> None:
+    corpus, runs = load_corpus("forget05"), []
+    for step in STEPS:
+        if step.room == "unlearn":
+            cut = {"scorer": step.active, "kind": "top", "cut": 0.3, "keep_given": False}
+            values = {**form_values(step.preset, 300), "strategy": step.strategy}
+            config = form_config(values, cut, Settings())
+            job = run(model, corpus, replace(config, probe_every=config.steps))
+            steps = tuple(job)
+            runs.append(SimpleNamespace(number=len(runs) + 1, config=config, steps=steps, evaluation=None))
+    done = visit(*runs)
+    whole, cut, drawn = (each.steps[-1].probe for each in runs)
+    assert max(whole.forget_recall, cut.forget_recall) <= 0.1 < drawn.forget_recall
+    assert SPEECH.judge(done, NOTHING).right == {"lost"}
+    assert CUT_OR_WHOLE.judge(done, NOTHING).right == {"cut"}
+    assert CONTROL.judge(done, NOTHING).right == {"less"}

@@ -38,7 +38,7 @@ def test_steps_set_the_page_up_questions_are_checked_and_progress_is_kept(page: 
         expect(page.locator("#verdict-2")).to_contain_text("Not quite")
     answer(page, 2, max(areas, key=areas.__getitem__))
     expect(page.locator("#verdict-2")).to_contain_text("That is right")
-    answer(page, 3, "It fell below 0.9")
+    answer(page, 3, "No: it fell below 0.75")
     expect(page.locator("#verdict-3 .pg-alert")).to_contain_text("the whole sequence is missing")
 
     page.locator("#lesson-3").click()
@@ -47,8 +47,8 @@ def test_steps_set_the_page_up_questions_are_checked_and_progress_is_kept(page: 
     wait_for_end(page)
     page.locator("#lesson-back").click()
     expect(page.locator("#question-3 input").first).to_be_focused()
-    answer(page, 3, "It fell below 0.9")
-    expect(page.locator("#verdict-3")).to_contain_text("Structure ended at")
+    answer(page, 3, "No: it fell below 0.75")
+    expect(page.locator("#verdict-3")).to_contain_text("Speaks ended at")
     page.locator("#lesson-leave").click()
     expect(page.locator("#lesson-strip")).to_be_hidden()
 

@@ -14,7 +14,7 @@ from unlearn.metrics import Probe
 
 # Smaller differences between two runs are called none: the probe has 32 rows.
 SAME = 0.03
-WHOLE = 0.9
+SPEAKS = 0.75
 FORGOTTEN, KEPT = 0.1, 0.05
 
 
@@ -64,22 +64,22 @@ def best_lane(visit: Visit, studio: Studio) -> Verdict:
     )
 
 
-def whole_sequence_structure(visit: Visit, studio: Studio) -> Verdict:
-    """Whether the whole-sequence run kept the grammar."""
-    structure = _ended(_last(visit, "sequence")).structure or 0.0
+def whole_sequence_speech(visit: Visit, studio: Studio) -> Verdict:
+    """Whether the model still spoke after the whole-sequence run."""
+    speaks = _spoke(_last(visit, "sequence"))
     return Verdict(
-        frozenset({"kept" if structure >= WHOLE else "lost"}),
-        f"Structure ended at {structure:.2f}; {WHOLE:g} is where this page begins to warn.",
+        frozenset({"kept" if speaks >= SPEAKS else "lost"}),
+        f"Speaks ended at {speaks:.2f}: so much of what the model then said was language.",
     )
 
 
 def cut_against_whole(visit: Visit, studio: Studio) -> Verdict:
-    """Which of the two runs kept more of the grammar."""
-    whole, cut = (_ended(_last(visit, kind)).structure or 0.0 for kind in ("sequence", "cut"))
+    """After which of the two runs the model spoke better."""
+    whole, cut = (_spoke(_last(visit, kind)) for kind in ("sequence", "cut"))
     right = "same" if abs(cut - whole) <= SAME else "cut" if cut > whole else "sequence"
     return Verdict(
         frozenset({right}),
-        f"Structure at the end: {whole:.2f} after the whole sequence, {cut:.2f} after the cut.",
+        f"Speaks at the end: {whole:.2f} after the whole sequence, {cut:.2f} after the cut.",
     )
 
 
@@ -90,8 +90,8 @@ def control_against_cut(visit: Visit, studio: Studio) -> Verdict:
     right = "same" if abs(drawn - left) <= SAME else "less" if drawn > left else "more"
     return Verdict(
         frozenset({right}),
-        f"Forget recall at the end: {left:.2f} after the cut, {drawn:.2f} after the control; structure "
-        f"{cut.structure or 0.0:.2f} and {control.structure or 0.0:.2f}. The less is left, the more was forgotten.",
+        f"Forget recall at the end: {left:.2f} after the cut, {drawn:.2f} after the control. The less is left, the "
+        "more was forgotten.",
     )
 
 
@@ -126,6 +126,15 @@ def _last(visit: Visit, kind: str) -> KeptRun:
     )
 
 
+def _spoke(kept: KeptRun) -> float:
+    """The share of its answers that were language when it was asked last."""
+    asked = (step.probe.speaks for step in reversed(kept.steps) if step.probe is not None)
+    speaks = next((value for value in asked if value is not None), None)
+    if speaks is None:
+        raise ValueError(f"Run {kept.number} ended before its model was asked anything: let it run for longer.")
+    return speaks
+
+
 def _ended(kept: KeptRun) -> Probe:
     probe = next((step.probe for step in reversed(kept.steps) if step.probe is not None), None)
     if probe is None:
@@ -143,13 +152,13 @@ BEST_LANE = Question(
     tuple((name, scorer_info(name).title) for name in DEFAULT_SCORERS),
     best_lane,
 )
-STRUCTURE = Question(
-    "What has become of structure, the words that carry no fact?",
-    (("kept", f"It stayed at {WHOLE:g} or above"), ("lost", f"It fell below {WHOLE:g}")),
-    whole_sequence_structure,
+SPEECH = Question(
+    "Does the model still speak? Read its sample answer, then the dotted curve of speaks.",
+    (("kept", f"Yes: speaks stayed at {SPEAKS:g} or above"), ("lost", f"No: it fell below {SPEAKS:g}")),
+    whole_sequence_speech,
 )
 CUT_OR_WHOLE = Question(
-    "Which of the two runs kept more structure?",
+    "After which of the two runs does the model speak better?",
     (("sequence", "The whole sequence"), ("cut", "The cut"), ("same", f"Neither, within {SAME:g}")),
     cut_against_whole,
 )

@@ -12,14 +12,14 @@ from app.rooms.learn.questions import (
     CUT_OR_WHOLE,
     FACTS_SHARE,
     SILENCE,
-    STRUCTURE,
+    SPEECH,
     Question,
     Verdict,
 )
 from app.visit.run_config import OWN_CUT
 from attribution.scorers import DEFAULT_SCORERS
 
-PLAIN = "ours-wga"
+PLAIN = "sequence-ga"
 """The preset of steps that show what a selection does: it pushes probabilities down and teaches nothing instead."""
 
 
@@ -75,11 +75,11 @@ STEPS: tuple[LessonStep, ...] = (
     ),
     LessonStep(
         "Forget everything, and it hurts",
-        "The plain method pushes down every word of the answer. The fact goes, and so do the name and the sentence "
-        "around it. Start this run and watch the curve of structure and the sample answer.",
+        "The plain method pushes down every word of the answer. The fact goes, and with it the name and the sentence "
+        "around it: the model no longer makes sense. Start this run, watch its sample answer, and the curve of speaks.",
         "Set up a whole-sequence run",
-        "Press Start. Watch structure and the sample answer.",
-        STRUCTURE,
+        "Press Start. Watch the sample answer, and speaks.",
+        SPEECH,
         "unlearn",
         preset=PLAIN,
         strategy="sequence",
@@ -87,9 +87,9 @@ STEPS: tuple[LessonStep, ...] = (
     LessonStep(
         "Forget only the cut",
         "Now the same with the tokens that the learned lane selects, the person's name left out. Forget recall falls "
-        "as far; structure and the right name should stay.",
+        "as far; more of what the model says is still language.",
         "Set up a run on the cut",
-        "Press Start. Compare structure with the run before.",
+        "Press Start. Compare speaks with the run before.",
         CUT_OR_WHOLE,
         "unlearn",
         preset=PLAIN,
