@@ -229,7 +229,9 @@ def test_what_is_published_loads_in_the_library_and_on_the_page(saved, model, tm
     loaded = load_model(str(hub.folder))
     assert torch.equal(loaded.model(ids).logits, load_model(str(saved)).model(ids).logits)
     shelf = Shelf(Settings(model_folder=str(hub.folder.parent)), model)
-    assert torch.equal(shelf.get(Wish(FOLDER + "forgets")).model(ids).logits, loaded.model(ids).logits)
+    on_page = shelf.get(Wish(FOLDER + "forgets"))
+    assert torch.equal(on_page.model(ids).logits, loaded.model(ids).logits)
+    assert read_replay(on_page.folder) == read_replay(saved) is not None
 
 
 def test_a_repository_that_everybody_sees_is_not_taken_by_accident(saved, tmp_path):
