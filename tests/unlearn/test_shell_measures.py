@@ -106,6 +106,7 @@ def test_stress_prints_before_and_after(capsys, folder, rows, tmp_path):
         (["evaluate", "--json", "/no/such/folder/x.json"], "cannot be written"),
         (["evaluate", "--json", "."], "it is a folder"),
         (["evaluate", "--open-unlearning", __file__], "it is a file. Name a folder"),
+        (["evaluate", "--lm-eval-path", "tasks"], "say by --lm-eval which"),
         (["evaluate", "--limit", "0"], "at least 1"),
         (["evaluate", "--retain-rows", "0"], "retain_rows must be at least 1"),
         (["evaluate", "--model", "/no/such/folder"], "'/no/such/folder'"),

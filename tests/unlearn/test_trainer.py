@@ -179,8 +179,10 @@ def test_what_ones_own_data_cannot_do_is_one_sentence(tiny, small_corpus, tmp_pa
     [
         ({"config": RunConfig(objective="npo", lora=4)}, "no lora: put adapters on it with peft"),
         ({"config": RunConfig(objective="npo", train_from=2, by_hand="0:+1")}, "no train_from, by_hand"),
-        ({"model": "owner/name"}, "The model is none: give one of transformers"),
-        ({"model": None}, "The model is none"),
+        ({"model": "owner/name"}, "The model is 'owner/name': give a model of transformers"),
+        ({"model": None}, "The model is 'None'"),
+        ({"reference": "owner/name"}, "The reference is 'owner/name'"),
+        ({"compute_loss_func": lambda *_: 0}, "The loss is that of config"),
     ],
 )
 def test_what_is_done_to_a_model_of_ones_own_before_is_said(tiny, given, match):
@@ -212,4 +214,4 @@ def test_batches_of_another_form_are_one_sentence(batch, match):
 
 
 def test_what_else_stands_in_a_batch_is_left():
-    assert [*sides_of({"index": IDS, "names": ["a"], "retain": SIDE, "forget": SIDE})] == ["forget", "retain"]
+    assert [*sides_of({"index": IDS, "refusal": None, "retain": SIDE, "forget": SIDE})] == ["forget", "retain"]

@@ -106,6 +106,8 @@ def evaluate_command(
         raise ValueError(f"--per-row writes {' or '.join(PER_ROW_KINDS)}, not {per_row.suffix!r}.")
     asked = check_groups(names_of(metrics)) if metrics else None
     tasks = task_names(protocol.lm_eval)
+    if protocol.lm_eval_path and not tasks:
+        raise ValueError("--lm-eval-path holds task files: say by --lm-eval which of its tasks are measured.")
     if tasks:
         task_manager(tasks, protocol.lm_eval_path)
     corpus = rows.read()

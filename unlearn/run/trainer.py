@@ -142,6 +142,11 @@ class Trainer(transformers.Trainer):
             self._on_own_data(model, reference, rest.get("processing_class"))
         without_dropout(self._trained.model)
         args = args or transformers.TrainingArguments("trainer_output")
+        if args.label_smoothing_factor or rest.get("compute_loss_func"):
+            raise ValueError(
+                "The loss is that of config: leave label_smoothing_factor and compute_loss_func out, or register an "
+                "objective of your own."
+            )
         # Else the two sides of a batch would be taken for columns that the model does not read.
         args.remove_unused_columns = False
         self._through = _Through(self._trained)
@@ -183,10 +188,9 @@ class Trainer(transformers.Trainer):
                 f"The objective {self.config.objective!r} needs more than the rows themselves: give a model from "
                 "load_model(...) and a corpus, or take an objective such as npo."
             )
-        if not isinstance(model, torch.nn.Module):
-            raise ValueError(
-                "The model is none: give one of transformers or PEFT, loaded, or one from load_model(...)."
-            )
+        for name, one in (("model", model), ("reference", reference)):
+            if not isinstance(one, torch.nn.Module) and (name == "model" or one is not None):
+                raise ValueError(f"The {name} is {str(one)[:60]!r}: give a model of transformers or PEFT, loaded.")
         given = _changed(self.config, OF_A_CORPUS)
         if given:
             raise ValueError(
@@ -285,7 +289,7 @@ def sides_of(batch: Any) -> dict[str, Labels]:
             'A batch has no two sides: let the collator give {"forget": {...}, "retain": {...}}, each with input_ids, '
             "attention_mask and labels."
         )
-    return {side: labels_of(batch[side], side) for side in SIDES if side in batch}
+    return {side: labels_of(batch[side], side) for side in SIDES if batch.get(side) is not None}
 
 
 def labels_of(given: Mapping[str, Tensor], side: str) -> Labels:
