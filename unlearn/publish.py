@@ -15,6 +15,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, errors
 from huggingface_hub.utils import validate_repo_id
+from safetensors import SafetensorError, safe_open
 
 from attribution.files import file_fingerprint
 from attribution.model.adapter_files import ADAPTER_FILE, ADAPTER_WEIGHTS
@@ -75,8 +76,11 @@ def parcel(folder: Path) -> Parcel:
             raise ValueError(
                 f"The folder {str(folder)!r} has no {name}: name one that `python -m unlearn --save` has written."
             )
-    if not any(fnmatchcase(name, pattern) for name in files for pattern in WEIGHTS):
+    weights = [name for name in files if any(fnmatchcase(name, pattern) for pattern in WEIGHTS)]
+    if not weights:
         raise ValueError(f"The folder {str(folder)!r} has no weights in safetensors: save the run again.")
+    for name in weights:
+        _check_whole(folder / name)
     if REPLAY_FILE in files:
         read_replay(folder)
     if ADAPTER_FILE in files:
@@ -126,6 +130,15 @@ def check_name(name: str) -> None:
 def _is_sent(name: str) -> bool:
     # A star would take folders, too.
     return name in SENT or ("/" not in name and any(fnmatchcase(name, pattern) for pattern in SENT))
+
+
+def _check_whole(path: Path) -> None:
+    """ValueError where weights broke off or are none; their header alone is read."""
+    try:
+        with safe_open(path, "pt"):
+            pass
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{str(path)!r} is damaged ({error}): save the run again.") from error
 
 
 def _check_base(path: Path) -> None:

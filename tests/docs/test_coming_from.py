@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from attribution import LanguageModel, load_model
 from attribution.__main__ import main as attribution_main
@@ -59,8 +60,9 @@ def rows(folder: Path) -> None:
 def saved(folder: Path) -> None:
     """What a run leaves behind, as far as it is looked at before it is sent."""
     folder.mkdir(exist_ok=True)
-    for name in ("README.md", "config.json", "forget_lens.json", "forget_lens_run.json", "model.safetensors"):
+    for name in ("README.md", "config.json", "forget_lens.json", "forget_lens_run.json"):
         (folder / name).write_text("{}", encoding="utf-8")
+    save_file({}, folder / "model.safetensors")
 
 
 def adapter(folder: Path) -> None:

@@ -132,7 +132,7 @@ class Hub:
 def test_a_dry_run_says_to_the_byte_what_is_sent(saved, tmp_path, capsys, monkeypatch):
     # Read as a pattern, the second stands for the first.
     (saved / "model-a.safetensors").symlink_to(saved / "rows.jsonl")
-    (saved / "model-[a].safetensors").write_bytes(b"weights")
+    shutil.copy(saved / "model.safetensors", saved / "model-[a].safetensors")
     os.mkfifo(saved / "merges.txt")
     hub = Hub(tmp_path / "hub")
     publish(parcel(saved), "ada/forgets", api=hub)
@@ -270,10 +270,15 @@ def test_what_no_run_has_left_is_refused(saved, tmp_path, capsys):
         ("forget_lens_run.json", "has no forget_lens_run.json"),
         ("model.safetensors", "has no weights in safetensors"),
     ):
+        whole = (saved / name).read_bytes()
         (saved / name).unlink()
         with pytest.raises(ValueError, match=said):
             parcel(saved)
-        (saved / name).write_text("{}", encoding="utf-8")
+        (saved / name).write_bytes(whole)
+    (saved / name).write_bytes(whole[:-1])
+    with pytest.raises(ValueError, match=r"model.safetensors' is damaged .* save the run again"):
+        parcel(saved)
+    (saved / name).write_bytes(whole)
     (saved / REPLAY_FILE).write_text("a secret", encoding="utf-8")
     with pytest.raises(ValueError, match="is no replay"):
         parcel(saved)
