@@ -76,6 +76,10 @@ def parcel(folder: Path) -> Parcel:
             raise ValueError(
                 f"The folder {str(folder)!r} has no {name}: name one that `python -m unlearn --save` has written."
             )
+    try:
+        (folder / "README.md").read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"The card {str(folder / 'README.md')!r} is no UTF-8 text: save the run again.") from error
     weights = [name for name in files if any(fnmatchcase(name, pattern) for pattern in WEIGHTS)]
     if not weights:
         raise ValueError(f"The folder {str(folder)!r} has no weights in safetensors: save the run again.")

@@ -275,6 +275,11 @@ def test_what_no_run_has_left_is_refused(saved, tmp_path, capsys):
         with pytest.raises(ValueError, match=said):
             parcel(saved)
         (saved / name).write_bytes(whole)
+    card = (saved / "README.md").read_bytes()
+    (saved / "README.md").write_text("tiny, unlearned", encoding="utf-16")
+    with pytest.raises(ValueError, match="README.md' is no UTF-8 text"):
+        parcel(saved)
+    (saved / "README.md").write_bytes(card)
     (saved / name).write_bytes(whole[:-1])
     with pytest.raises(ValueError, match=r"model.safetensors' is damaged .* save the run again"):
         parcel(saved)
