@@ -21,7 +21,7 @@ EN: dict[str, str] = {
     "room_own": "Your own",
     "real_subjects": "What a real model should forget",
     "real_subjects_info": "SmolLM2 135M speaks English and knows the world. It is asked first what it knows of them.",
-    "real_take": "Load it and ask it",
+    "real_take": "Load it and see what it knows",
     "play": "Play how it was made",
     "rows": "Rows",
     "split_forget": "Forget",

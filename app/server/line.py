@@ -18,7 +18,7 @@ from app.server.presence import Presence
 ADDRESS = "forget_lens.address"
 """Under this name the guard writes into a request's scope where it comes from."""
 TRAINING_LINE = "train"
-CLOSING_SECONDS = 0.15
+UNAWARE_SECONDS = 0.15
 """So long after its last answer a page may not know yet that its stream of answers was closed."""
 ONE_RUN = "A run of yours waits already: wait for it, or stop it, then start the next."
 SKIPPED = {"__type__": "update"}
@@ -90,7 +90,7 @@ class Line(queueing.Queue):
         if closing:
             # The page's stream closes with the last answer that it waits for. Told of its place before it knows of
             # that, the page would take the stream for open, and wait for ever for what nobody sends.
-            known = self._answered.get(body.session_hash, float("-inf")) + CLOSING_SECONDS
+            known = self._answered.get(body.session_hash, float("-inf")) + UNAWARE_SECONDS
             await asyncio.sleep(max(known - time.monotonic(), 0))
         return taken
 
@@ -280,7 +280,7 @@ class Line(queueing.Queue):
 
     async def sweep(self) -> set[str]:
         """Let go of what nobody listens to; the sessions whose work was given up."""
-        past = time.monotonic() - CLOSING_SECONDS
+        past = time.monotonic() - UNAWARE_SECONDS
         self._answered = {session: at for session, at in self._answered.items() if at > past}
         given_up = set()
         for event in list(self.event_ids_to_events.values()):

@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import gradio as gr
 import pytest
 
-from app.server.line import CLOSING_SECONDS
+from app.server.line import UNAWARE_SECONDS
 from app.server.presence import Presence
 from app.server.settings import Settings
 from app.visit.visits import Visits
@@ -97,7 +97,7 @@ def test_a_request_right_after_an_answer_waits_until_the_stream_is_known_to_be_c
     assert "close_stream" in lines[-2], lines
     closed = time.monotonic()
     assert caller.join("score", row="forget:0", scorers="random").status_code == 200
-    assert time.monotonic() - closed > CLOSING_SECONDS / 2
+    assert time.monotonic() - closed > UNAWARE_SECONDS / 2
     assert caller.answer()["success"]
 
 

@@ -114,12 +114,11 @@ def _taught(target: Target, states: _States, subject: Subject) -> Target:
     """The target with these states at all labels but the subject's own and the end."""
     assert target.frozen is not None
     own = set(subject_positions(target.row, subject))
-    labels = [(i, i) for i, position in enumerate(target.row.answer_positions) if position not in own]
-    found, teacher = states.at(labels, len(target.weights)), target.frozen.clone()
-    for label, _ in labels:
-        teacher[label] = found.last[label].to(teacher)
+    labels = [label for label, position in enumerate(target.row.answer_positions) if position not in own]
+    taught, teacher = states.at([(label, label) for label in labels], len(target.weights)), target.frozen.clone()
+    teacher[labels] = taught.last[labels].to(teacher)
     unsaid = torch.zeros(len(target.weights), dtype=torch.bool)
-    return dataclasses.replace(target, teacher=teacher, unsaid=unsaid, inner=found.inner)
+    return dataclasses.replace(target, teacher=teacher, unsaid=unsaid, inner=taught.inner)
 
 
 def _states(numbers: TokenStatistics) -> _States:

@@ -253,6 +253,13 @@ class OwnRoom:
         shown = {self.using: using_html(studio), self.asked: named, self.template: named}
         return {**shown, **self.player.offered(studio)}
 
+    def _at_work(self, said: str) -> dict[Any, Any]:
+        return {
+            self.said: f'<p class="pg-soft" role="status">{escape(said)}.</p>',
+            self.load: gr.update(interactive=False),
+            self.cancel: gr.update(interactive=True),
+        }
+
     def _at_rest(self) -> dict[Any, Any]:
         return {self.load: gr.update(interactive=True), self.cancel: gr.update(interactive=False)}
 
@@ -291,18 +298,7 @@ class OwnRoom:
         visit = self.visits.of(request.session_hash)
         loading = visit.loading = Loading()
         try:
-            going = told(lambda: work(loading), loading)
-            while True:
-                try:
-                    said = next(going)
-                except StopIteration as ended:
-                    model, corpus, notes = ended.value
-                    break
-                yield {
-                    self.said: f'<p class="pg-soft" role="status">{escape(said)}.</p>',
-                    self.load: gr.update(interactive=False),
-                    self.cancel: gr.update(interactive=True),
-                }
+            model, corpus, notes = yield from told(work, loading, self._at_work)
             if corpus is not visit.studio.corpus:
                 visit.own.browser = None
             shown = self._taken(visit, model, corpus, request)

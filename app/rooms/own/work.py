@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.visit.models import Loading
 
@@ -12,8 +12,13 @@ POLL_SECONDS = 0.4
 T = TypeVar("T")
 
 
-def told(work: Callable[[], T], loading: Loading) -> Generator[str, None, T]:
+def told(
+    work: Callable[[Loading], T], loading: Loading, shown: Callable[[str], dict[Any, Any]]
+) -> Generator[dict[Any, Any], None, T]:
     """Do the work; yields what is being done, some times a second, and returns what came of it.
+
+    Args:
+        shown: what the page shows of what is being done.
 
     Raises:
         ValueError: whatever went wrong; what is no sentence of ours is named by its kind alone.
@@ -23,7 +28,7 @@ def told(work: Callable[[], T], loading: Loading) -> Generator[str, None, T]:
 
     def do() -> None:
         try:
-            results.append(work())
+            results.append(work(loading))
         except BaseException as error:  # noqa: B036 - whoever waits is told, whatever it is
             errors.append(error)
 
@@ -32,7 +37,7 @@ def told(work: Callable[[], T], loading: Loading) -> Generator[str, None, T]:
     while worker.is_alive():
         worker.join(POLL_SECONDS)
         come = f", {loading.fetched / 1e6:,.0f} MB have come" if loading.fetched else ""
-        yield f"{loading.stage}{come}"
+        yield shown(f"{loading.stage}{come}")
     if errors:
         error = errors[0]
         raise error if isinstance(error, ValueError) else ValueError(f"Loading failed: {type(error).__name__}.")
