@@ -53,7 +53,7 @@ def only_writer(lock: Path, out: Path, beside_others: bool = False) -> IO[str]:
     except OSError as error:
         file.close()
         raise ValueError(
-            f"Another process is writing {str(out)!r}: wait until it has ended, or write to another file."
+            f"Another process is writing {str(out)!r}: wait until it has ended, or name another place."
         ) from error
     return file
 

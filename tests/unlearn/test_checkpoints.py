@@ -147,10 +147,25 @@ def test_a_kill_between_two_renames_leaves_the_old_one(tiny, small_corpus, tmp_p
     first.keep(tmp_path / "kept", every=1)
     steps = iter(first)
     next(steps)
+    steps.close()
     (tmp_path / "kept").rename(tmp_path / "kept.old")
     second = run(tiny, small_corpus, CONFIG)
     second.keep(tmp_path / "kept")
     assert next(iter(second)).number == 2
+
+
+def test_a_second_run_in_the_same_folder_is_told(tiny, small_corpus, tmp_path):
+    """While the first trains, by whatever path the folder is named; not once it has ended, or its reader has left."""
+    first, second = run(tiny, small_corpus, CONFIG), run(tiny, small_corpus, CONFIG)
+    first.keep(tmp_path / "kept", every=1)
+    (tmp_path / "also").symlink_to(tmp_path / "kept")
+    second.keep(tmp_path / "also", every=1)
+    steps = iter(first)
+    next(steps)
+    with pytest.raises(ValueError, match="Another process is writing '.*kept': wait until it has ended, or name an"):
+        next(iter(second))
+    steps.close()
+    assert [step.number for step in second] == [2, 3, 4, 5, 6]
 
 
 def test_no_checkpoint_is_said(tiny, small_corpus, tmp_path):
@@ -202,6 +217,7 @@ def test_kill_9_in_the_shell(tmp_path):
     done = len(json.loads((found / checkpoints.STATE).read_text(encoding="utf-8"))["steps"])
     assert 0 < done < 8, "it was over before it could be killed"
 
+    assert (tmp_path / "kept.lock").is_file(), "left behind by the kill, and in nobody's way"
     config = config_of("ours", {"steps": 8})
     resumed, whole = (
         run(load_model("embedded", device="cpu"), load_corpus(*map(str, places)), config) for _ in range(2)

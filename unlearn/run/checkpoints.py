@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from attribution import Example, LanguageModel, ScoreOptions
-from attribution.files import before, differing, fingerprint, put_folder
+from attribution.files import before, differing, fingerprint, only_writer, put_folder
 from attribution.model.identity import weights_fingerprint
 from attribution.scorers.learned import LinearScorer
 from unlearn.data.corpus import Corpus
@@ -76,6 +78,19 @@ def write(state: RunState, made: dict[str, Any], folder: Path) -> None:
     plain["steps"] = [step.to_dict() for step in state.steps]
     (fresh / STATE).write_text(json.dumps({"made_of": made, **plain}, allow_nan=False), encoding="utf-8")
     put_folder(fresh, folder)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Be the only run that is kept in the folder; one that was killed is not in the way.
+
+    Raises:
+        ValueError: another run is at it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the folder, which every write replaces as a whole. It stays: to delete it would let in a third run.
+    with only_writer(folder.with_name(f"{folder.name}.lock"), folder):
+        yield
 
 
 def check_ours(folder: Path) -> None:

@@ -171,7 +171,7 @@ class Run:
         if every < 1:
             raise ValueError(f"A checkpoint is written every so many steps, at least 1, not {every}.")
         checkpoints.check_ours(folder)
-        self._checkpoint, self._checkpoint_every = folder, every
+        self._checkpoint, self._checkpoint_every = folder.resolve(), every
         options = ScoreOptions(**self.weighting.options)
         self._made_of = checkpoints.made_of(self.base, self.corpus, self._as_here, options)
 
@@ -237,7 +237,14 @@ class Run:
         self._stop = True
 
     def __iter__(self) -> Iterator[Step]:
-        """Train, and yield a `Step` after every optimiser step."""
+        """Train, and yield a `Step` after every optimiser step. ValueError: another run is kept in the same folder."""
+        if self._checkpoint is None or self.processes.rank:
+            yield from self._train()
+        else:
+            with checkpoints.alone(self._checkpoint):
+                yield from self._train()
+
+    def _train(self) -> Iterator[Step]:
         config = self.config
         parameters = [p for p in self.model.model.parameters() if p.requires_grad]
         optimiser = optimiser_of(config, parameters)
