@@ -4,6 +4,12 @@
 >>> scores = score(load_model("embedded"), [Example("Where was ... born?", "... was born in ...")])  # doctest: +SKIP
 """
 
+import os
+
+# Threads that wait for each other must not spin: beside anything else that wants the cores, ten steps of training took
+# 110 s with two threads and 18 s so. Read once, when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from attribution.measure.alternatives import Alternatives, alternatives
 from attribution.measure.matrix import Matrix, matrix
 from attribution.measure.words import spread_over_words, word_scores

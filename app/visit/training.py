@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
 import dataclasses
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +23,10 @@ FOLLOW_SECONDS = 0.2
 
 
 def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Training]:
-    """Run for a visit and keep the result: yields before the first step and after each.
+    """Run for a visit and keep the result: yields how it stands before the first step, and as it goes on.
 
-    What it yields last is what `visit.now` is until it ends.
+    It trains on a thread of its own and waits for nobody: whoever takes long over a state is given the newest next.
+    The first and the last are always given. Whoever looks no more ends the run after its step, and nothing is kept.
 
     Args:
         preset: by which the run was set up, for people.
@@ -31,6 +34,69 @@ def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Trainin
     Raises:
         ValueError: the visit trains already, the rule selects nothing, or the loss is no longer a number.
     """
+    trainings, newest = _trainings(visit, config, preset), _Newest()
+    # What is known of the request must be known there, too: whoever lends a GPU asks for it.
+    work = contextvars.copy_context().run
+    thread = threading.Thread(target=work, args=(newest.drain, trainings), name="training", daemon=True)
+    thread.start()
+    try:
+        yield from newest
+    finally:
+        # Not waited for: whoever closes this may be the loop that serves everybody.
+        newest.left = True
+    thread.join()
+    if newest.error is not None:
+        raise newest.error
+
+
+class _Newest:
+    """Where a thread puts what it makes, and another takes what is newest.
+
+    Attributes:
+        left: whether nobody takes any more.
+        error: by which the making ended.
+    """
+
+    def __init__(self) -> None:
+        self.left = False
+        self.error: BaseException | None = None
+        self._changed = threading.Condition()
+        self._first: Training | None = None
+        self._made: Training | None = None
+        self._ended = False
+
+    def drain(self, trainings: Iterator[Training]) -> None:
+        """Make everything there is to make, until nobody takes it any more."""
+        try:
+            for training in trainings:
+                with self._changed:
+                    self._first, self._made = self._first or training, training
+                    self._changed.notify()
+                if self.left:
+                    break
+        except BaseException as error:  # noqa: B036 - whoever looks is told
+            self.error = error
+        finally:
+            trainings.close()  # type: ignore[attr-defined]
+            with self._changed:
+                self._ended = True
+                self._changed.notify()
+
+    def __iter__(self) -> Iterator[Training]:
+        seen = None
+        while True:
+            with self._changed:
+                while self._made is seen and not self._ended:
+                    self._changed.wait()
+                found = self._first if seen is None else self._made
+            if found is None or found is seen:
+                return
+            seen = found
+            yield found
+
+
+def _trainings(visit: Visit, config: RunConfig, preset: str) -> Iterator[Training]:
+    """Every state of a run for a visit, as it is made."""
     studio = visit.studio
     with visit.training():
         corpus, row = corpus_in_view(visit)

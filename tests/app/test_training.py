@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from unittest.mock import MagicMock
@@ -133,3 +134,24 @@ def test_a_step_is_timed_by_taking_some(studio: Studio) -> None:
     studio._seconds_per_step = None
     assert 0 < studio.calibrate() < 60
     assert studio.seconds_per_step == studio.calibrate()
+
+
+def test_whoever_looks_slowly_holds_no_run_up(studio: Studio) -> None:
+    visit = visit_at(studio, 7)
+    config = run_config("", {**cut_wishes(CUT, "hard", 0.25, visit.forget_row), "steps": 6})
+    states = train(visit, config)
+    assert not next(states).steps
+    while visit.last is None:
+        time.sleep(0.05)
+    assert [len(state.steps) for state in states] == [6]
+
+
+def test_a_run_that_nobody_looks_at_any_more_ends_and_leaves_the_place(studio: Studio) -> None:
+    visit = visit_at(studio, 7)
+    config = run_config("", {**cut_wishes(CUT, "hard", 0.25, visit.forget_row), "steps": 20})
+    states = train(visit, config)
+    next(states)
+    states.close()
+    assert visit.busy.acquire(timeout=60)
+    visit.busy.release()
+    assert visit.runs == []
