@@ -24,9 +24,9 @@ from app.look.texts import say
 from app.rooms.compare.room import CompareRoom
 from app.rooms.inspect.room import InspectRoom
 from app.rooms.learn.room import LearnRoom
-from app.rooms.learn.words import LessonStep
+from app.rooms.learn.steps import LessonStep
 from app.rooms.own.room import OwnRoom
-from app.rooms.stage.room import StageRoom
+from app.rooms.stage.room import PLAY, StageRoom
 from app.rooms.unlearn.room import UnlearnRoom
 from app.server.gradio_side import GuardedBlocks, fair_line
 from app.visit.models import Shelf
@@ -52,7 +52,7 @@ class Page:
         self.stage = StageRoom(visits)
         self.unlearn = UnlearnRoom(visits, self.stage)
         self.compare = CompareRoom(visits)
-        self.learn = LearnRoom(visits, self.prepare)
+        self.learn = LearnRoom(visits, self.prepare, self.unlearn)
         self.shelf = shelf = Shelf(studio.settings, studio.model)
         self.own = OwnRoom(
             visits, shelf, self.inspect.open_first, self.inspect.open_text, self.inspect.open_scores, self.fill
@@ -69,7 +69,7 @@ class Page:
                     self.compare.build()
                 with gr.Tab(say("room_unlearn"), id="unlearn") as unlearn_tab:
                     self.unlearn.build(self.inspect.rule)
-                with gr.Tab(say("room_learn"), id="learn"):
+                with gr.Tab(say("room_learn"), id="learn") as learn_tab:
                     self.learn.build()
                 with gr.Tab(say("room_own"), id="own"):
                     self.own.build()
@@ -78,12 +78,12 @@ class Page:
             # First: a listener takes the name of its function, and the endpoints' names must still be free.
             publish(self.visits, self.shelf)
             self.follow = {**follow_view(self.inspect, self.unlearn, self.own), **PRIVATE}
-            self.wire(page, unlearn_tab)
+            self.wire(page, unlearn_tab, learn_tab)
             # Pressed by page.js only. Hidden is not the same as not visible, which would leave it out of the page.
             gr.Button(elem_id="left-answers", visible="hidden").click(lambda: None, **QUIET)
         return page
 
-    def wire(self, page: gr.Blocks, unlearn_tab: gr.Tab) -> None:
+    def wire(self, page: gr.Blocks, unlearn_tab: gr.Tab, learn_tab: gr.Tab) -> None:
         """Let every room listen to itself, and tie what crosses them."""
         self.inspect.wire(self.follow)
         changes = self.unlearn.wire(unlearn_tab)
@@ -101,11 +101,16 @@ class Page:
         onward = self.unlearn.watch.onward.click(self._to("compare"), None, self.tabs, **QUIET)
         onward.then(None, js="() => ForgetLensPage.enter('compare')", **PRIVATE)
         self.compare.begin.click(**to_stage)
-        for card, set_up in self.learn.wire(page, [*self.inspect.whole_view, *self.unlearn.filled]):
-            there = f"(notice) => {{ if (!notice) ForgetLensPage.enter('{card.step.room}'); }}"
-            set_up.then(self._to(card.step.room), card.notice, self.tabs, **QUIET).then(**self.follow)
-            set_up.then(None, card.notice, js=there, **PRIVATE)
-        back = {"fn": None, "js": "() => ForgetLensPage.toQuestion()", **PRIVATE}
+        lesson = list(
+            dict.fromkeys([*self.inspect.whole_view, *self.unlearn.filled, *self.unlearn.outputs]),
+        )
+        for card, set_up, ran in self.learn.wire(page, learn_tab, lesson):
+            # Lanes of a row that has just come would take a run that has ended from the stage.
+            set_up.then(None, self.stage.frame, js=PLAY, **PRIVATE).then(**self.follow)
+            set_up.then(None, card.notice, js="(notice) => { if (!notice) ForgetLensPage.toStage(); }", **PRIVATE)
+            for changed in filter(None, (ran, set_up if card.trains else None)):
+                self.learn.show_after(self.stage.follow(self.compare.follow(changed)).then)
+        back = {"fn": None, "js": "() => ForgetLensLesson.toQuestion()", **PRIVATE}
         self.learn.answer.click(self._to("learn"), None, self.tabs, **QUIET).then(**back)
         self._wire_address(page)
 
@@ -127,16 +132,15 @@ class Page:
         return move
 
     def prepare(self, step: LessonStep, request: gr.Request) -> dict[Any, Any]:
-        """For a step of the lesson: score the opening row in its lanes, with its cuts, and set Unlearn to its strategy.
+        """For a section of the lesson: score the opening row in its lanes, with its cuts, and set the form to its run.
 
         Raises:
             ValueError: a run is training on another model or other rows.
         """
         # The lesson is about the embedded model and its rows.
         self.visits.of(request.session_hash).take(self.studio)
-        state = {"active": step.active, "cuts": dict(step.cuts), "keep_given": False, "view": "lanes"}
-        shown = self.inspect.open("forget", self.studio.opening_row, "subject", step.lanes, state, request)
-        values = {**form_values(step.preset, self.unlearn.form.most_steps), "strategy": step.strategy}
+        shown = self.inspect.open("forget", self.studio.opening_row, "subject", step.lanes, step.state, request)
+        values = step.values(self.unlearn.form.most_steps)
         return {**shown, **self.unlearn.set_to(shown[self.inspect.rule], values, request)}
 
     def _wire_address(self, page: gr.Blocks) -> None:

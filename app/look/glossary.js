@@ -4,7 +4,7 @@
 function startGlossary(terms) {
   // Sentences of ours: no answers of models, nothing that a visitor typed, and no widget's own label.
   const PROSE = [
-    ".pg-soft, .pg-lead, .pg-title, .pg-label, .pg-empty p, .pg-intro p, .pg-step p, .pg-task, .pg-verdict, .pg-more p",
+    ".pg-soft, .pg-lead, .pg-title, .pg-label, .pg-empty p, .pg-intro p, .pg-text p, .pg-claim, .pg-task, .pg-verdict, .pg-more p",
     ".pg-ruled, .pg-advice, .pg-direction, .pg-metric h4, .pg-gauge h4, .pg-tile h4, .pg-stresses th, .pg-numbers th",
     "#lanes .fl-key, #lanes .fl-soft, #lanes .fl-cuts small",
   ].join(", ");

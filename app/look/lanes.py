@@ -60,40 +60,66 @@ import gradio as gr
 
 from attribution.lanes import DEFAULT_SHARE, lanes_props, script, stylesheet
 
-__all__ = ["LANES_ID", "initial_rule", "lanes_props", "make_lanes", "mark_stale", "read_rule", "read_state"]
+__all__ = [
+    "LANES_ID",
+    "figure_style",
+    "initial_rule",
+    "lanes_props",
+    "make_lanes",
+    "mark_stale",
+    "read_rule",
+    "read_state",
+]
 
 LANES_ID = "lanes"
 """The element id of the lanes on the page."""
-# The script itself travels in the document's head, once for all lanes of the page. Gradio finds the names of a
-# component's events by looking for them, in quotes, in this text.
+# The script itself travels in the document's head, once for all lanes of the page; a figure may be drawn before it has
+# come. Gradio finds the names of a component's events by looking for them, in quotes, in this text.
 _ON_LOAD = """
 const names = ['rule', 'view', 'subject', 'forget', 'stop'];
 const send = (name, payload) => names.includes(name) && trigger(name, payload);
-const lanes = ForgetLens.mount(element.querySelector('.fl-lanes'), send, true);
-const draw = () => lanes.show(props.value ? JSON.parse(JSON.stringify(props.value)) : null);
+let lanes = null;
+const page = %s;
+const draw = () => {
+  lanes?.show(props.value ? JSON.parse(JSON.stringify(props.value)) : null);
+  // A figure is of one subject.
+  if (!page) for (const word of element.querySelectorAll('.fl-pw')) word.disabled = true;
+};
 watch('value', draw);
-draw();
+const begin = () => {
+  if (typeof ForgetLens === 'undefined') return setTimeout(begin, 50);
+  lanes = ForgetLens.mount(element.querySelector('.fl-lanes'), send, page);
+  draw();
+};
+begin();
 """
 
 
-def make_lanes(value: Mapping[str, Any] | None = None, **layout: Any) -> gr.HTML:
+def make_lanes(value: Mapping[str, Any] | None = None, page: bool = True, **layout: Any) -> gr.HTML:
     """The token lanes as a component. Value, events and use: see the module.
 
     A configured `gr.HTML` and no class of our own: for a class Gradio writes a `.pyi` file beside the source.
 
     Args:
         value: what `lanes_props` returned, or None for nothing yet.
+        page: whether these are the stage's, which fit the window, have the button that forgets, and bring script and
+            style along. Others are figures inside a room: they need the stage's on the same page, and `figure_style`.
         layout: what any block takes: `elem_id`, `visible`, `render`, `key`, ...
     """
     return gr.HTML(
         value=value,
         html_template='<div class="fl-lanes"></div>',
-        css_template=stylesheet(),
-        js_on_load=_ON_LOAD,
-        head=f"<script>{script()}</script>",
+        css_template=stylesheet() if page else "",
+        js_on_load=_ON_LOAD % ("true" if page else "false"),
+        head=f"<script>{script()}</script>" if page else None,
         apply_default_css=False,
         **layout,
     )
+
+
+def figure_style(selector: str) -> str:
+    """The style of all lanes that are figures inside the elements that a selector names, once for all of them."""
+    return f"{selector} {{\n{stylesheet()}\n}}"
 
 
 def initial_rule(props: Mapping[str, Any]) -> dict[str, Any]:

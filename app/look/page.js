@@ -60,7 +60,7 @@ fetchLeftAnswers();
 /** Beside a run that was asked for, ask for its place in line: Gradio has the listeners of one press wait for each other. */
 document.addEventListener("click", ({ target }) => {
   // A little later: most runs have begun by then, and none waits.
-  if (target.closest?.(".fl-forget, #start")) setTimeout(() => document.getElementById("run-asked")?.click(), 300);
+  if (target.closest?.(".fl-forget, #start, .pg-run-here")) setTimeout(() => document.getElementById("run-asked")?.click(), 300);
 });
 
 const ForgetLensPage = (() => {
@@ -239,17 +239,6 @@ const ForgetLensPage = (() => {
     setTimeout(() => (button.textContent = said), 2000);
   }
 
-  /** The question of the lesson's step in hand, into sight and focus. */
-  function toQuestion() {
-    const step = document.querySelector("#lesson-strip .pg-task")?.dataset.step;
-    const card = step && document.getElementById(`step-${step}`);
-    // The room is drawn after its tab was chosen.
-    setTimeout(() => {
-      card?.scrollIntoView({ block: "center" });
-      card?.querySelector("input[type=radio]")?.focus({ preventScroll: true });
-    }, 100);
-  }
-
   /** The lanes as a picture, 2 dots to a pixel: a copy of their elements inside an SVG, with the page's own rules. */
   async function savePicture() {
     const root = document.querySelector("#lanes");
@@ -303,5 +292,5 @@ const ForgetLensPage = (() => {
     return style;
   }
   const isSettled = () => settled;
-  return { writeAddress, arrival, arrived, went, isSettled, chose, enter, toStage, fold, share, copied, toQuestion, savePicture };
+  return { writeAddress, arrival, arrived, went, isSettled, chose, enter, toStage, fold, share, copied, savePicture };
 })();

@@ -62,6 +62,9 @@ EN: dict[str, str] = {
     "ask_question": "Your question",
     "ask_examples": "Questions to begin with",
     "check": "Check",
+    "run_here": "Run it here",
+    "run_again_here": "Run it again",
+    "open_on_stage": "Open on the stage",
     "lesson_back": "Answer the question",
     "lesson_leave": "Leave the lesson",
 }

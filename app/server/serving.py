@@ -53,7 +53,7 @@ def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     """What `launch` is given: the look, the guard before every request, and none of Gradio's own doors."""
     look = Path(__file__).resolve().parents[1] / "look"
     style = (look / "page.css").read_text(encoding="utf-8")
-    scripts = [(look / f"{name}.js").read_text(encoding="utf-8") for name in ("page", "glossary", "modes")]
+    scripts = [(look / f"{name}.js").read_text(encoding="utf-8") for name in ("page", "lesson", "glossary", "modes")]
     script = "\n".join([terms_script(), *scripts])
     health = Health(visits)
 

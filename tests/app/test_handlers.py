@@ -112,10 +112,33 @@ def test_a_lesson_cannot_begin_on_other_rows_while_a_run_trains(page: Page, visi
     with visit.training():
         said = card.set_up(REQUEST)
     assert list(said) == [card.notice] and "still training" in said[card.notice]
-    # Then the visitor stays where the sentence is.
-    assert page._to("unlearn")(said[card.notice])["__type__"] == "update"
+    # What another model was trained on is asked of no figure.
+    assert "work with another one" in card.check("kept", [], REQUEST)[card.notice]
+    assert "work with another one" in page.learn.refreshed(visit)[card.claim]
     shown = card.set_up(REQUEST)
     assert visit.studio is page.studio and shown[card.notice] == "" and page.learn.strip in shown
+
+
+def test_a_figure_trains_what_it_shows_and_is_missing_and_says_what_goes_wrong(
+    page: Page, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = page.learn.cards[4]
+    with visit.training():
+        (said,) = card.run_here(REQUEST)
+    assert list(said) == [card.notice] and "still training" in said[card.notice]
+    asked = []
+
+    def failing(visit: Visit, config: RunConfig, name: str) -> Iterator[dict[Any, Any]]:
+        asked.append((config.rule.scorer, name))
+        yield {}
+        raise ValueError("No <memory>.")
+
+    monkeypatch.setattr(page.unlearn, "run", failing)
+    first, *_, last, said = card.run_here(REQUEST)
+    assert first[card.here]["interactive"] is False and page.inspect.lanes in first
+    # It is held against the cut, which comes first; the buttons are free again.
+    assert asked == [("learned", "sequence-ga")] and last[card.here]["interactive"]
+    assert list(said) == [card.notice] and "No &lt;memory&gt;." in said[card.notice]
 
 
 def test_a_stress_that_is_stopped_says_so_and_frees_its_buttons(

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.faces import wear
-from tests.browser.rooms import go_to, open_page, to_stage
+from tests.browser.rooms import go_to, open_page
 
 ROOMS = ("Settings", "Answers", "Learn", "Your own")
 
@@ -44,12 +44,14 @@ def test_a_lesson_sets_the_page_up(page: Page) -> None:
     lanes = page.locator("#lanes .fl-lanes")
     go_to(page, "Learn")
     page.locator("#lesson-5").click()
+    expect(lanes.locator("section.fl-card")).to_have_count(5)
+    expect(lanes.locator(".fl-forget")).to_be_in_viewport()
+    go_to(page, "Settings")
     expect(page.locator("#unlearn-cut")).to_contain_text("Random, top 30%")
-    expect(page.locator("#start")).to_be_visible()
-    to_stage(page)
-    assert lanes.locator("section.fl-card").count() == 5
     go_to(page, "Learn")
     page.locator("#lesson-3").click()
+    expect(lanes.locator(".fl-dock .fl-live")).to_contain_text("21 of 21 tokens")
+    go_to(page, "Settings")
     expect(page.locator("#unlearn-cut")).to_contain_text("Every token of every answer")
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from app.visit.comparison import known
+from app.visit.run_config import base_of
 from app.visit.session import KeptRun, Visit
 from app.visit.studio import Studio
-from attribution.measure.alignment import align
-from attribution.scorers import DEFAULT_SCORERS, scorer_info
+from attribution import Rule, select
+from attribution.lanes import DEFAULT_SHARE
 from unlearn.metrics import Probe
 
+PLAIN = "sequence-ga"
+"""The preset of the runs that show what a selection does: it pushes probabilities down and teaches nothing instead."""
+Kind = Literal["sequence", "cut", "random"]
+"""A run of the lesson: on the whole sequence, on the cut of a lane, or on as many tokens drawn at random."""
 # Smaller differences between two runs are called none: the probe has 32 rows.
 SAME = 0.03
 SPEAKS = 0.75
@@ -53,20 +59,27 @@ def facts_share(visit: Visit, studio: Studio) -> Verdict:
     )
 
 
-def best_lane(visit: Visit, studio: Studio) -> Verdict:
-    """Which default scorer ranks the facts of the opening answer best."""
-    areas = {name: align([studio.opening], name).auroc.mean or 0.0 for name in DEFAULT_SCORERS}
-    best = max(areas.values())
-    listed = ", ".join(f"{scorer_info(name).title} {area:.2f}" for name, area in areas.items())
-    return Verdict(
-        frozenset(name for name, area in areas.items() if area > best - 0.005),
-        f"AUROC on this answer: {listed}. One answer is no proof: with others the order changes.",
-    )
+def clean_cut(visit: Visit, studio: Studio) -> Verdict:
+    """Which share of the tokens, by masking, is every fact of the opening answer and nothing else."""
+    scores = studio.opening
+    facts = tuple(truth == "fact" for truth in scores.truth)
+
+    def takes(percent: int) -> tuple[bool, ...]:
+        return tuple(map(bool, select(scores, Rule("masking", "top", percent / 100)).kept))
+
+    usual = round(100 * DEFAULT_SHARE)
+    clean = [percent for percent in range(1, 101) if takes(percent) == facts]
+    right = "never" if not clean else "here" if usual in clean else "more" if clean[0] > usual else "less"
+    kept = takes(usual)
+    hit = sum(one and fact for one, fact in zip(kept, facts, strict=True))
+    where = f"At the top {clean[0]}% it is the facts alone." if clean else "No share takes the facts alone."
+    said = f"The top {usual}% takes {hit} of the {sum(facts)} tokens that carry a fact, and {sum(kept) - hit} others."
+    return Verdict(frozenset({right}), f"{said} {where}")
 
 
 def whole_sequence_speech(visit: Visit, studio: Studio) -> Verdict:
     """Whether the model still spoke after the whole-sequence run."""
-    speaks = _spoke(_last(visit, "sequence"))
+    speaks = spoke(run_of(visit, "sequence"))
     return Verdict(
         frozenset({"kept" if speaks >= SPEAKS else "lost"}),
         f"Speaks ended at {speaks:.2f}: so much of what the model then said was language.",
@@ -75,7 +88,7 @@ def whole_sequence_speech(visit: Visit, studio: Studio) -> Verdict:
 
 def cut_against_whole(visit: Visit, studio: Studio) -> Verdict:
     """After which of the two runs the model spoke better."""
-    whole, cut = (_spoke(_last(visit, kind)) for kind in ("sequence", "cut"))
+    whole, cut = (spoke(run_of(visit, kind)) for kind in ("sequence", "cut"))
     right = "same" if abs(cut - whole) <= SAME else "cut" if cut > whole else "sequence"
     return Verdict(
         frozenset({right}),
@@ -85,7 +98,7 @@ def cut_against_whole(visit: Visit, studio: Studio) -> Verdict:
 
 def control_against_cut(visit: Visit, studio: Studio) -> Verdict:
     """Whether tokens drawn at random forget as well as the cut."""
-    cut, control = (_ended(_last(visit, kind)) for kind in ("cut", "random"))
+    cut, control = (ended(run_of(visit, kind)) for kind in ("cut", "random"))
     left, drawn = cut.forget_recall or 0.0, control.forget_recall or 0.0
     right = "same" if abs(drawn - left) <= SAME else "less" if drawn > left else "more"
     return Verdict(
@@ -98,35 +111,47 @@ def control_against_cut(visit: Visit, studio: Studio) -> Verdict:
 def what_the_run_did(visit: Visit, studio: Studio) -> Verdict:
     """Which sentence the figures of the last run support."""
     if visit.last is None:
-        raise ValueError("There is no run yet: do one of the steps above, then open Compare.")
+        raise ValueError("There is no run yet: run one here, or on the stage.")
     before = known(visit.studio.before())
     if visit.last.evaluation is None or before is None:
-        raise ValueError("The answers are not there yet: open Compare and wait until they are.")
+        raise ValueError("The answers are not there yet: wait until the verdict stands above.")
     now, was = visit.last.evaluation.metrics, before.metrics
+    if "forget_recall" not in now:
+        raise ValueError("No facts are marked in these rows, so nothing can be counted: take the page's own rows.")
     left = max(now["forget_recall"], now.get("paraphrase_recall", 0.0))
-    lost = max(was[name] - now[name] for name in ("retain_recall", "world_recall") if name in now)
+    lost = max(
+        [0.0, *(was[name] - now[name] for name in ("retain_recall", "world_recall") if name in now and name in was)]
+    )
     right = "not" if left > FORGOTTEN else "only" if lost <= KEPT else "more"
     return Verdict(
         frozenset({right}),
         f"Run {visit.last.number}: {left:.2f} of the facts are left, paraphrases included; elsewhere recall fell by "
-        f"{max(lost, 0.0):.2f} at most. Here, forgotten means at most {FORGOTTEN:g} left, and kept a fall of at most "
+        f"{lost:.2f} at most. Here, forgotten means at most {FORGOTTEN:g} left, and kept a fall of at most "
         f"{KEPT:g}.",
     )
 
 
-def _last(visit: Visit, kind: str) -> KeptRun:
-    """The latest run that was `sequence`, on the `random` control, or on another `cut`."""
+def latest_run(visit: Visit, kind: Kind) -> KeptRun | None:
+    """The latest run of a visit that is of this kind and pushes down as the lesson's do; None where there is none."""
+    objective = base_of(PLAIN).objective
     for kept in reversed(visit.runs):
         rule = kept.config.rule
-        if kind == ("sequence" if rule.kind == "sequence" else "random" if rule.scorer == "random" else "cut"):
+        found = "sequence" if rule.kind == "sequence" else "random" if rule.scorer == "random" else "cut"
+        if found == kind and kept.config.objective == objective:
             return kept
+    return None
+
+
+def run_of(visit: Visit, kind: Kind) -> KeptRun:
+    """The same. ValueError says what has to be done first."""
+    kept = latest_run(visit, kind)
+    if kept is not None:
+        return kept
     missing = {"sequence": "a run on the whole sequence", "cut": "a run on the cut", "random": "the random control"}
-    raise ValueError(
-        f"This is answered from runs of your own, and {missing[kind]} is missing: set its step up and press Start."
-    )
+    raise ValueError(f"This is answered from runs of your own, and {missing[kind]} is missing: press Run it here.")
 
 
-def _spoke(kept: KeptRun) -> float:
+def spoke(kept: KeptRun) -> float:
     """The share of its answers that were language when it was asked last."""
     asked = (step.probe.speaks for step in reversed(kept.steps) if step.probe is not None)
     speaks = next((value for value in asked if value is not None), None)
@@ -135,7 +160,8 @@ def _spoke(kept: KeptRun) -> float:
     return speaks
 
 
-def _ended(kept: KeptRun) -> Probe:
+def ended(kept: KeptRun) -> Probe:
+    """What was measured of it last."""
     probe = next((step.probe for step in reversed(kept.steps) if step.probe is not None), None)
     if probe is None:
         raise ValueError(f"Run {kept.number} was stopped before anything was measured: let it run for longer.")
@@ -147,13 +173,18 @@ FACTS_SHARE = Question(
     (("few", "A quarter of its tokens or less"), ("some", "Between a quarter and a half"), ("most", "More than half")),
     facts_share,
 )
-BEST_LANE = Question(
-    "Which lane ranks the facts of this answer best? Look at AUROC: 1 is perfect, 0.5 is chance.",
-    tuple((name, scorer_info(name).title) for name in DEFAULT_SCORERS),
-    best_lane,
+CLEAN_CUT = Question(
+    "Drag the cut of Masking until it takes every fact and nothing else. Where is that?",
+    (
+        ("less", f"Below the top {DEFAULT_SHARE:.0%}"),
+        ("here", f"At the top {DEFAULT_SHARE:.0%}"),
+        ("more", f"Above the top {DEFAULT_SHARE:.0%}"),
+        ("never", "Nowhere"),
+    ),
+    clean_cut,
 )
 SPEECH = Question(
-    "Does the model still speak? Read its sample answer, then the dotted curve of speaks.",
+    "Does the model still speak? Read its answer, then the curve of speaks.",
     (("kept", f"Yes: speaks stayed at {SPEAKS:g} or above"), ("lost", f"No: it fell below {SPEAKS:g}")),
     whole_sequence_speech,
 )

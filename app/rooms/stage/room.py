@@ -29,7 +29,10 @@ MOST_CHARACTERS = 500
 LONGEST_ANSWER = 60
 ASK_TITLE = "Ask it anything"
 ASK_TEXT = "One question, put to the model before the run, after it, and to one that was never taught."
-PLAY = f"(frame) => {{ document.querySelector('#{LANES_ID} .fl-lanes')?.forgetLens.play(frame); }}"
+PLAY = (
+    f"(frame) => {{ document.querySelector('#{LANES_ID} .fl-lanes')?.forgetLens.play(frame);"
+    " ForgetLensLesson.mirror(frame); }"
+)
 
 
 class StageRoom:
@@ -95,9 +98,11 @@ class StageRoom:
         """Have the visible cut forgotten, with the settings as they stand."""
         yield from self.unlearn.begin(given, request)
 
-    def follow(self, event: Any) -> None:
-        """Judge anew after an event by which another run is compared."""
-        event.then(self.conclude, None, [self.frame, self.ruling, self.rescue, self.answers, self.examples], **QUIET)
+    def follow(self, event: Any) -> Any:
+        """Judge anew after an event by which another run is compared; the event that ends it."""
+        return event.then(
+            self.conclude, None, [self.frame, self.ruling, self.rescue, self.answers, self.examples], **QUIET
+        )
 
     def conclude(self, request: gr.Request) -> dict[Any, Any]:
         """The verdict on the visit's current run; nothing where there is none, or it was not asked yet."""

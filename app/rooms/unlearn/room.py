@@ -288,7 +288,7 @@ class UnlearnRoom:
         """
         visit, (cut, values) = self.visits.of(request.session_hash), self.asked(given)
         config = form_config(values, cut, visit.studio.settings, visit.forget_row)
-        yield from self._run(visit, config, "" if values["preset"] == OWN_CUT else values["preset"])
+        yield from self.run(visit, config, "" if values["preset"] == OWN_CUT else values["preset"])
 
     @explained
     @lasting
@@ -300,12 +300,17 @@ class UnlearnRoom:
             yield self.shown(visit)
         elif kept.way_back is None:
             yield {self.form.fields["rollback"]: True}
-            yield from self._run(visit, dataclasses.replace(kept.config, roll_back=True), kept.preset)
+            yield from self.run(visit, dataclasses.replace(kept.config, roll_back=True), kept.preset)
         else:
             visit.go_back()
             yield self.shown(visit)
 
-    def _run(self, visit: Visit, config: RunConfig, name: str) -> Iterator[dict[Any, Any]]:
+    def run(self, visit: Visit, config: RunConfig, name: str) -> Iterator[dict[Any, Any]]:
+        """Train a run for a visit and show it here and on the stage, at rest where it fails.
+
+        Args:
+            name: the preset that it was set up by; empty for a cut of the visitor's own.
+        """
         try:
             yield from self._played(train(visit, config, name), visit)
         except ValueError:
