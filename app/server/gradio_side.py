@@ -15,6 +15,7 @@ from gradio.routes import App, ORJSONResponse
 from starlette.requests import Request
 
 from app.server.card import own_card
+from app.server.held import hold_no_descriptions
 from app.server.line import Line
 from app.server.memory import give_back
 from app.server.presence import Presence
@@ -78,6 +79,7 @@ class GuardedApp(App):
         self._guard = guard
         self._left, self._ended = left, ended
         own_card(self)
+        hold_no_descriptions()
 
     def add_middleware(self, middleware_class: Any, *inputs: Any, **options: Any) -> None:
         """Add one of Gradio's own, but not the one that answers every `Origin`."""

@@ -20,6 +20,7 @@ from app.look.theme import FORGET_LENS
 from app.server.gradio_side import GuardedApp
 from app.server.guard import Guard
 from app.server.logs import log_to_stderr
+from app.server.memory import settle
 from app.server.settings import Settings
 from app.server.uploads import Uploads, remove_own_folder
 from attribution.version import commit, stamp
@@ -141,6 +142,7 @@ def serve(page: gr.Blocks, settings: Settings, visits: Visits) -> None:
     page.launch(prevent_thread_lock=True, **launch_options(settings, visits))
     # The server has set up loggers of its own by now.
     log_to_stderr(settings.log_level)
+    settle()
     page.block_thread()
     visits.close_all()
     remove_own_folder()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,26 +29,38 @@ class Page(NamedTuple):
 
     def client(self, **options: Any) -> httpx.Client:
         """A caller; what the machine's own proxies are does not matter to it."""
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=60, **options)
+        # There is no certificate to look at, and reading those of the machine takes longer than most requests.
+        return httpx.Client(base_url=self.url, trust_env=False, verify=False, timeout=60, **options)
 
     def memory_mb(self) -> int:
         with self.client() as client:
             return int(client.get("/health").json()["memory_mb"])
 
 
-class Caller:
-    """Calls the page's functions by the page's own protocol, in a session of its own."""
+@cache
+def described(page: Page) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """(functions of a page, the usual arguments of its endpoints by name): the same for every caller."""
+    with page.client() as client:
+        config, said = client.get("/config").json(), client.get(f"{API}/info").json()
+    usual = {
+        name.lstrip("/"): {each["parameter_name"]: each["parameter_default"] for each in facts["parameters"]}
+        for name, facts in said["named_endpoints"].items()
+    }
+    return config["dependencies"], usual
 
-    def __init__(self, page: Page, session: str, **headers: str) -> None:
-        self.client = page.client(headers=headers)
+
+class Caller:
+    """Calls the page's functions by the page's own protocol, in a session of its own.
+
+    Args:
+        client: one that several share, which costs no connection of its own.
+    """
+
+    def __init__(self, page: Page, session: str, client: httpx.Client | None = None, **headers: str) -> None:
+        self.client = client or page.client(headers=headers)
         self.session = session
-        config, said = self.client.get("/config").json(), self.client.get(f"{API}/info").json()
-        self.functions: list[dict[str, Any]] = config["dependencies"]
+        self.functions, self.usual = described(page)
         self.numbers = {each["api_name"]: each["id"] for each in self.functions if each.get("api_name")}
-        self.usual = {
-            name.lstrip("/"): {each["parameter_name"]: each["parameter_default"] for each in facts["parameters"]}
-            for name, facts in said["named_endpoints"].items()
-        }
 
     def join(self, endpoint: str, **wishes: Any) -> httpx.Response:
         """Wait in line for an endpoint."""
