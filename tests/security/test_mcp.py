@@ -43,7 +43,7 @@ def test_two_callers_never_share_a_run(page: Page) -> None:
     ada, bo = Tools(page), Tools(page)
     assert ada.session and bo.session and ada.session != bo.session
     for seed in (71, 72):
-        assert f"'seed': {seed}" in ada.call("unlearn", scorer="random", steps=1, seed=seed)
+        assert f"'seed': {seed}" in ada.call("unlearn", scorer="random", objective="wga", steps=1, seed=seed)
     with ThreadPoolExecutor(2) as both:
         # The refusal names the caller's other runs, and asks no model.
         mine, theirs = (both.submit(who.call, tool, against="9") for who in (ada, bo) for tool in ("compare",))

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from scripts.serving import serve
+from app.server.settings import Settings
+from app.visit.studio import Studio
+from attribution import LanguageModel
+from tests.browser.served import serve_here
 from tests.security.conftest import API, Page
 from tests.security.test_mcp import MCP, Tools
 
@@ -17,13 +20,14 @@ DOES = (f"{API}/queue/join", f"{API}/upload", f"{API}/cancel", f"{API}/reset", M
 
 
 @pytest.fixture(scope="module")
-def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A page with accounts, behind one proxy."""
-    log = tmp_path_factory.mktemp("accounts") / "log"
-    with serve(
-        log_to=log, FORGET_LENS_WARM_UP="0", FORGET_LENS_AUTH="ada:quell", FORGET_LENS_PROXIES="1", OMP_NUM_THREADS="1"
-    ) as url:
-        yield Page(url, log)
+def accounts(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page with accounts, behind one proxy; served by this process: one of its own would take ten seconds to start."""
+    settings = Settings(warm_up=False, auth=("ada:quell",), proxies=1)
+    with pytest.MonkeyPatch.context() as patch:
+        # As `python app.py` has it: the server's own default believes any proxy on this machine.
+        patch.setenv("FORWARDED_ALLOW_IPS", "")
+        with serve_here(Studio(settings, model)) as served:
+            yield Page(served.url, tmp_path_factory.mktemp("accounts") / "log")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io:7860", "localhost@evil"])
