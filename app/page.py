@@ -95,7 +95,7 @@ class Page:
         found = self.own.wire([*self.inspect.whole_view, *self.unlearn.form.outputs], self.inspect.shown)
         # Lanes of a row that has just come would take a run that has ended from the stage.
         self.own.played.then(self.stage.replay, self.own.notice, self.stage.frame, **QUIET)
-        for shown in (found, self.own.real, self.own.played):
+        for shown in (found, self.own.played):
             shown.then(None, self.own.notice, js="(notice) => { if (!notice) ForgetLensPage.toStage(); }", **PRIVATE)
 
         onward = self.unlearn.watch.onward.click(self._to("compare"), None, self.tabs, **QUIET)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -64,7 +64,14 @@ class Taught:
         )
 
 
-def teach(model: LanguageModel, example: Example, known: Sequence[Row], most_steps: int = 60, seed: int = 0) -> Taught:
+def teach(
+    model: LanguageModel,
+    example: Example,
+    known: Sequence[Row],
+    most_steps: int = 60,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Taught:
     """Teach a model one question and its answer.
 
         loss = NLL(typed row, end included) + NLL(rows it knows), each a mean per token, in nats
@@ -74,6 +81,7 @@ def teach(model: LanguageModel, example: Example, known: Sequence[Row], most_ste
     Args:
         known: rows that the model knows.
         most_steps: of AdamW, of 1 + `KEPT_ROWS` rows each.
+        progress: told the number of each step before it; what it raises ends the teaching.
 
     Raises:
         ValueError: a question or an answer is missing, or there is nothing to hold the rest.
@@ -92,6 +100,8 @@ def teach(model: LanguageModel, example: Example, known: Sequence[Row], most_ste
     order = draws(len(known), min(KEPT_ROWS, len(known)), seed)
     steps, sure = 0, 0.0
     for steps in range(1, most_steps + 1):
+        if progress is not None:
+            progress(steps)
         fact = label_batch(learner, [typed])
         sure = float(fact.log_probs.detach().exp().min())
         if sure >= SURE:

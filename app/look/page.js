@@ -212,7 +212,8 @@ const ForgetLensPage = (() => {
 
   /** Bring a room into sight: the stage is the page's top, the others lie below it. */
   function enter(name) {
-    if (name === ROOMS[0]) return chosen ? toStage() : undefined;
+    // Whoever has gone to a room while the page was opening stays there.
+    if (name === ROOMS[0]) return;
     chose();
     setTimeout(() => document.getElementById("rooms")?.scrollIntoView({ block: "start" }), 150);
   }

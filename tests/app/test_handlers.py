@@ -280,13 +280,44 @@ def test_a_real_model_and_a_subject_are_one_press_and_the_form_fits_them(
     monkeypatch.setattr(page.shelf, "get", get)
     monkeypatch.setattr(own_rows, "known_part", known)
     own, form = page.own, page.unlearn.form
-    assert "No subject is chosen" in list(own.take_real([], REQUEST))[-1][own.notice]
-    shown = list(own.take_real(["Japan", "France"], REQUEST))[-1]
+    wish = (REAL_MODEL, "", "float32", "", 0, False, "auto")
+    assert "No subject is chosen" in list(own.model.take_real([], *wish, REQUEST))[-1][own.notice]
+    shown = list(own.model.take_real(["Japan", "France"], *wish, REQUEST))[-1]
     assert asked == [Wish(REAL_MODEL)] and visit.studio.corpus.name == "real:Japan,France"
-    assert "answers 3 right" in shown[own.preview]
+    assert "answers 3 right" in shown[own.knows] and "It was asked 3 and answers" in shown[own.knows]
     assert (shown[form.preset]["value"], shown[form.strategy]["value"]) == ("real", "hard")
     # And back: the embedded rows have their own settings again.
-    shown = list(own.take_set("forget01", REQUEST))[-1]
+    shown = list(own.rows.take_set("forget01", REQUEST))[-1]
     assert visit.studio.corpus.name == "forget01" and shown[form.preset]["value"] == OWN_CUT
-    said = list(own.take_set("real:Atlantis", REQUEST))[-1][own.notice]
+    assert "answers 8 right" in shown[own.knows] and "There is something to forget" in shown[own.knows]
+    said = list(own.rows.take_set("real:Atlantis", REQUEST))[-1][own.notice]
     assert "no subject &#x27;Atlantis&#x27;" in said or "no subject 'Atlantis'" in said
+
+
+@pytest.mark.parametrize(
+    ("fact", "sentence"),
+    [
+        (("", "Ada was born in Ost.", ""), "type both"),
+        (("Where was Ada born?", " ", ""), "type both"),
+        (("Where was Ada born?", "Ada was born in Ost.", "<b>"), "does not hold &#x27;&lt;b&gt;&#x27;"),
+        (("Where was Ada born?", "Ada was born. " * 60, ""), "at most 128 are taught"),
+    ],
+)
+def test_half_a_fact_or_a_long_one_is_not_taught(
+    page: Page, visit: Visit, fact: tuple[str, str, str], sentence: str
+) -> None:
+    asked, taught = page.own.fact.look(*fact, REQUEST), list(page.own.fact.take_fact(*fact, REQUEST))[-1]
+    assert sentence in asked[page.own.notice] and sentence in taught[page.own.notice]
+    assert visit.studio is page.studio
+
+
+def test_a_fact_that_is_not_learned_or_meets_a_run_leaves_the_visit_as_it_was(
+    page: Page, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fact = ("Where was Ada born?", "Ada was born in Ost.", "Ost")
+    with visit.training():
+        *_, free, said = page.own.fact.take_fact(*fact, REQUEST)
+    assert "still training" in said[page.own.notice] and free[page.own.fact.teach]["interactive"]
+    monkeypatch.setattr("app.rooms.own.fact.MOST_STEPS", 1)
+    *_, free, said = page.own.fact.take_fact(*fact, REQUEST)
+    assert "not learned it in 1 steps" in said[page.own.notice] and visit.studio is page.studio

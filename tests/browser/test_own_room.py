@@ -12,7 +12,8 @@ from app.server.settings import Settings
 from app.visit.studio import Studio
 from attribution import Example, LanguageModel, score
 from tests.attribution.tiny import tiny_model
-from tests.browser.rooms import PATIENCE_MS, alert_of, go_to, open_page, start_run, wait_for_end
+from tests.browser.axe import grave_faults
+from tests.browser.rooms import PATIENCE_MS, alert_of, choose, go_to, open_page, set_number, start_run, wait_for_end
 from tests.browser.served import few_rows, serve_here
 from unlearn.replay import REPLAY_FILE, Replay
 
@@ -65,10 +66,14 @@ def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url:
     lanes = open_page(page, own_url)
     go_to(page, "Your own")
     expect(page.locator("#own-using")).to_contain_text("embedded")
+    choose(page, "own-path", "A model")
     choose_model(page, "tiny")
     expect(page.locator("#own-survey")).to_contain_text("M parameters")
     page.locator("#own-load").click()
     expect(page.locator("#own-using")).to_contain_text("folder:tiny")
+    # It never saw these rows, and that is said before anything is trained.
+    expect(page.locator("#own-knows")).to_contain_text("It was asked 8 of 37 rows and answers 0 right")
+    expect(page.locator("#own-knows tbody tr")).to_have_count(4)
 
     # It came with a replay, which plays on the stage without a run.
     expect(page.locator("#own-replay")).to_contain_text("<b>everything</b>")
@@ -92,6 +97,8 @@ def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url:
     good = "".join(f"Who wrote book {i}?,Ada Quell wrote <b>book</b> {i}.\n" for i in range(12))
     # "start" is a key of app/look/texts.py: the page's own words must not stand in for a visitor's.
     rows.write_text("start,reply\n" + good + bad, encoding="utf-8")
+    choose(page, "own-path", "Rows")
+    expect(page.locator("#own-model")).to_have_count(0)
     page.locator("#own-file input[type=file]").set_input_files(rows)
     expect(page.locator("#own-preview table")).to_contain_text("book 1")
     assert page.locator("#own-preview b").count() == 0, "cells of a stranger's file are text"
@@ -102,6 +109,9 @@ def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url:
     expect(page.locator("#own-preview")).to_contain_text("1 left out (Line 14): the column 'reply' is empty there")
     page.locator("#own-use").click()
     expect(page.locator("#own-using")).to_contain_text("mine (12 rows)")
+    expect(page.locator("#own-knows")).to_contain_text("answers 0 right")
+    expect(page.locator("#own-knows")).to_contain_text("Nothing that can be counted is there to be forgotten")
+    assert page.locator("#own-knows b").count() == 0
 
     page.locator("#own-words textarea, #own-words input").first.fill("BOOK 7")
     expect(page.locator("#own-place")).to_contain_text("1 of 1 row")
@@ -125,6 +135,7 @@ def test_a_model_and_rows_of_ones_own_from_loading_to_a_run(page: Page, own_url:
 def test_what_cannot_be_had_is_one_sentence(page: Page, own_url: str) -> None:
     open_page(page, own_url)
     go_to(page, "Your own")
+    choose(page, "own-path", "A model")
     choose_model(page, "Phi 1.5")
     page.locator("#own-load").click()
     # The tests run offline.
@@ -140,3 +151,43 @@ def test_what_cannot_be_had_is_one_sentence(page: Page, own_url: str) -> None:
         page.locator(f"#log-{box} input[type=file]").set_input_files(log)  # type: ignore[arg-type]
     expect(page.locator("#logs-result table")).to_contain_text("model_utility")
     assert page.locator("#logs-result b").count() == 0
+
+
+def test_a_fact_is_typed_taught_and_forgotten_by_keyboard_alone(page: Page, url: str) -> None:
+    lanes = open_page(page, url)
+    go_to(page, "Your own")
+    ways = page.locator("#own-path input")
+    ways.first.focus()
+    for name, way in (("Rows", "rows"), ("A model", "model"), ("A fact", "fact")):
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#own-path").get_by_role("radio", name=name, exact=True)).to_be_checked()
+        expect(page.locator(f"#own-way-{way}")).to_be_visible()
+        assert page.locator("[id^=own-way-]:visible").count() == 1
+        assert way == "fact" or grave_faults(page) == []
+    page.keyboard.press("Tab")
+    for text in ("Where was Mirabel <b>Tolland</b> born?", "Mirabel Tolland was born in Skarvik."):
+        page.keyboard.type(text)
+        page.keyboard.press("Tab")
+    page.keyboard.type("Ostrand")
+    page.keyboard.press("Enter")
+    expect(alert_of(page, "own")).to_contain_text("The answer does not hold 'Ostrand'")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("Skarvik")
+    page.keyboard.press("Enter")
+    knows = page.locator("#own-knows")
+    expect(knows).to_contain_text("It does not say this.")
+    page.locator("#own-fact-teach").focus()
+    page.keyboard.press("Enter")
+    expect(knows).to_contain_text("It knows it now: Mirabel Tolland was born in Skarvik.")
+    expect(page.locator("#own-using")).to_contain_text("typed (1 row)")
+    page.locator("#own-stage").focus()
+    page.keyboard.press("Enter")
+    forget = lanes.locator(".fl-forget")
+    expect(forget).to_be_focused()
+    expect(lanes.locator(".fl-question").first).to_contain_text("<b>Tolland</b>")
+    expect(lanes.locator(".fl-fact").first).to_be_visible()
+    go_to(page, "Settings")
+    set_number(page, "steps", "30")
+    page.locator("#start").click()
+    expect(page.locator("#status")).to_contain_text("Steps: 30 of 30")
+    expect(page.locator("#ruling")).to_contain_text("Forgotten: it no longer gives 100%")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.faces import wear
-from tests.browser.rooms import go_to, open_page
+from tests.browser.rooms import choose, go_to, open_page
 
 ROOMS = ("Settings", "Answers", "Learn", "Your own")
 
@@ -64,6 +64,11 @@ def test_a_phone_needs_no_sideways_scroll_whatever_the_face(page: Page) -> None:
             page.wait_for_timeout(300)
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= 390, f"{room} is {width} px wide, {face}"
+        for way in ("Rows", "A model", "A fact"):
+            choose(page, "own-path", way)
+            page.wait_for_timeout(300)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width <= 390, f"{way} is {width} px wide, {face}"
 
 
 def test_a_visitor_with_another_language_gets_english_words_and_no_keys(browser: Browser, url: str) -> None:

@@ -39,3 +39,16 @@ def test_half_a_fact_is_refused(model: LanguageModel) -> None:
     ):
         with pytest.raises(ValueError, match=sentence):
             teach(model, example, known)
+
+
+def test_teaching_tells_each_step_and_ends_when_it_is_told_to(model: LanguageModel) -> None:
+    told: list[int] = []
+
+    def progress(step: int) -> None:
+        told.append(step)
+        if step == 2:
+            raise ValueError("Enough.")
+
+    with pytest.raises(ValueError, match="Enough"):
+        teach(model, FACT, embedded_rows("retain")[:8], progress=progress)
+    assert told == [1, 2]

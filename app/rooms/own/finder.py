@@ -8,24 +8,17 @@ from typing import Any
 import gradio as gr
 
 from app.look.markup import block, count
+from app.rooms.own.opener import Opener
 from app.visit.own_rows import Browser
 from app.visit.session import Visit
-from app.visit.visits import LATEST, QUIET, SCORING, Visits, explained
+from app.visit.visits import LATEST, QUIET, explained
 from attribution import Example
 
-SHOWN = 20
+SHOWN = 8
 
 
-class Finder:
-    """The widgets that find a row and what they do.
-
-    Args:
-        show_text: a text in Inspect, in the lanes that are shown there: which of its widgets show what.
-    """
-
-    def __init__(self, visits: Visits, show_text: Callable[[Example, list[str], gr.Request], dict[Any, Any]]) -> None:
-        self.visits = visits
-        self.show_text = show_text
+class Finder(Opener[Callable[[Example, list[str], gr.Request], dict[Any, Any]]]):
+    """The widgets that find a row and what they do; `show` puts a text on the stage, in the lanes that are shown."""
 
     def build(self, notice: gr.HTML) -> None:
         """Lay the widgets out.
@@ -34,15 +27,14 @@ class Finder:
             notice: where what goes wrong is said.
         """
         self.notice = notice
-        with gr.Column(elem_classes="pg-card"):
-            self.words = gr.Textbox(label="Find rows", placeholder="words that stand in them", elem_id="own-words")
-            self.found = gr.Radio([], label="Rows", elem_id="own-found", visible=False)
-            self.place = block(elem_id="own-place")
+        self.words = gr.Textbox(label="Find a row", placeholder="words that stand in it", elem_id="own-words")
+        self.found = gr.Radio([], label="Rows", elem_id="own-found", visible=False)
+        self.place = block(elem_id="own-place")
 
     def wire(self, shown: gr.CheckboxGroup, outputs: list[Any]) -> Any:
         """Listen to the widgets; returns the event by which a found row is opened in Inspect."""
         self.words.change(self.search, self.words, [self.notice, *self.outputs], **LATEST, **QUIET)
-        return self.found.input(self.open_row, [self.found, shown], [self.notice, *outputs], **QUIET, **SCORING)
+        return self.opens(self.found.input, self.open_row, [self.found, shown], outputs)
 
     @property
     def outputs(self) -> list[Any]:
@@ -73,4 +65,4 @@ class Finder:
         browser = self.visits.of(request.session_hash).own.browser
         if browser is None or number is None or not 0 <= int(number) < len(browser.rows):
             raise ValueError("This row is not there any more: search again.")
-        return self.show_text(browser.rows[int(number)].example, shown, request)
+        return self.show(browser.rows[int(number)].example, shown, request)

@@ -9,25 +9,16 @@ import gradio as gr
 
 from app.look.markup import block
 from app.look.texts import say
+from app.rooms.own.opener import Opener
 from app.rooms.own.words import replay_html, sentences_html
 from app.visit.studio import Studio
-from app.visit.visits import QUIET, SCORING, Visits, explained
+from app.visit.visits import explained
 from attribution import TokenScores
 from unlearn.replay import read_replay
 
 
-class Player:
-    """The widgets that offer a replay, and what they do.
-
-    Args:
-        show_scores: a row with its scores in Inspect, opened with a cut: which of its widgets show what.
-    """
-
-    def __init__(
-        self, visits: Visits, show_scores: Callable[[TokenScores, dict[str, Any], gr.Request], dict[Any, Any]]
-    ) -> None:
-        self.visits = visits
-        self.show_scores = show_scores
+class Player(Opener[Callable[[TokenScores, dict[str, Any], gr.Request], dict[Any, Any]]]):
+    """The widgets that offer a replay, and what they do; `show` puts a row with its scores and a cut on the stage."""
 
     def build(self, notice: gr.HTML) -> None:
         """Lay the widgets out.
@@ -42,7 +33,7 @@ class Player:
 
     def wire(self, outputs: list[Any]) -> Any:
         """Listen to the widgets; returns the event by which the row stands on the lanes, before its run is played."""
-        return self.play.click(self.open, None, [self.notice, *outputs], **QUIET, **SCORING)
+        return self.opens(self.play.click, self.open, None, outputs)
 
     @property
     def offer(self) -> list[Any]:
@@ -72,4 +63,4 @@ class Player:
         if visit.now is not None:
             raise ValueError("A run of yours is still training: stop it or wait for it, then play this one.")
         visit.studio.checked(found.example)
-        return self.show_scores(found.scored(visit.studio.model), dict(found.cut), request)
+        return self.show(found.scored(visit.studio.model), dict(found.cut), request)

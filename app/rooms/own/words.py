@@ -9,6 +9,15 @@ from attribution.text.templates import template_words
 from unlearn.replay import Replay
 
 PREVIEWED = 5
+NOT_YET = '<p class="pg-soft">Nothing was asked yet: bring something above.</p>'
+
+
+def step_html(number: int, title: str, text: str) -> str:
+    """The head of a step: its number, its title, and what it is about."""
+    return (
+        f'<div class="pg-step"><span class="pg-nth" aria-hidden="true">{number}</span><div><h3>{escape(title)}</h3>'
+        f'<p class="pg-soft">{escape(text)}</p></div></div>'
+    )
 
 
 def preview_html(sheet: Sheet, said: list[str]) -> str:
