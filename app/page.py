@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -29,11 +29,12 @@ from app.rooms.own.room import OwnRoom
 from app.rooms.stage.room import PLAY, StageRoom
 from app.rooms.unlearn.room import UnlearnRoom
 from app.server.gradio_side import GuardedBlocks, fair_line
-from app.visit.models import Shelf
-from app.visit.run_config import OWN_CUT, form_values
+from app.visit.models import Shelf, Wish
+from app.visit.run_config import OWN_CUT, form_of, form_values, opened_with
 from app.visit.visits import ASKING, LATEST, LOADING, PRIVATE, QUIET, SCORING, TRAINING, Visits
+from assets.gallery.runs import EMBEDDED, Wanted
 from attribution.version import VERSION, commit
-from unlearn.presets import DEFAULT_PRESET
+from unlearn.presets import DEFAULT_PRESET, preset_for
 
 TITLE = "Forget Lens"
 OTHER_TAB = (
@@ -87,7 +88,7 @@ class Page:
         """Let every room listen to itself, and tie what crosses them."""
         self.inspect.wire(self.follow)
         changes = self.unlearn.wire(unlearn_tab)
-        for changed in (self.stage.wire(self.inspect.lanes, self.unlearn), *changes):
+        for changed in (self.stage.wire(self.inspect.lanes, self.inspect.rule, self.unlearn), *changes):
             self.stage.follow(self.compare.follow(changed))
         self.compare.wire()
         self.compare.race.wire(self.unlearn.inputs, self.unlearn.asked)
@@ -97,6 +98,9 @@ class Page:
         self.own.played.then(self.stage.replay, self.own.notice, self.stage.frame, **QUIET)
         for shown in (found, self.own.played):
             shown.then(None, self.own.notice, js="(notice) => { if (!notice) ForgetLensPage.toStage(); }", **PRIVATE)
+
+        everything = [*self.inspect.whole_view, *self.unlearn.filled, *self.own.outputs]
+        self.stage.gallery.wire(self.same_run, list(dict.fromkeys(everything))).then(**self.follow)
 
         onward = self.unlearn.watch.onward.click(self._to("compare"), None, self.tabs, **QUIET)
         onward.then(None, js="() => ForgetLensPage.enter('compare')", **PRIVATE)
@@ -142,6 +146,31 @@ class Page:
         shown = self.inspect.open("forget", self.studio.opening_row, "subject", step.lanes, step.state, request)
         values = step.values(self.unlearn.form.most_steps)
         return {**shown, **self.unlearn.set_to(shown[self.inspect.rule], values, request)}
+
+    def same_run(self, run: Wanted, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """The model, the row, the cut and the form of a prepared run; of a real model it takes a while.
+
+        Raises:
+            ValueError: a run is training, the model or its rows cannot be had here.
+        """
+        visit, form = self.visits.of(request.session_hash), self.unlearn.form
+        if visit.busy.locked():
+            raise ValueError("A run of yours is still training: stop it or wait for it, then set this one up.")
+        if run.model == EMBEDDED:
+            visit.take(self.studio)
+        else:
+            subjects = run.forget.partition(":")[2].split(",")
+            for update in self.own.model.bring(Wish(run.model), subjects, request):
+                # How far it is, is said where the button was pressed, too.
+                told = update.get(self.own.said, "")
+                yield {**update, self.stage.notice: told.replace('"pg-soft ', '"pg-soft pg-aside ')}
+        name = run.preset or preset_for(run.forget)
+        row = visit.studio.number_of(run.row)
+        cut, values = form_of(OWN_CUT if name == DEFAULT_PRESET else name, run.config, row, form.most_steps)
+        state = opened_with(cut, run.lanes)
+        shown = self.inspect.open("forget", row, "subject", run.lanes, state, request)
+        seen = shown[self.inspect.rule]
+        yield {**shown, **self.unlearn.set_to(cut if cut["scorer"] == seen["scorer"] else seen, values, request)}
 
     def _wire_address(self, page: gr.Blocks) -> None:
         # No state: the browser must be told it, too.

@@ -66,6 +66,7 @@ REQUIREMENT_OF = {
     "pydantic_settings": "pydantic-settings",
     "rouge_score": "rouge-score",
     "sklearn": "scikit-learn",
+    "PIL": "pillow",
     "yaml": "PyYAML",
 }
 """Import names that are not the name to install by."""

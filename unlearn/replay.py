@@ -36,9 +36,9 @@ BESIDE = ("masking", "entropy")
 _LONGEST_WORDS = 2_000
 
 
-def is_sampled(step: int, of: int) -> bool:
+def is_sampled(step: int, of: int, every: int = SAMPLE_EVERY) -> bool:
     """Whether the model being trained is asked its question after this step."""
-    return step % SAMPLE_EVERY == 0 or step in (1, of)
+    return step % every == 0 or step in (1, of)
 
 
 Point = tuple[int, float | None, float | None]
@@ -147,12 +147,14 @@ class Recorder:
 
     Args:
         row: the number of the row among those to forget.
+        every: steps between two answers.
 
     Raises:
         ValueError: there is no such row, it has no question, or the run is too long or in several processes.
     """
 
-    def __init__(self, job: Run, row: int) -> None:
+    def __init__(self, job: Run, row: int, every: int = SAMPLE_EVERY) -> None:
+        self.every = every
         rows = len(job.corpus.forget)
         if not 0 <= row < rows:
             raise ValueError(f"There is no row {row} to replay: the rows to forget are forget:0 to forget:{rows - 1}.")
@@ -180,7 +182,7 @@ class Recorder:
 
     def look(self, step: Step) -> None:
         """Ask the model its question, where it is time."""
-        if is_sampled(step.number, step.of):
+        if is_sampled(step.number, step.of, self.every):
             self.samples[step.number] = self._asked(self.job.model)
 
     def replay(self) -> Replay:

@@ -1,55 +1,43 @@
 /* Ways to show the page, by its address: `?class` in large type for a projector, `?embed` as the stage alone for a frame on
-   another page, `?kiosk` for a booth: the opening example is forgotten again and again, lane by lane, until somebody
-   touches it. */
+   another page, `?kiosk` for a booth: the prepared runs play one after another, until somebody touches it (`?kiosk=20` leaves 20
+   seconds to read each verdict). */
 
 const ForgetLensModes = (() => {
   const asked = new URLSearchParams(location.search);
   const MODES = ["class", "embed", "kiosk"].filter((mode) => asked.has(mode));
   for (const mode of MODES) document.documentElement.classList.add(`pg-${mode}`);
-  // Seconds: to read, to go through the steps, and before a booth that somebody has used goes on by itself.
-  const [READ, SCRUB, LEFT_ALONE] = [6, 8, 90];
+  // Seconds: to read a verdict, the stage as a visitor finds it between two runs, and before a booth that somebody has
+  // used goes on by itself.
+  const READ = Number(asked.get("kiosk")) || 8;
+  const [BETWEEN, LEFT_ALONE] = [READ / 2, 90];
   let touched = -Infinity;
 
   const sleep = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
   const lanes = (part) => document.querySelector(`#lanes ${part}`);
   const free = () => performance.now() - touched > 1000 * LEFT_ALONE;
 
-  async function until(look, seconds) {
-    for (let left = seconds; left > 0 && free(); left -= 0.5) {
-      if (look()) return true;
-      await sleep(0.5);
-    }
-    return false;
+  async function wait(seconds) {
+    for (let left = seconds; left > 0 && free(); left -= 0.5) await sleep(0.5);
+    return free();
   }
 
-  /** One round: the next lane is cut and forgotten, its steps are gone through, and the stage is as it was. */
-  async function round(number) {
-    const choices = document.querySelectorAll("#lanes .fl-dock-head .fl-switch-lane input");
-    choices[number % choices.length]?.click();
-    await sleep(READ);
-    if (!free()) return;
-    lanes(".fl-forget:enabled")?.click();
-    if (!(await until(() => lanes(".fl-run[data-phase=done] .fl-scrub input:enabled"), 600))) return;
-    await sleep(READ);
-    const slider = lanes(".fl-run .fl-scrub input");
-    const last = Number(slider.max);
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    for (let k = 0; k <= 40 && free() && slider.isConnected; k++) {
-      slider.value = String(Math.round(last * Math.abs(1 - k / 20)));
-      if (!still || k % 20 === 0) slider.dispatchEvent(new Event("input", { bubbles: true }));
-      await sleep(SCRUB / 40);
-    }
-    await sleep(READ);
-    if (free()) lanes(".fl-run .fl-back")?.click();
-  }
-
+  /** One run after another is played over the stage: nothing is trained, however many booths there are. */
   async function loop() {
     for (const kind of ["pointerdown", "keydown"])
       document.addEventListener(kind, (event) => event.isTrusted && (touched = performance.now()), true);
-    for (let number = 0; ; number++) {
-      await until(() => lanes(".fl-forget:enabled"), 600);
-      if (free()) await round(number);
-      else await sleep(1);
+    while (!ForgetLensPage.isSettled()) await sleep(0.5);
+    for (let number = 0; ; ) {
+      const names = ForgetLensGallery.names();
+      // A run that a visitor has begun is theirs to look at.
+      const busy = lanes(".fl-lanes:not(.pg-prepared) .fl-run:not([data-phase=done], [data-phase=stopped])");
+      if (!names.length || busy || !(await wait(BETWEEN))) {
+        await sleep(1);
+        continue;
+      }
+      // Where the server does not answer, the next one is asked for.
+      await Promise.race([ForgetLensGallery.open(names[number++ % names.length], false), sleep(30)]);
+      if (free()) document.querySelector("#prepared .pg-ruling")?.scrollIntoView({ block: "end", behavior: "smooth" });
+      if (await wait(READ)) ForgetLensGallery.close();
     }
   }
   if (MODES.includes("kiosk")) loop();

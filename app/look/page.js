@@ -151,6 +151,7 @@ const ForgetLensPage = (() => {
       const step = settled && STEPS.some((name) => query.get(name) !== before.get(name));
       const address = `${location.pathname}${text ? `?${text}` : ""}${location.hash}`;
       history[step ? "pushState" : "replaceState"](history.state, "", address);
+      ForgetLensGallery.note();
     }, 150);
   }
 
@@ -173,6 +174,7 @@ const ForgetLensPage = (() => {
       // As above.
     }
     if (told?.again) document.getElementById("taken-up")?.click();
+    ForgetLensGallery.arrive();
     settle();
   }
 
@@ -182,6 +184,7 @@ const ForgetLensPage = (() => {
 
   /** Back and forward: show the view of the address that the browser has put there. */
   addEventListener("popstate", () => {
+    if (ForgetLensGallery.moved()) return;
     [settled, going] = [false, true];
     clearTimeout(waiting);
     document.getElementById("moved")?.click();
@@ -195,6 +198,7 @@ const ForgetLensPage = (() => {
       chosen = false;
       scrollTo({ top: 0 });
     } else enter(name);
+    ForgetLensGallery.arrive();
     settle();
   }
 
@@ -224,7 +228,31 @@ const ForgetLensPage = (() => {
   }
 
   /** The view's address, into the clipboard. */
-  const share = () => copied("share", location.href, "Link");
+  function share() {
+    copied("share", location.href, "Link");
+    offer(document.getElementById("share"), document.getElementById("sharing"));
+  }
+
+  /** Unfold `panel` under `button`, until Escape, a press elsewhere, or a press in it. */
+  function offer(button, panel) {
+    const { bottom, right } = button.getBoundingClientRect();
+    panel.style.cssText += `top: ${bottom + 6}px; right: ${document.documentElement.clientWidth - right}px`;
+    panel.classList.add("pg-open");
+    panel.setAttribute("role", "group");
+    panel.setAttribute("aria-label", button.textContent);
+    panel.querySelector("button").focus({ preventScroll: true });
+    const done = new AbortController();
+    const close = (back) => {
+      panel.classList.remove("pg-open");
+      done.abort();
+      if (back) button.focus({ preventScroll: true });
+    };
+    const { signal } = done;
+    document.addEventListener("keydown", ({ key }) => key === "Escape" && close(true), { signal });
+    // After the press that unfolds it.
+    setTimeout(() => document.addEventListener("click", ({ target }) => close(panel.contains(target)), { signal }));
+    addEventListener("scroll", () => close(false), { signal });
+  }
 
   /** Put a text into the clipboard, and say so on the button. */
   async function copied(id, text, what) {

@@ -48,6 +48,8 @@ EN: dict[str, str] = {
     "question": "Question",
     "score": "Score",
     "share": "Share",
+    "share_picture": "A picture, 1200 × 630",
+    "share_film": "A film of six seconds",
     "own_prompt": "Your prompt",
     "own_prompt_example": "Where was Ada Lovelace born?",
     "own_answer": "Your answer",

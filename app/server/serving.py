@@ -53,8 +53,9 @@ class Visits(Protocol):
 def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     """What `launch` is given: the look, the guard before every request, and none of Gradio's own doors."""
     look = Path(__file__).resolve().parents[1] / "look"
-    style = (look / "page.css").read_text(encoding="utf-8")
-    scripts = [(look / f"{name}.js").read_text(encoding="utf-8") for name in ("page", "lesson", "glossary", "modes")]
+    style = "\n".join((look / f"{name}.css").read_text(encoding="utf-8") for name in ("page", "gallery"))
+    names = ("page", "gallery", "lesson", "glossary", "modes")
+    scripts = [(look / f"{name}.js").read_text(encoding="utf-8") for name in names]
     script = "\n".join([terms_script(), *scripts])
     health = Health(visits)
 

@@ -19,14 +19,15 @@ from unlearn.metrics import Answer
 
 @dataclass(frozen=True)
 class Download:
-    """A file that exists as text alone."""
+    """A file that exists as text alone; `base64` where the text is bytes written so."""
 
     name: str
     kind: str
     text: str
+    base64: bool = False
 
-    def to_dict(self) -> dict[str, str]:
-        return {"name": self.name, "kind": self.kind, "text": self.text}
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 # Takes what `Download.to_dict` gives and lets the browser save it: no file is written on the server. Gives nothing
@@ -34,7 +35,8 @@ class Download:
 SAVE = """(file) => {
   if (!file?.text) return null;
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([file.text], {type: file.kind}));
+  const data = file.base64 ? Uint8Array.from(atob(file.text), (letter) => letter.charCodeAt(0)) : file.text;
+  link.href = URL.createObjectURL(new Blob([data], {type: file.kind}));
   link.download = file.name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);

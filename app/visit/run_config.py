@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.server.settings import Settings
@@ -13,7 +13,7 @@ from attribution.settings import Described
 from unlearn import RunConfig
 from unlearn.presets import PRESETS, SOFT_TEMPERATURE, preset
 from unlearn.run.config import OF_THE_OBJECTIVE, OURS
-from unlearn.run.hand import written_by_hand
+from unlearn.run.hand import rows_by_hand, written_by_hand
 from unlearn.wishes import WISHES, run_config
 
 OWN_CUT = "cut"
@@ -52,6 +52,42 @@ def form_values(name: str, most_steps: int) -> dict[str, Any]:
         **{field: shown(base, setting) for field, setting in FIELDS.items()},
         "steps": min(base.steps, most_steps),
     }
+
+
+def form_of(name: str, config: RunConfig, row: int | None, most_steps: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the visible cut, what the form shows) by which `form_config` comes to this run; the way back.
+
+    Args:
+        name: of the preset that the run starts from, or `cut`.
+        row: the number among the rows to forget of the one in view, whose edits by hand are shown.
+    """
+    rule, base = config.rule, base_of(name)
+    values = {**form_values(name, most_steps), **{field: shown(config, setting) for field, setting in FIELDS.items()}}
+    cut = {"scorer": rule.scorer, "kind": "top", "cut": Rule().cut, "keep_given": rule.keep_given}
+    if rule.kind in ("top", "threshold"):
+        cut |= {"kind": rule.kind, "cut": rule.cut}
+        values["strategy"] = "hard"
+    elif rule == base.rule:
+        values["strategy"] = ITS_OWN
+    else:
+        values["strategy"] = rule.kind
+        if rule.kind == "soft":
+            values["softness"] = rule.cut
+    if row is not None and (edits := rows_by_hand(config.by_hand).get(row)):
+        cut[HAND] = edits
+    return cut, values
+
+
+def opened_with(cut: Mapping[str, Any], lanes: Sequence[str]) -> dict[str, Any]:
+    """How the lanes are shown with a cut and nothing else of their view, in the shape of their `view` event.
+
+    Where the cut's scorer has no lane, as that of a run on whole answers may, they open with the first.
+    """
+    if cut["scorer"] not in lanes:
+        return {"view": "lanes", "units": "tokens", "colour": "rank", "active": lanes[0], "cuts": {}}
+    rule = {"kind": cut["kind"], "cut": cut["cut"]}
+    shown = {"active": cut["scorer"], "cuts": {cut["scorer"]: rule}, "keep_given": cut["keep_given"]}
+    return {"view": "lanes", "units": "tokens", "colour": "rank", **shown, HAND: cut.get(HAND, "")}
 
 
 def objective_values(name: str, objective: str) -> dict[str, Any]:

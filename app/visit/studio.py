@@ -77,6 +77,13 @@ class Studio:
             )
         return rows[number]
 
+    def number_of(self, name: str) -> int:
+        """The number of a row to forget by its id. ValueError when there is none."""
+        for number, row in enumerate(self.corpus.forget):
+            if row.example.id == name:
+                return number
+        raise ValueError(f"The rows to forget, {self.corpus.name}, have none that is called {name!r}.")
+
     @cached_property
     def opening_row(self) -> int:
         """Which forget row the page opens with: the first of those with most facts, where lanes have most to show."""

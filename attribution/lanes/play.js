@@ -3,7 +3,8 @@
 
    A frame is {phase, run, row, question, step, of, left, note, before, samples: [[step, answer], ...],
    points: [[step, forgotten, kept], ...], instead, warned}: everything that is known, so that any frame can be the first.
-   `phase` is "queued", "waiting", "training", "done" or "stopped"; shares are in [0, 1], `left` is in words. */
+   `phase` is "queued", "waiting", "training", "done" or "stopped"; shares are in [0, 1], `left` is in words. A frame that is
+   `prepared` is a run of nobody's here: there are no other words to choose, and leaving it is an event `fl-leave`. */
 
 const CHART = { width: 600, height: 64 };
 
@@ -72,6 +73,7 @@ function makePlayer(model, dock, on) {
     on.say(here ? layOver(slots, words) : null);
   }
   function leave() {
+    if (frame && frame.prepared) return void element.dispatchEvent(new CustomEvent("fl-leave", { bubbles: true }));
     left = frame && frame.run;
     element.replaceWith(dock);
     if (shown) on.say(null);
@@ -122,6 +124,7 @@ function makePlayer(model, dock, on) {
       stop.hidden = ended();
       stop.textContent = frame.phase === "queued" ? "Leave the line" : "Stop";
       back.hidden = !ended();
+      if (frame.prepared) back.textContent = "Back to your own";
       if (fresh) seek(frame.step);
       else seek(at);
     },

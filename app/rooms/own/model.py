@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -144,9 +144,16 @@ class ModelPath(Path):
         request: gr.Request,
     ) -> Iterator[Shown]:
         """Load a model, and use what it knows of these subjects."""
+        yield from self.bring(make_wish(name, revision, dtype, device, bits, spread, template), subjects, request)
+
+    def bring(self, wanted: Wish, subjects: Sequence[str], request: gr.Request) -> Iterator[Shown]:
+        """The same, for whoever says in a place of their own what goes wrong.
+
+        Raises:
+            ValueError: no subject, or one that is none; a model that cannot be had, or that knows nothing of them.
+        """
         if not subjects:
             raise ValueError("No subject is chosen: choose what the model is to forget, such as Japan.")
-        wanted = make_wish(name, revision, dtype, device, bits, spread, template)
         rows = f"real:{','.join(map(str, subjects))}"
 
         def work(loading: Loading) -> Brought:

@@ -1,9 +1,9 @@
 """What a run shows on the stage, as plain JSON types: everything that is known, so that any frame can be the first.
 
-{"phase": "queued" | "waiting" | "training" | "done" | "stopped", "run": its number, "replay 1" or None,
+{"phase": "queued" | "waiting" | "training" | "done" | "stopped", "run": its number, "replay 1", "prepared X" or None,
  "row": the id of the row asked, "question": str, "step": int, "of": int, "left": "8 s", "note": one sentence,
  "warned": bool, "before": str or None, "samples": [[step, answer], ...], "points": [[step, forgotten, kept], ...],
- "instead": [[[text, p], ...], ...] or None}
+ "instead": [[[text, p], ...], ...] or None, "prepared": True on a run of the gallery alone}
 
 Forgotten is the share of the facts recalled before that are recalled no more, kept the share of the facts to keep that
 still are; both in [0, 1], None where the rows mark no facts.
@@ -18,6 +18,7 @@ from app.look.markup import describe, duration
 from app.server.line import Place
 from app.visit.session import KeptRun, Training, Visit
 from app.visit.studio import MOST_ALTERNATIVES, MOST_TOKENS_WITH_ALTERNATIVES, Studio
+from assets.gallery.prepared import Prepared
 from attribution.lanes import listed
 from unlearn import Step
 from unlearn.metrics import Probe, latest, what_is_lost
@@ -97,6 +98,18 @@ def replay_frame(replay: Replay, studio: Studio, number: int) -> Frame:
         number: no two frames that are to be played have the same.
     """
     instead = studio.alternatives(replay.example)
+    said = listed(instead.as_is) if instead else None
+    return _played(replay, f"replay {number}", f"A replay. {replay.note}", said)
+
+
+def prepared_frame(prepared: Prepared) -> Frame:
+    """A run of the gallery, by what lies in its file. `prepared` tells the stage that it is none of the visitor's."""
+    replay = prepared.replay
+    at = f"Made beforehand: {replay.note}"
+    return {**_played(replay, f"prepared {prepared.wanted.name}", at, prepared.after), "prepared": True}
+
+
+def _played(replay: Replay, run: str, note: str, instead: list[Any] | None) -> Frame:
     return {
         "row": replay.example.id,
         "question": replay.example.prompt,
@@ -106,11 +119,11 @@ def replay_frame(replay: Replay, studio: Studio, number: int) -> Frame:
         "samples": [list(sample) for sample in replay.samples],
         "points": [list(point) for point in replay.points],
         "phase": "stopped" if replay.stopped else "done",
-        "run": f"replay {number}",
+        "run": run,
         "left": "",
-        "note": f"A replay. {replay.note}",
+        "note": note,
         "warned": replay.warned,
-        "instead": listed(instead.as_is) if instead else None,
+        "instead": instead,
     }
 
 

@@ -14,7 +14,9 @@ from app.look.lanes import LANES_ID
 from app.look.markup import block
 from app.look.texts import say
 from app.rooms.stage.frames import kept_frame, replay_frame
-from app.rooms.stage.words import answers_html, matrix_html, verdict, verdict_html
+from app.rooms.stage.gallery import Gallery
+from app.rooms.stage.sharing import Sharing
+from app.rooms.stage.words import Verdict, answers_html, matrix_html, verdict, verdict_html
 from app.rooms.unlearn.room import UnlearnRoom
 from app.rooms.unlearn.words import rescue_words, way_out
 from app.server.line import lasting
@@ -29,6 +31,7 @@ MOST_CHARACTERS = 500
 LONGEST_ANSWER = 60
 ASK_TITLE = "Ask it anything"
 ASK_TEXT = "One question, put to the model before the run, after it, and to one that was never taught."
+OTHER_ROW = "() => { ForgetLensPage.fold('made'); ForgetLensGallery.otherRow(); return ''; }"
 PLAY = (
     f"(frame) => {{ document.querySelector('#{LANES_ID} .fl-lanes')?.forgetLens.play(frame);"
     " ForgetLensLesson.mirror(frame); }"
@@ -46,6 +49,8 @@ class StageRoom:
         self.visits = visits
         self.studio = visits.studio
         self._plays = count(1)
+        self.gallery = Gallery()
+        self.sharing = Sharing(visits, self._judged)
 
     def build(self) -> None:
         """Lay it out."""
@@ -54,11 +59,15 @@ class StageRoom:
         self.again = gr.Button(elem_id="taken-up", visible="hidden")
         self.asked = gr.Button(elem_id="run-asked", visible="hidden")
         self.notice = block(elem_classes="pg-notice", elem_id="stage-notice")
+        # Filled by gallery.js.
+        block('<div class="pg-prepared-place"></div>', elem_id="prepared")
         self.ruling = block(elem_id="ruling")
         # Pressing it is heard by the room of the runs.
         self.rescue = gr.Button(visible=False, elem_id="ruling-rescue", elem_classes="pg-rescue")
         with gr.Accordion(say("what_made_it"), open=False, elem_classes="pg-fold", elem_id="made") as self.made:
             self.matrix = block(elem_id="matrix")
+        self.gallery.build(self.notice)
+        self.sharing.build(self.notice)
         with gr.Column(elem_classes=["pg-card", "pg-asking"], elem_id="asking"):
             block(f'<h2 class="pg-title">{ASK_TITLE}</h2><p class="pg-soft">{ASK_TEXT}</p>')
             with gr.Row(elem_classes="pg-line"):
@@ -76,8 +85,13 @@ class StageRoom:
             )
             self.answers = block(elem_id="ask-answers")
 
-    def wire(self, lanes: gr.HTML, unlearn: UnlearnRoom) -> Any:
-        """Listen to the widgets; returns the event by which a run has ended."""
+    def wire(self, lanes: gr.HTML, cut: gr.JSON, unlearn: UnlearnRoom) -> Any:
+        """Listen to the widgets; returns the event by which a run has ended.
+
+        Args:
+            cut: holds the visible cut.
+        """
+        self.sharing.wire(cut)
         self.unlearn = unlearn
         self.frame.change(None, self.frame, js=PLAY, **PRIVATE)
         asking = {"outputs": [self.notice, self.answers], **QUIET, **SCORING, **LATEST}
@@ -87,7 +101,7 @@ class StageRoom:
         looking = {"outputs": [self.notice, self.matrix], **QUIET, **SCORING}
         self.made.expand(self.look, None, **looking)
         # Another row: what stood here was about the one before.
-        lanes.change(None, None, self.matrix, js="() => { ForgetLensPage.fold('made'); return ''; }", **PRIVATE)
+        lanes.change(None, None, self.matrix, js=OTHER_ROW, **PRIVATE)
         # Not in the queue: Stop must not wait behind the run that it stops.
         lanes.stop(unlearn.stop, queue=False, **QUIET)
         return lanes.forget(self.forget, outputs=[self.notice, *unlearn.outputs], **unlearn.training)
@@ -116,13 +130,20 @@ class StageRoom:
         }
         if kept is None or kept.evaluation is None:
             return {**shown, self.ruling: ""}
-        found = verdict(known(studio.before()), kept.evaluation, known(studio.reference()), kept.depth)
+        found = self._judged(visit)
         way = rescue_words(kept)
         return {
             **shown,
             self.ruling: verdict_html(found, way_out(kept.way_back) if way else ""),
             self.rescue: gr.update(visible=bool(way), value=way),
         }
+
+    def _judged(self, visit: Visit) -> Verdict | None:
+        """The verdict on the visit's current run; None where it was not asked yet, or there is nothing to judge."""
+        kept, studio = visit.last, visit.studio
+        if kept is None or kept.evaluation is None:
+            return None
+        return verdict(known(studio.before()), kept.evaluation, known(studio.reference()), kept.depth)
 
     def replay(self, notice: str, request: gr.Request) -> Any:
         """Play how the visit's model was made; nothing where a notice says why its row is not on the lanes."""

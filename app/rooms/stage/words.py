@@ -111,6 +111,22 @@ def _judged(forgotten: float, kept: float | None, speaks: float | None, depth: D
     return "clean", f"Forgotten: it no longer gives {gone}{rest}."
 
 
+def cut_words(truth: Sequence[str | None], kept: Sequence[bool]) -> str:
+    """What is in a cut, in the sentence that the dock has.
+
+    >>> cut_words(["fact", None, "fact"], [True, True, False])
+    '2 of 3 tokens in the cut: 1 of the 2 that carry a fact, and 1 that does not.'
+    """
+    many, facts = sum(kept), sum(kind == "fact" for kind in truth)
+    said = f"{many} of {len(kept)} tokens in the cut"
+    if not facts:
+        return f"{said}."
+    hit = sum(kind == "fact" and chosen for kind, chosen in zip(truth, kept, strict=True))
+    others = many - hit
+    rest = "nothing else" if not others else f"{others} that {'does' if others == 1 else 'do'} not"
+    return f"{said}: {hit} of the {facts} that carry a fact, and {rest}."
+
+
 def verdict_html(found: Verdict | None, way_back: str = "") -> str:
     """The verdict with its gauges; a sentence where there is none.
 
