@@ -19,6 +19,7 @@ from attribution.data.rows import Row, pick_examples
 from attribution.scorers import DEFAULT_SCORERS
 from attribution.scorers.learned import scorer_for
 from unlearn import Corpus, Evaluation, RunConfig, evaluate, load_corpus, run
+from unlearn.asking.known import said_before
 from unlearn.data.reference import retrained_reference
 from unlearn.metrics import Judge
 from unlearn.stress import Stress
@@ -201,7 +202,9 @@ class Studio:
             future = self._futures.get(name)
             # A failure is not kept: the next visitor tries again.
             if future is None or (future.done() and future.exception() is not None):
-                future = BACKGROUND.submit(lambda: evaluate(model, self.corpus, judge=self.judge))
+                future = BACKGROUND.submit(
+                    lambda: evaluate(model, self.corpus, judge=self.judge, said=said_before(model))
+                )
                 self._futures[name] = future
             return future
 

@@ -11,7 +11,8 @@ from attribution import LanguageModel
 from tests.attribution.tiny import tiny_model
 from unlearn import Corpus, load_corpus
 from unlearn.asking import known
-from unlearn.asking.known import known_part
+from unlearn.asking.known import known_part, said_before
+from unlearn.metrics import ask
 
 
 class Scholar(LanguageModel):
@@ -55,10 +56,15 @@ def test_known_rows_are_kept_and_asked_for_once(
     before = scholar.asked
     assert known_part(scholar, japan, folder=tmp_path) == found and scholar.asked == before
     assert known_part(scholar, found, folder=tmp_path) is found
+    # The model before a run need not be asked again what it has answered.
+    said = said_before(scholar, tmp_path)
+    now = [[ask(scholar, "x", found.retain, known)[0].answer, scholar.asked - before] for known in (said, None)]
+    assert now == [[found.retain[0].example.answer, 0], [found.retain[0].example.answer, 8]]
     # A file that a kill left torn is asked for again.
     (kept,) = tmp_path.iterdir()
     kept.write_text("{", encoding="utf-8")
-    assert known_part(scholar, japan, folder=tmp_path) == found and scholar.asked > before
+    assert known_part(scholar, japan, folder=tmp_path) == found and scholar.asked > before + 8
+    assert said_before(tiny_model("gpt2"), tmp_path) == {}
 
 
 def test_a_model_that_knows_nothing_is_told(scholar: Scholar, japan: Corpus, tmp_path: Path) -> None:

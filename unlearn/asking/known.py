@@ -15,17 +15,18 @@ from attribution.data.rows import Row
 from attribution.files import fingerprint
 from attribution.model.identity import weights_fingerprint
 from attribution.model.language_model import LanguageModel
+from attribution.text.endings import Said
 from unlearn.asking.kept import cache_folder, keep, kept
 from unlearn.data.corpus import Corpus
 from unlearn.metrics.answers import answer_of, ask, spaced
 
-NEAR, REST = 64, 64
+NEAR, REST = 48, 32
 """Known rows to keep at most: about neighbours, and about the rest. More would take longer to ask than a run takes."""
 
-TRIES = 3
+TRIES = 2
 """Rows that are asked at most, for each one that is wanted."""
 
-WORLD = 80
+WORLD = 40
 """Questions about the rest of the world that are asked."""
 
 _AT_A_TIME = 32
@@ -51,7 +52,7 @@ def known_part(
     """
     if not corpus.only_known:
         return corpus
-    asked = _Asked(model, folder or cache_folder(), progress or (lambda _: None))
+    asked = _Asked(model, folder or cache_folder(), *([] if progress is None else [progress]))
     forget = asked.known(corpus.forget, "what is to be forgotten")
     if not forget:
         raise ValueError(
@@ -78,23 +79,32 @@ def known_part(
     )
 
 
+def said_before(model: LanguageModel, folder: Path | None = None) -> dict[str, Said]:
+    """What a model has answered when it was asked what it knows, by question; nothing where it never was.
+
+    Args:
+        folder: where answers are kept; None takes `cache_folder()`.
+    """
+    return _Asked(model, folder or cache_folder()).said
+
+
 class _Asked:
     """A model's answers, kept in a file; new ones are asked for."""
 
-    def __init__(self, model: LanguageModel, folder: Path, progress: Callable[[str], None]) -> None:
+    def __init__(self, model: LanguageModel, folder: Path, progress: Callable[[str], None] = lambda _: None) -> None:
         self._model, self._progress = model, progress
         made = fingerprint([weights_fingerprint(model), str(model.template), str(model.model.dtype)])
-        self._file = folder / f"known-{made[:16]}.json"
-        self._said: dict[str, str] = kept(self._file)
+        self._file = folder / f"said-{made[:16]}.json"
+        self.said = {question: Said(*said) for question, said in kept(self._file).items()}
 
     def known(self, rows: Sequence[Row], what: str) -> tuple[Row, ...]:
         """The rows that are answered right, in order."""
-        new = [row for row in rows if row.example.prompt and row.example.prompt not in self._said]
+        new = [row for row in rows if row.example.prompt and row.example.prompt not in self.said]
         for start in range(0, len(new), _AT_A_TIME):
             self._progress(f"{what}, {start + 1} to {min(start + _AT_A_TIME, len(new))} of {len(new)}")
             part = new[start : start + _AT_A_TIME]
-            self._said |= {answer.question: answer.answer for answer in ask(self._model, what, part)}
-            keep(self._file, self._said)
+            self.said |= {answer.question: Said(answer.answer, answer.ended) for answer in ask(self._model, what, part)}
+            keep(self._file, {question: [said, said.ended] for question, said in self.said.items()})
         return tuple(row for row in rows if self._right(row))
 
     def first_known(self, rows: Sequence[Row], count: int, what: str) -> tuple[Row, ...]:
@@ -108,7 +118,7 @@ class _Asked:
         return tuple(rows[i] for i in sorted(found[:count]))
 
     def _right(self, row: Row) -> bool:
-        said = self._said.get(row.example.prompt)
+        said = self.said.get(row.example.prompt)
         if said is None or not row.facts:
             return False
         answer = answer_of(self._model, "", row, said)

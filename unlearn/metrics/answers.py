@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -82,11 +82,16 @@ def _one_word(left: str, right: str) -> bool:
     return all(one.isdigit() or one.lower() != one.upper() for one in (left, right))
 
 
-def ask(model: LanguageModel, split: str, rows: Sequence[Row]) -> list[Answer]:
-    """Greedy answers to the rows' questions; rows of plain text have none and are passed over."""
+def ask(model: LanguageModel, split: str, rows: Sequence[Row], said: Mapping[str, str] | None = None) -> list[Answer]:
+    """Greedy answers to the rows' questions; rows of plain text have none and are passed over.
+
+    Args:
+        said: what this model has answered already, by question: it is not asked these again.
+    """
     asked = [row for row in rows if row.example.prompt]
-    said = model.generate([row.example.prompt for row in asked], answer_room(model, asked))
-    return [answer_of(model, split, row, one) for row, one in zip(asked, said, strict=True)]
+    new = [row.example.prompt for row in asked if row.example.prompt not in (said or {})]
+    answers = {**(said or {}), **dict(zip(new, model.generate(new, answer_room(model, asked)), strict=True))}
+    return [answer_of(model, split, row, answers[row.example.prompt]) for row in asked]
 
 
 def answer_of(model: LanguageModel, split: str, row: Row, said: str) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attribution.model.language_model import LanguageModel
 from unlearn.data.corpus import Corpus
@@ -24,6 +24,7 @@ def evaluate(
     retain_rows: int = RETAIN_ROWS,
     seed: int = 0,
     protocol: Protocol | None = None,
+    said: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Ask every evaluation row and read the probabilities of its true answer.
 
@@ -41,6 +42,7 @@ def evaluate(
         retain_rows: how many rows to keep are asked.
         seed: of answers that are drawn.
         protocol: how figures are made where the field knows several ways; ours unless told.
+        said: what this very model has answered already, greedily, by question: it is not asked these again.
 
     Raises:
         ValueError: an unknown group, or a row that the model cannot read.
@@ -48,7 +50,7 @@ def evaluate(
     if retain_rows < 1:
         raise ValueError(f"retain_rows must be at least 1, not {retain_rows}.")
     groups = check_groups(("recall", *metrics))
-    examination = Examination(model, corpus, reference, original, retain_rows, progress, judge, seed, protocol)
+    examination = Examination(model, corpus, reference, original, retain_rows, progress, judge, seed, protocol, said)
     for group in groups:
         for measure in measures(group):
             examination.once(measure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,6 +91,7 @@ class Examination:
         judge: says whether answers are language, where the model before unlearning is at hand.
         seed: of what is drawn.
         protocol: how figures are made where there are several ways.
+        said: what the model has answered already, by question.
     """
 
     def __init__(
@@ -104,7 +105,9 @@ class Examination:
         judge: Judge | None = None,
         seed: int = 0,
         protocol: Protocol | None = None,
+        said: Mapping[str, str] | None = None,
     ) -> None:
+        self.said = said
         self.protocol = protocol or Protocol()
         self.model = model
         self.judge = judge
@@ -144,7 +147,7 @@ class Examination:
         """Greedy answers to the split's questions."""
         if split not in self._answers:
             self.say(split.replace("_", " "))
-            self._answers[split] = ask(self.model, split, self.rows(split))
+            self._answers[split] = ask(self.model, split, self.rows(split), self.said)
         return self._answers[split]
 
     def drawn(self, split: str) -> list[str]:
