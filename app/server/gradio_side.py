@@ -45,7 +45,11 @@ class GuardedBlocks(gr.Blocks):
             return await super().process_api(*inputs, **options)
         except gr.Error as error:
             raise gr.Error(str(error.message)[:2000], print_exception=False) from None
-        except Exception:
+        except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: B036
+            # Code that is not Python's panics with what is no Exception: Gradio would answer nobody, and keep the place
+            # in line for ever.
             log.warning("a call failed", exc_info=True)
             raise gr.Error(FAILED, print_exception=False) from None
 

@@ -22,6 +22,7 @@ from attribution.model.described import described_parameters
 from attribution.model.loading import EMBEDDED_FOLDER, EMBEDDED_MODELS, is_hub_name, kept_template
 from attribution.suggestions import did_you_mean
 from attribution.text.templates import AUTO, PLAIN, Asking, resolve_template
+from attribution.text.tokenising import gave_up
 from unlearn import Corpus
 
 log = logging.getLogger(__name__)
@@ -269,7 +270,7 @@ class Shelf:
             folder = fetch(found, told, loading.cancelled.is_set)
             whole = fetch(found.beneath, told, loading.cancelled.is_set) if found.beneath else folder
             # What is not in the files would be made up in full size before it could be missed.
-            described = described_parameters(whole)
+            described = self._described(wish, whole)
             self._check_size(wish, described)
             self._make_room(wish.bytes_of(max(found.parameters, described)))
             loading.go_on("Reading the weights")
@@ -280,6 +281,12 @@ class Shelf:
                 self._models[wish] = (model, wish.bytes_of(max(found.parameters, described)))
             log.info("model loaded", extra={"seconds": round(time.monotonic() - started, 1)})
             return model
+
+    def _described(self, wish: Wish, folder: Path) -> int:
+        try:
+            return described_parameters(folder)
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(folder), wish.name)) from error
 
     def _read(self, wish: Wish, folder: Path, whole: Path) -> LanguageModel:
         # What was looked at, whatever else a name might stand for.
@@ -303,7 +310,7 @@ class Shelf:
         except BaseException as error:
             # What a tokenizer's own code gives up with is no Exception.
             if not isinstance(error, ValueError):
-                if type(error).__name__ != "PanicException":
+                if not gave_up(error):
                     raise
                 raise ValueError(f"The tokenizer of {wish.name!r} is broken: take another revision.") from error
             # The folder's place on the host is nobody's business.

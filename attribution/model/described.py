@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from attribution.model.loading import LOADING_ERRORS
+from attribution.model.loading import LOADING_ERRORS, in_few_words
 
 # On the meta device a weight takes no memory, a block's own objects still do.
 MOST_BLOCKS, MOST_EXPERTS = 2_000, 4_096
@@ -35,7 +35,7 @@ def described_parameters(folder: Path) -> int:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     except (*LOADING_ERRORS, RecursionError, MemoryError) as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        reason = in_few_words(error).rstrip(".")
         raise ValueError(
             f"The model's config.json cannot be used: {reason}. Take another revision, or mend it."
         ) from error

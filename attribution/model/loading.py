@@ -26,6 +26,7 @@ from attribution.model.adapter_files import base_of, find_adapter, is_adapter, w
 from attribution.model.curated import CURATED, folder_here, what_it_takes
 from attribution.model.gguf_files import ENDING, parameters_in, read_gguf
 from attribution.model.language_model import LanguageModel
+from attribution.model.shards import check_shards
 from attribution.text.templates import AUTO, PLAIN, Asking, template_name, template_words
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ def load_model(
                 read_gguf(Path(source), dtype) if source.endswith(ENDING) else _read(source, dtype, placed)
             )
     except LOADING_ERRORS as error:
-        reason = _pointer(source) or _said(error)
+        reason = _pointer(source) or in_few_words(error)
         raise ValueError(
             f"The model {name!r} could not be loaded: {reason.rstrip('.')}. Give 'embedded', a Hugging Face folder "
             "with a causal language model in safetensors, a GGUF file, or a Hub id."
@@ -146,8 +147,8 @@ def _with_adapter(
             tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except LOADING_ERRORS as error:
         raise ValueError(
-            f"The adapter {name!r} could not be loaded: {_said(error).rstrip('.')}. Give a folder with a LoRA adapter "
-            "in safetensors whose model can be loaded, too."
+            f"The adapter {name!r} could not be loaded: {in_few_words(error).rstrip('.')}. Give a folder with a LoRA "
+            "adapter in safetensors whose model can be loaded, too."
         ) from error
     if template == AUTO:
         template = kept_template(folder)
@@ -182,6 +183,7 @@ def _read(source: str, dtype: str | torch.dtype, placed: Mapping[str, Any]) -> t
     """Model, tokenizer and what was missing, of a folder or from the Hub."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    check_shards(Path(source))
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     model, info = AutoModelForCausalLM.from_pretrained(
         source,
@@ -280,7 +282,7 @@ def _check_settings(name: str, model: Any, tokenizer: Any) -> None:
         )
 
 
-def _said(error: BaseException) -> str:
+def in_few_words(error: BaseException) -> str:
     """What transformers said, in few words."""
     said = " ".join(str(error).split())
     if "custom code" in said:

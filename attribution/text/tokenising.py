@@ -23,6 +23,11 @@ def check_text(what: str, text: str) -> None:
         )
 
 
+def gave_up(error: BaseException) -> bool:
+    """Whether a tokenizer's own code gave up: what it then raises is no kind of Exception, or Exception itself."""
+    return type(error) is Exception or type(error).__name__ == "PanicException"
+
+
 def special_marks(tokenizer: Any) -> dict[str, int]:
     """The tokenizer's special tokens: the text that stands for each, and its id."""
     # Asked for every row, and slow where a tokenizer has hundreds: kept until one is added.
@@ -41,6 +46,9 @@ def tokenise(
 
     A special token that stands in a person's words is text like any other; one that the template writes out is the
     token itself, and is not added a second time at the start.
+
+    Raises:
+        ValueError: the tokenizer's own code gives up.
     """
     marks = special_marks(tokenizer)
     written = set(marks.values())
@@ -49,14 +57,22 @@ def tokenise(
         return any(start < right and end > left for left, right in own)
 
     def run(text: str, adds: bool, splits: bool) -> tuple[list[int], list[tuple[int, int]], list[bool]]:
-        with _TOKENIZER_LOCK:
-            encoding = tokenizer(
-                text,
-                return_offsets_mapping=True,
-                return_special_tokens_mask=True,
-                add_special_tokens=adds,
-                split_special_tokens=splits,
-            )
+        try:
+            with _TOKENIZER_LOCK:
+                encoding = tokenizer(
+                    text,
+                    return_offsets_mapping=True,
+                    return_special_tokens_mask=True,
+                    add_special_tokens=adds,
+                    split_special_tokens=splits,
+                )
+        except BaseException as error:
+            if not gave_up(error):
+                raise
+            raise ValueError(
+                f"The model's tokenizer gives up at a text of {len(text):,} characters ({str(error)[:100]}): its "
+                "tokenizer.json is broken. Take another revision of the model."
+            ) from error
         pairs = [(int(start), int(end)) for start, end in encoding["offset_mapping"]]
         return list(encoding["input_ids"]), pairs, [bool(flag) for flag in encoding["special_tokens_mask"]]
 

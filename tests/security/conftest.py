@@ -27,6 +27,11 @@ class Page(NamedTuple):
         """Where it has its temporary files."""
         return self.log.parent / "temporary"
 
+    @property
+    def models(self) -> Path:
+        """Where its host keeps models, none at first."""
+        return self.log.parent / "models"
+
     def client(self, **options: Any) -> httpx.Client:
         """A caller; what the machine's own proxies are does not matter to it."""
         # There is no certificate to look at, and reading those of the machine takes longer than most requests.
@@ -98,7 +103,9 @@ class Caller:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The page with its defaults, but for what would make tests long."""
     folder = tmp_path_factory.mktemp("attacked")
-    (folder / "temporary").mkdir()
-    log, temporary = folder / "log", str(folder / "temporary")
-    with serve(log_to=log, FORGET_LENS_WARM_UP="0", OMP_NUM_THREADS="1", TMPDIR=temporary) as url:
+    for name in ("temporary", "models"):
+        (folder / name).mkdir()
+    log = folder / "log"
+    places = {"TMPDIR": str(folder / "temporary"), "FORGET_LENS_MODEL_FOLDER": str(folder / "models")}
+    with serve(log_to=log, FORGET_LENS_WARM_UP="0", OMP_NUM_THREADS="1", **places) as url:
         yield Page(url, log)
