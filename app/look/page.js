@@ -210,6 +210,7 @@ const ForgetLensPage = (() => {
   }
 
   function toStage() {
+    ForgetLensGallery.close();
     scrollTo({ top: 0 });
     document.querySelector("#lanes .fl-forget")?.focus({ preventScroll: true });
   }

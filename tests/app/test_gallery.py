@@ -81,8 +81,9 @@ def test_a_run_plays_without_a_model_and_beside_a_run_of_the_visitors(
     for name in ("generate", "encode"):
         monkeypatch.setattr(LanguageModel, name, lambda *_: pytest.fail("a model was asked"))
     with page.visits.of("a").training():
-        given = page.stage.gallery.open(RUNS[0].name)[page.stage.gallery.given]
-    assert given["name"] == RUNS[0].name and given["lanes"]["tokens"]
+        for run in RUNS:
+            given = page.stage.gallery.open(run.name)[page.stage.gallery.given]
+            assert given["name"] == run.name and given["lanes"]["tokens"] and given["frame"]["samples"]
     (refused,) = page.stage.gallery.open("<b>none</b>").values()
     assert "unknown" in refused and "<b>none" not in refused
 

@@ -103,7 +103,11 @@ def test_leaving_it_brings_the_visitors_own_stage_back(page: Page) -> None:
     expect(page.locator(PREPARED)).to_have_count(0)
     page.go_forward()
     expect(page.locator("#prepared .pg-ruled")).to_have_text(getattr(ruled(other), "sentence", ""))
+    # Whoever is sent to their own stage finds it there.
+    page.evaluate("ForgetLensPage.toStage()")
+    expect(page.locator(PREPARED)).to_have_count(0)
     # Another row of the visitor's takes its place.
+    open_run(page)
     page.locator("#split").get_by_role("radio", name="Retain").check()
     expect(page.locator(PREPARED)).to_have_count(0)
     assert "gallery=" not in page.url
