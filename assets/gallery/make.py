@@ -12,7 +12,7 @@ from attribution import LanguageModel, alternatives, load_model, score
 from attribution.lanes import listed
 from attribution.scores import TokenScores
 from unlearn import Corpus, Evaluation, Run, evaluate, load_corpus, run
-from unlearn.asking.known import known_part
+from unlearn.asking.known import known_part, said_before
 from unlearn.data.reference import retrained_reference
 from unlearn.metrics import Judge
 from unlearn.replay import Recorder
@@ -43,7 +43,10 @@ class World:
     def figures(self) -> dict[str, Evaluation]:
         """Those of the models that no run changes."""
         models = {"before": self.model, **({"reference": self.reference} if self.reference else {})}
-        return {who: evaluate(model, self.corpus, judge=self.judge) for who, model in models.items()}
+        return {
+            who: evaluate(model, self.corpus, judge=self.judge, said=said_before(model))
+            for who, model in models.items()
+        }
 
     def row(self, name: str) -> int:
         """The number of a row to forget by its id. ValueError when there is none."""
