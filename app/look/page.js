@@ -198,6 +198,7 @@ const ForgetLensPage = (() => {
       chosen = false;
       scrollTo({ top: 0 });
     } else enter(name);
+    lanes()?.again();
     ForgetLensGallery.arrive();
     settle();
   }

@@ -54,6 +54,10 @@ function mount(element, send, page = false) {
       frame = given;
       built.play(frame);
     },
+    /** The visitor has gone back to a row: its run is there again, unless it was left for other words. */
+    again() {
+      if (frame && !frame.left && model && frame.row === model.data.id) built.play(frame);
+    },
   };
   element.forgetLens = api;
   return api;

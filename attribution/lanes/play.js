@@ -75,6 +75,7 @@ function makePlayer(model, dock, on) {
   function leave() {
     if (frame && frame.prepared) return void element.dispatchEvent(new CustomEvent("fl-leave", { bubbles: true }));
     left = frame && frame.run;
+    if (frame) frame.left = true;
     element.replaceWith(dock);
     if (shown) on.say(null);
     shown = "";

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from app.rooms.stage.frames import waiting_frame
 from app.server.line import Place
+from attribution.lanes import lanes_props
 from tests.app.lanes_fixture import make_scores
 from tests.browser.lanes_page import open_lanes, shown_as_kept, token
 from tests.browser.rooms import PATIENCE_MS
@@ -133,6 +134,28 @@ def test_a_run_that_waits_says_so_and_leaves_the_stage_as_it_was(page: Page, tmp
     expect(lanes.locator(".fl-scrub")).to_be_hidden()
     # It has left: the run before it was left, too, for other words.
     page.evaluate(play, done)
+    expect(lanes.locator(".fl-run")).to_have_count(0)
+
+
+def test_a_run_is_there_again_when_a_visitor_goes_back_to_its_row(page: Page, tmp_path: Path) -> None:
+    scores = make_scores()
+    lanes = open_lanes(page, tmp_path, scores)
+    visit: Any = SimpleNamespace(scores=scores)
+    done = {**waiting_frame(visit, Place(0, 1.0)), "phase": "done", "run": 1, "step": 2, "of": 2, "samples": []}
+    page.evaluate("(frame) => document.querySelector('.fl-lanes').forgetLens.play(frame)", done)
+    show = "(props) => document.querySelector('.fl-lanes').forgetLens.show(props)"
+    back = "document.querySelector('.fl-lanes').forgetLens.again()"
+    own = lanes_props(scores)
+    other = {**own, "id": "another"}
+    for props, there in ((other, 0), (own, 1), (other, 0), (own, 1)):
+        page.evaluate(show, props)
+        expect(lanes.locator(".fl-run")).to_have_count(0)
+        page.evaluate(back)
+        expect(lanes.locator(".fl-run")).to_have_count(there)
+    # Whoever has left it for other words is not shown it again.
+    lanes.get_by_role("button", name="Choose other words").click()
+    page.evaluate(show, own)
+    page.evaluate(back)
     expect(lanes.locator(".fl-run")).to_have_count(0)
 
 
