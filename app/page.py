@@ -105,9 +105,7 @@ class Page:
         onward = self.unlearn.watch.onward.click(self._to("compare"), None, self.tabs, **QUIET)
         onward.then(None, js="() => ForgetLensPage.enter('compare')", **PRIVATE)
         self.compare.begin.click(**to_stage)
-        lesson = list(
-            dict.fromkeys([*self.inspect.whole_view, *self.unlearn.filled, *self.unlearn.outputs]),
-        )
+        lesson = list(dict.fromkeys([*self.inspect.whole_view, *self.unlearn.filled, *self.unlearn.outputs]))
         for card, set_up, ran in self.learn.wire(page, learn_tab, lesson):
             # Lanes of a row that has just come would take a run that has ended from the stage.
             set_up.then(None, self.stage.frame, js=PLAY, **PRIVATE).then(**self.follow)

@@ -124,7 +124,7 @@ def test_a_figure_trains_what_it_shows_and_is_missing_and_says_what_goes_wrong(
 ) -> None:
     card = page.learn.cards[4]
     with visit.training():
-        (said,) = card.run_here(REQUEST)
+        (said,) = card.run_here(5, REQUEST)
     assert list(said) == [card.notice] and "still training" in said[card.notice]
     asked = []
 
@@ -134,7 +134,9 @@ def test_a_figure_trains_what_it_shows_and_is_missing_and_says_what_goes_wrong(
         raise ValueError("No <memory>.")
 
     monkeypatch.setattr(page.unlearn, "run", failing)
-    first, *_, last, said = card.run_here(REQUEST)
+    (refused,) = card.run_here(-1, REQUEST)
+    assert list(refused) == [card.notice] and not asked
+    first, *_, last, said = card.run_here(5, REQUEST)
     assert first[card.here]["interactive"] is False and page.inspect.lanes in first
     # It is held against the cut, which comes first; the buttons are free again.
     assert asked == [("learned", "sequence-ga")] and last[card.here]["interactive"]

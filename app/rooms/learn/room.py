@@ -78,6 +78,8 @@ class LessonCard:
             self.result = block(first.html, elem_id=f"result-{n}")
             self.claim = block(claim_html(n, first.claim), elem_id=f"claim-{n}")
             self.frame = gr.JSON(visible="hidden")
+            # Given with the press: a call that does not know which figure it is of trains nothing.
+            self.which = gr.Number(n, visible="hidden")
             with gr.Row(elem_classes="pg-buttons"):
                 self.here = gr.Button(
                     say("run_here"),
@@ -109,9 +111,11 @@ class LessonCard:
             return set_up, None
         # Not in the queue: Stop must not wait behind the run that it stops.
         self.lanes.stop(room.unlearn.stop, queue=False, **QUIET)
-        training = {**room.unlearn.training, "inputs": None, "js": None, "show_progress": "hidden"}
+        training = {**room.unlearn.training, "js": None, "show_progress": "hidden"}
         training.pop("show_progress_on")
-        return set_up, self.here.click(self.run_here, outputs=[*written, *room.figures], **training)
+        return set_up, self.here.click(
+            self.run_here, **{**training, "inputs": self.which, "outputs": [*written, *room.figures]}
+        )
 
     @explained
     def set_up(self, request: gr.Request) -> dict[Any, Any]:
@@ -128,9 +132,11 @@ class LessonCard:
 
     @explained
     @lasting
-    def run_here(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
+    def run_here(self, which: float, request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Train what the figure shows and is not there yet, its own run always, on the page's own rows."""
         room = self.room
+        if which != self.number:
+            raise ValueError("This is no figure of the page as it stands: reload it.")
         visit = room.visits.of(request.session_hash)
         if visit.busy.locked():
             raise ValueError(STILL)
