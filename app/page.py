@@ -27,6 +27,7 @@ from app.rooms.learn.room import LearnRoom
 from app.rooms.learn.steps import LessonStep
 from app.rooms.own.room import OwnRoom
 from app.rooms.stage.room import PLAY, StageRoom
+from app.rooms.stage.sharing import card_of
 from app.rooms.unlearn.room import UnlearnRoom
 from app.server.gradio_side import GuardedBlocks, fair_line
 from app.visit.models import Shelf, Wish
@@ -62,6 +63,7 @@ class Page:
     def build(self) -> gr.Blocks:
         """Lay the rooms out and wire them."""
         with GuardedBlocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+            page.cards = card_of
             self.learn.build_strip()
             self.inspect.build()
             self.stage.build()

@@ -14,7 +14,7 @@ from gradio.route_utils import CustomCORSMiddleware
 from gradio.routes import App, ORJSONResponse
 from starlette.requests import Request
 
-from app.server.card import own_card
+from app.server.card import Card, CardOf, own_card
 from app.server.held import hold_no_descriptions
 from app.server.line import Line
 from app.server.memory import give_back
@@ -33,7 +33,13 @@ KEPT_SECONDS = 600.0
 
 
 class GuardedBlocks(gr.Blocks):
-    """A page whose faults are one sentence for the visitor, and a kind and a place in the log."""
+    """A page whose faults are one sentence for the visitor, and a kind and a place in the log.
+
+    Attributes:
+        cards: what a link to a prepared run is shown by.
+    """
+
+    cards: CardOf | None = None
 
     async def process_api(self, *inputs: Any, **options: Any) -> dict[str, Any]:
         """What a function of the page answers.
@@ -99,6 +105,11 @@ class GuardedApp(App):
         super().configure_app(blocks)
         if blocks.mcp_server_obj and isinstance(blocks._queue, Line):
             serve_tools(blocks.mcp_server_obj, blocks._queue)
+
+    def card_of(self, name: str) -> Card | None:
+        """What a link to a prepared run is shown by; None where there is none of that name."""
+        cards = getattr(self.get_blocks(), "cards", None)
+        return cards(name) if cards else None
 
     # What the guard asks ---------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -155,7 +156,13 @@ def test_share_saves_a_picture_of_the_run_on_the_stage(page: Page) -> None:
 def test_a_link_plays_it_and_an_unknown_one_says_so(page: Page, url: str) -> None:
     page.goto(f"{url}/?gallery={FIRST.wanted.name}")
     expect(page.locator("#prepared .pg-ruled")).to_be_visible()
+    tags = dict(re.findall(r'<meta (?:property|name)="([\w:]+)" content="([^"]*)"', page.content()))
+    assert tags["og:title"] == tags["twitter:title"] == f"{FIRST.wanted.title} | Forget Lens"
+    assert tags["og:description"] == getattr(ruled(FIRST), "sentence", "")
+    picture = Image.open(io.BytesIO(page.request.get(tags["og:image"]).body()))
+    assert picture.size == (int(tags["og:image:width"]), int(tags["og:image:height"])) == (1200, 630)
     page.goto(f"{url}/?gallery=<b>none</b>")
+    assert "<b>none" not in page.evaluate("document.head.innerHTML")
     expect(page.locator("#stage-notice .pg-alert")).to_contain_text("The prepared run '<b>none</b>' is unknown.")
 
 

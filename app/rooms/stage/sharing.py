@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import gradio as gr
 
 from app.look.lanes import LANES_ID
 from app.look.markup import block
-from app.look.picture import Shown, film_gif, picture_png
+from app.look.picture import HEIGHT, WIDTH, Shown, film_gif, picture_png
 from app.look.texts import say
 from app.rooms.stage.frames import kept_frame
 from app.rooms.stage.gallery import found
 from app.rooms.stage.gallery_words import payload, ruled
 from app.rooms.stage.words import Verdict, cut_words
+from app.server.card import TITLE, Card, path_of
 from app.visit.export import SAVE, Download
 from app.visit.run_config import HAND, cut_of
 from app.visit.session import Visit
 from app.visit.visits import ASKING, PRIVATE, QUIET, Visits, explained
+from assets.gallery.prepared import Prepared, gallery
 from attribution import Selection, TokenScores
 from attribution.lanes import lanes_props
 from unlearn.card import shown_name
 
+LONGEST_ALT = 400
 # The cut as it stands, and the prepared run that stands over it.
 LOOK = f"""(cut) => [
   document.querySelector("#{LANES_ID} .fl-lanes")?.forgetLens.rule() ?? cut, ForgetLensGallery.shown()
@@ -81,14 +85,7 @@ class Sharing:
     def shown(self, cut: dict[str, Any], name: str, request: gr.Request) -> Shown:
         """What stands on the stage: a prepared run by its name, else the visit's own row with its cut and its run."""
         if name:
-            prepared = found(name)
-            played = payload(prepared)
-            state = prepared.state
-            rule = state["cuts"][state["active"]]
-            cut = {"scorer": state["active"], **rule, "keep_given": state["keep_given"], HAND: state.get("hand", "")}
-            where = f"{prepared.replay.model}, {prepared.replay.rows}"
-            kept = cut_of(prepared.scores, cut)
-            return _shown(where, played["lanes"], prepared.scores, kept, played["frame"], ruled(prepared))
+            return _prepared(found(name))
         visit = self.visits.of(request.session_hash)
         studio, run = visit.studio, visit.last
         scores = visit.scores or studio.opening
@@ -99,6 +96,32 @@ class Sharing:
         where = f"{shown_name(studio.model.name)}, {shown_name(studio.corpus.name)}"
         judged = self.judge(visit) if frame else None
         return _shown(where, lanes_props(scores), scores, cut_of(scores, cut), frame, judged)
+
+
+def card_of(name: str) -> Card | None:
+    """What a link to a prepared run is shown by; None where there is none of that name."""
+    prepared = next((each for each in gallery() if each.wanted.name == name), None)
+    judged = ruled(prepared) if prepared else None
+    if prepared is None or judged is None:
+        return None
+    title = f"{prepared.wanted.title} | {TITLE}"
+    alt = f"{prepared.replay.example.prompt} Before: {prepared.replay.before} After: {prepared.replay.samples[-1][1]}"
+    return Card(title, judged.sentence, alt[:LONGEST_ALT], WIDTH, HEIGHT, lambda: _drawn(name), path_of(name))
+
+
+@cache
+def _drawn(name: str) -> bytes:
+    return picture_png(_prepared(found(name)))
+
+
+def _prepared(prepared: Prepared) -> Shown:
+    """What stands on the stage when a prepared run has been played."""
+    played, state = payload(prepared), prepared.state
+    rule = state["cuts"][state["active"]]
+    cut = {"scorer": state["active"], **rule, "keep_given": state["keep_given"], HAND: state.get("hand", "")}
+    where = f"{prepared.replay.model}, {prepared.replay.rows}"
+    kept = cut_of(prepared.scores, cut)
+    return _shown(where, played["lanes"], prepared.scores, kept, played["frame"], ruled(prepared))
 
 
 def _shown(
