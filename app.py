@@ -4,6 +4,7 @@ GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it listens (127.0.0.1 and 78
 """
 
 from app.page import build_page
+from app.server.memory import few_heaps
 from app.server.serving import serve
 from app.server.settings import Settings
 from app.server.uploads import own_folder
@@ -12,6 +13,7 @@ from app.visit.visits import Visits
 
 settings = Settings.from_environment()
 own_folder()
+few_heaps()
 visits = Visits(Studio(settings))
 # Gradio's reload mode looks for this name.
 demo = build_page(visits)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 FAILED = "This could not be done with what was sent: reload the page, then try again."
 SWEEP_SECONDS = 2.0
-SWEEPS_A_TRIM = 5
+SWEEPS_A_TRIM = 2
 # What a session without an open page has set on the page is kept for so long.
 KEPT_SECONDS = 600.0
 

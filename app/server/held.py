@@ -7,6 +7,7 @@ links, whose door is closed here.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +27,9 @@ def hold_no_descriptions() -> None:
 def _begin_bare(session: Any, blocks: Any) -> None:
     # Gradio describes those widgets of the config that are the page's own: none, as far as it can see.
     _begin(session, SimpleNamespace(default_config=blocks.default_config, blocks={}))
+    # What was not changed for the session is everybody's, not a copy of its own; no function of the page makes others.
+    session.blocks_config.blocks = ChainMap({}, blocks.default_config.blocks)
+    session.blocks_config.fns = blocks.default_config.fns
 
 
 def _set_bare(session: Any, key: int, value: Any) -> None:

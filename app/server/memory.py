@@ -8,11 +8,26 @@ import sys
 from functools import cache
 from typing import Any
 
+HEAPS = 2
+_MOST_HEAPS = -8
+"""The C library's own number for it."""
+
 
 @cache
-def _trim() -> Any:
-    # Only the C library of most Linuxes has it, and only that one needs it.
-    return getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+def _library(name: str) -> Any:
+    # Only the C library of most Linuxes has these, and only that one needs them.
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
+
+
+def few_heaps() -> None:
+    """Have the C library keep two heaps instead of one for every thread, each with what was freed in it.
+
+    Said before there are threads. Our threads wait for each other anyway, and share what they free: a tenth less memory
+    at most, with four rows scored beside a run.
+    """
+    option = _library("mallopt")
+    if option is not None:
+        option(_MOST_HEAPS, HEAPS)
 
 
 def give_back() -> None:
@@ -21,7 +36,7 @@ def give_back() -> None:
     It keeps freed memory for each thread that allocated any, for as long as the program runs: after a run and its
     answers hundreds of megabytes. This takes some milliseconds, and what is needed again is had again.
     """
-    trim = _trim()
+    trim = _library("malloc_trim")
     if trim is not None:
         trim(0)
 

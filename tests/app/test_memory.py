@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from app.server.memory import give_back, settle
 from app.server.settings import Settings
 
 MEGABYTE = 2**20
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def held() -> float:
@@ -39,6 +41,22 @@ def test_what_a_thread_has_left_behind_goes_back() -> None:
     before = held()
     give_back()
     assert before - held() > 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only the C library of Linux has a heap for every thread")
+def test_threads_share_two_heaps() -> None:
+    lines = (
+        "import ctypes, runpy, threading, time",
+        # The file alone: the package would bring torch along.
+        "runpy.run_path('app/server/memory.py')['few_heaps']()",
+        "library = ctypes.CDLL(None)",
+        "threads = [threading.Thread(target=lambda: (time.sleep(0.2), library.malloc(9))) for _ in range(8)]",
+        "[thread.start() for thread in threads]",
+        "[thread.join() for thread in threads]",
+        "library.malloc_stats()",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, cwd=ROOT)
+    assert 0 < done.stderr.count("Arena") <= 2, done.stderr
 
 
 @pytest.fixture
