@@ -91,7 +91,7 @@ class Page:
         self.inspect.wire(self.follow)
         changes = self.unlearn.wire(unlearn_tab)
         for changed in (self.stage.wire(self.inspect.lanes, self.inspect.rule, self.unlearn), *changes):
-            self.stage.follow(self.compare.follow(changed))
+            self.learn.show_after(self.stage.follow(self.compare.follow(changed)).then)
         self.compare.wire()
         self.compare.race.wire(self.unlearn.inputs, self.unlearn.asked)
         to_stage = {"fn": None, "js": "() => ForgetLensPage.toStage()", **PRIVATE}

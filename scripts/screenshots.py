@@ -32,6 +32,8 @@ README_PICTURES = {
     ("Learn", "light", 1280): "learn-light.png",
 }
 """Which pictures are committed, and under what name."""
+README_PARTS = {"Learn": "#step-2"}
+"""Rooms of which the README shows a part."""
 
 
 def settle(page: Page) -> None:
@@ -77,7 +79,9 @@ def photograph(
                 page.locator("#rooms").screenshot(path=picture)
             print(picture.relative_to(ROOT))
             readme_name = README_PICTURES.get((room, theme, width_px))
-            if readme_name:
+            if readme_name and room in README_PARTS:
+                page.locator(README_PARTS[room]).screenshot(path=ROOT / "docs" / "images" / readme_name)
+            elif readme_name:
                 shutil.copyfile(picture, ROOT / "docs" / "images" / readme_name)
     context.close()
 

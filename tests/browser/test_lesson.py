@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from app.server.settings import Settings
 from app.visit.studio import Studio
 from attribution import LanguageModel
+from tests.browser.axe import NO_FAULT, in_both_modes
 from tests.browser.rooms import PATIENCE_MS, alert_of, go_to, open_page
 from tests.browser.served import few_rows, serve_here
 
@@ -98,6 +99,13 @@ def test_a_figure_runs_in_place_and_every_room_has_the_run(page: Page, lesson_ur
     expect(page.locator("#claim-6")).to_contain_text("Run 2")
     answer(page, 6, "It did not forget")
     expect(page.locator("#verdict-6")).to_contain_text("of the facts are left")
+
+    assert in_both_modes(page) == NO_FAULT
+    # A run of another room is in the figures when it has ended.
+    lanes.locator(".fl-run .fl-back").click()
+    lanes.locator(".fl-forget").click()
+    expect(page.locator("#claim-6")).to_contain_text("Run 3, asked")
+    expect(page.locator("#here-6")).to_be_enabled()
 
     # The stage has it, and goes back to the question.
     page.locator("#lesson-3").click()

@@ -93,13 +93,14 @@ STEPS: tuple[LessonStep, ...] = (
         "Finding it without being told",
         (
             "In a real model nobody outlines the facts for you. So there are scorers: rules that give each token a "
-            "number, high where they suspect a fact. Masking hides the person's name and looks which words the "
-            "model can no longer predict. Entropy asks where the model was unsure what comes next. Learned is a "
+            "number, high where they suspect a fact. Masking hides the person's name and looks for the words that the "
+            "model can no longer predict. Entropy asks where the model was unsure of what comes next. Learned is a "
             "small detector that was trained while a model forgot. Fused joins the first two. None of them is told "
             "where the facts are.",
             "Each has a lane under the answer: the darker a cell, the higher the score. Choose a lane and drag the "
             "handle; the line under the words shows what the cut would take. To judge a lane without any cut there "
-            "is AUROC: how often a token of a fact scores higher than one that is none. 1 is perfect, 0.5 is a coin.",
+            "is AUROC: how often a token of a fact scores higher than one of no fact. 1 is perfect, 0.5 the toss of a "
+            "coin.",
         ),
         "Choose a lane, drag its cut, and read what it takes. Then try the others.",
         CLEAN_CUT,

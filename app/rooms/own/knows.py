@@ -14,6 +14,7 @@ from unlearn.teaching import Taught
 
 ASKED, SHOWN = 8, 4
 """Rows that are asked, and those of them whose answers are shown."""
+LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def known_html(known: Known) -> str:
 
 
 def _row(answer: Answer) -> str:
-    said = differences(answer.truth, answer.answer[:200]) if answer.answer.strip() else "(nothing)"
+    rest = " …" if len(answer.answer) > LONGEST else ""
+    said = differences(answer.truth, answer.answer[:LONGEST]) + rest if answer.answer.strip() else "(nothing)"
     return (
         f'<tr><td data-title="Question">{escape(answer.question)}</td>'
         f'<td data-title="The row says">{escape(answer.truth)}</td>'

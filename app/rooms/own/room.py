@@ -215,7 +215,7 @@ class OwnRoom:
         visit.take(studio)
         # A model of a hundred million parameters is trained by other settings than the embedded one.
         form = self.fill(now) if now != before else {}
-        knows = sentences_html([*brought.notes]) + (brought.knows or "")
+        knows = (brought.knows or "") + sentences_html([*brought.notes])
         return {
             **self.show_first(request),
             **form,
