@@ -163,6 +163,8 @@ def test_a_link_plays_it_and_an_unknown_one_says_so(page: Page, url: str) -> Non
     assert picture.size == (int(tags["og:image:width"]), int(tags["og:image:height"])) == (1200, 630)
     page.goto(f"{url}/?gallery=<b>none</b>")
     assert "<b>none" not in page.evaluate("document.head.innerHTML")
+    # An address that is still written would stop the next test's way to another.
+    page.wait_for_function("ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
     expect(page.locator("#stage-notice .pg-alert")).to_contain_text("The prepared run '<b>none</b>' is unknown.")
 
 
