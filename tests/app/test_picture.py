@@ -16,12 +16,14 @@ from app.look.picture import FILM_MS, FILM_PX, HEIGHT, WIDTH, Shown, film_gif, p
 from app.page import Page
 from app.server.settings import Settings
 from app.visit.studio import Studio
+from app.visit.training import train
 from app.visit.visits import Visits
 from assets.gallery.prepared import gallery
-from attribution import LanguageModel
+from attribution import LanguageModel, Rule
 from attribution.lanes import lanes_props
 from tests.app.lanes_fixture import make_scores
 from tests.browser.served import few_rows
+from unlearn import RunConfig
 
 REQUEST: Any = SimpleNamespace(session_hash="a")
 CUT = {"scorer": "learned", "kind": "top", "cut": 0.3, "keep_given": False}
@@ -87,6 +89,20 @@ def test_without_a_run_there_is_nothing_to_film(page: Page) -> None:
     assert "unknown" in said
     (said,) = page.stage.sharing.picture({"scorer": "none-such"}, "", REQUEST).values()
     assert "pg-alert" in said
+
+
+def test_a_visitors_own_run_is_drawn_while_its_row_is_in_view(page: Page) -> None:
+    sharing, visit = page.stage.sharing, page.visits.of("b")
+    mine: Any = SimpleNamespace(session_hash="b")
+    before = saved(page, sharing.picture(CUT, "", mine))
+    config = RunConfig(rule=Rule("entropy", "top", 0.4), steps=2, forget_batch=4, retain_batch=4, probe_every=1)
+    *_, _ = train(visit, config)
+    after = saved(page, sharing.picture(CUT, "", mine))
+    assert apart(before, after) > 0.005, "what it now says stands under the answer"
+    assert saved(page, sharing.film(CUT, "", mine))[:4] == b"GIF8"
+    page.inspect.pick_row("forget", 0, "subject", ["learned"], mine)
+    (said,) = sharing.film(CUT, "", mine).values()
+    assert "There is no run on the stage" in said, "another row's run is not this one's"
 
 
 HOSTILE = [
