@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from scripts.browser import find_chromium, launch
 from scripts.serving import ROOT, serve
 
-STAGE, FORGOTTEN = "Stage", "Forgotten"
-ROOMS = (STAGE, FORGOTTEN, "Answers", "Settings", "Learn", "Your own")
+STAGE, GALLERY, FORGOTTEN = "Stage", "Gallery", "Forgotten"
+ROOMS = (STAGE, GALLERY, FORGOTTEN, "Answers", "Settings", "Learn", "Your own")
 THEMES = ("light", "dark")
 SIZES_PX = ((1440, 900), (1280, 720), (820, 1100), (390, 844))
 
@@ -63,6 +63,10 @@ def photograph(
     page.goto(f"{url}/?__theme={theme}")
     settle(page)
     for room in rooms:
+        if room == GALLERY:
+            page.locator("[data-gallery]").first.click()
+            page.locator("#prepared .pg-made").wait_for(timeout=PATIENCE_MS)
+            page.mouse.move(5, 5)
         if room == FORGOTTEN or (room == "Answers" and FORGOTTEN not in rooms):
             forget(page)
         for width_px, height_px in sizes_px:
@@ -73,6 +77,10 @@ def photograph(
                 page.evaluate("scrollTo(0, 0)")
                 settle(page)
                 page.screenshot(path=picture)
+            elif room == GALLERY:
+                page.evaluate("scrollTo(0, 0)")
+                settle(page)
+                page.screenshot(path=picture, full_page=True)
             else:
                 page.get_by_role("tab", name=room, exact=True).first.click()
                 settle(page)
@@ -83,6 +91,8 @@ def photograph(
                 page.locator(README_PARTS[room]).screenshot(path=ROOT / "docs" / "images" / readme_name)
             elif readme_name:
                 shutil.copyfile(picture, ROOT / "docs" / "images" / readme_name)
+        if room == GALLERY:
+            page.evaluate("ForgetLensGallery.close()")
     context.close()
 
 
