@@ -22,6 +22,11 @@ PER_LINE = """() => {
   const lines = Math.round(text.clientHeight / parseFloat(getComputedStyle(text).lineHeight));
   return text.textContent.length / lines;
 }"""
+# As `app/rooms/stage/frames.py` has a run that waits for another.
+IN_LINE = {
+    "phase": "queued", "run": None, "row": "forget:36", "question": "", "step": 0, "of": 1, "before": None,
+    "samples": [], "points": [], "left": "", "note": "1 other <i>run</i> comes first.", "warned": False,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +77,16 @@ def test_figures_live_in_the_text_questions_are_checked_and_progress_is_kept(pag
 
     solved = page.locator("#lesson-progress [role=progressbar]")
     expect(solved).to_have_attribute("aria-valuenow", "2")
+    page.evaluate("sessionStorage.setItem('forget-lens-figure', '3')")
     page.reload()
     expect(solved).to_have_attribute("aria-valuenow", "2", timeout=PATIENCE_MS)
+    # A run that was started from a figure plays there also after a reload, and its place in line is said there.
+    figure(page, 3).locator(".fl-tok").first.wait_for()
+    page.evaluate("frame => ForgetLensLesson.mirror(frame)", IN_LINE)
+    expect(figure(page, 3).locator(".fl-run")).to_contain_text("1 other <i>run</i> comes first.")
+    assert figure(page, 4).locator(".fl-run").count() == 0
+    page.evaluate("ForgetLensLesson.mirror(null)")
+    expect(figure(page, 3).locator(".fl-run")).to_have_count(0)
     page.evaluate("localStorage.clear()")
 
 
