@@ -207,7 +207,29 @@ def _said(query: str, whole: bool) -> dict[str, str]:
 
 def follow_view(inspect_room: InspectRoom, unlearn_room: UnlearnRoom, own_room: OwnRoom) -> dict[str, Any]:
     """A listener that asks the server for nothing: describe the cut in words and write the view into the address."""
-    fields = {
+    fields = _fields(inspect_room, unlearn_room, own_room)
+    return {
+        "fn": None,
+        "inputs": list(fields.values()),
+        "js": "(...values) => ForgetLensPage.writeAddress(values)",
+    }
+
+
+def learn_address(inspect_room: InspectRoom, unlearn_room: UnlearnRoom, own_room: OwnRoom) -> str:
+    """JavaScript that tells the browser how an address is written, once for all listeners: 5 KB of names and values."""
+    opening = inspect_room.studio.opening_row, inspect_room.studio.settings.max_steps
+    usual = defaults(*opening)
+    of_presets = {
+        name: {field: text for field, text in defaults(*opening, name).items() if text != usual[field]}
+        for name in PRESET_NAMES
+    }
+    names = list(_fields(inspect_room, unlearn_room, own_room))
+    return f"ForgetLensPage.learn({', '.join(map(json.dumps, (names, usual, of_presets, MOST_CHARACTERS)))})"
+
+
+def _fields(inspect_room: InspectRoom, unlearn_room: UnlearnRoom, own_room: OwnRoom) -> dict[str, Any]:
+    """The widgets that the address tells of, by the names of their values."""
+    return {
         "split": inspect_room.split,
         "row": inspect_room.row,
         "prompt": inspect_room.prompt,
@@ -217,18 +239,6 @@ def follow_view(inspect_room: InspectRoom, unlearn_room: UnlearnRoom, own_room: 
         "scorers": inspect_room.shown,
         "template": own_room.asked,
         **unlearn_room.form.fields,
-    }
-    opening = inspect_room.studio.opening_row, inspect_room.studio.settings.max_steps
-    usual = defaults(*opening)
-    of_presets = {
-        name: {field: text for field, text in defaults(*opening, name).items() if text != usual[field]}
-        for name in PRESET_NAMES
-    }
-    constants = ", ".join(map(json.dumps, (list(fields), usual, of_presets, MOST_CHARACTERS)))
-    return {
-        "fn": None,
-        "inputs": list(fields.values()),
-        "js": f"(...values) => ForgetLensPage.writeAddress({constants}, values)",
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.address import ROOMS, follow_view, open_address
+from app.address import ROOMS, follow_view, learn_address, open_address
 from app.api.compare import compare_endpoint
 from app.api.depth import depth_endpoint
 from app.api.matrix import matrix_endpoint
@@ -196,7 +196,11 @@ class Page:
             return {**shown, room: name, shown_query: str(query or "")}
 
         opened = page.load(
-            arrive, [query, ticket], [told, self.stage.notice, *view], js="() => ForgetLensPage.arrival()", **QUIET
+            arrive,
+            [query, ticket],
+            [told, self.stage.notice, *view],
+            js=f"() => ({learn_address(*rooms)}, ForgetLensPage.arrival())",
+            **QUIET,
         )
 
         def enter(name: str) -> Any:

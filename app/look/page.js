@@ -72,6 +72,7 @@ const ForgetLensPage = (() => {
   const SETTLED_MS = 400;
   // A change of one of these is a step that Back goes back over.
   const STEPS = ["room", "row", "prompt", "answer"];
+  let address = null;
   let waiting = 0;
   let chosen = false;
   // Whether what changes is what the visitor has changed, and not what an address asked for.
@@ -119,12 +120,18 @@ const ForgetLensPage = (() => {
     };
   }
 
-  /** Write the view into the address: `values` are those of the fields that `names` names; what is as in `defaults`
-      (app/address.py), or as the chosen one of `presets` has it, is left out. */
-  function writeAddress(names, defaults, presets, most, values) {
+  /** How an address is written: the names of its fields in the order of their values, what they are when nothing is said
+      (app/address.py), in which of them a preset differs, and how many characters of a text an address takes. */
+  function learn(names, defaults, presets, most) {
+    address = { names, defaults, presets, most };
+  }
+
+  /** Write the view into the address; what is as the page opens with, or as the chosen preset has it, is left out. */
+  function writeAddress(values) {
     describeCut();
     clearTimeout(waiting);
-    if (going) return;
+    if (going || !address) return;
+    const { names, defaults, presets, most } = address;
     // After the lanes and the tabs have drawn what has just changed.
     waiting = setTimeout(() => {
       const said = Object.fromEntries(names.map((name, k) => [name, values[k]]));
@@ -149,8 +156,8 @@ const ForgetLensPage = (() => {
       const text = query.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
       const before = new URLSearchParams(location.search);
       const step = settled && STEPS.some((name) => query.get(name) !== before.get(name));
-      const address = `${location.pathname}${text ? `?${text}` : ""}${location.hash}`;
-      history[step ? "pushState" : "replaceState"](history.state, "", address);
+      const written = `${location.pathname}${text ? `?${text}` : ""}${location.hash}`;
+      history[step ? "pushState" : "replaceState"](history.state, "", written);
       ForgetLensGallery.note();
     }, 150);
   }
@@ -323,5 +330,5 @@ const ForgetLensPage = (() => {
     return style;
   }
   const isSettled = () => settled;
-  return { writeAddress, arrival, arrived, went, isSettled, chose, enter, toStage, fold, share, copied, savePicture };
+  return { learn, writeAddress, arrival, arrived, went, isSettled, chose, enter, toStage, fold, share, copied, savePicture };
 })();

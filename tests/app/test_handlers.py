@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from app.address import open_address
+from app.address import learn_address, open_address
 from app.page import Page
 from app.rooms.compare.words import table_html
 from app.server.line import Place
@@ -252,6 +252,11 @@ def test_a_page_that_was_opened_anew_takes_up_what_waits_what_trains_and_what_wa
     assert "1 other run comes first" in frames[0]["note"]
     assert updates[0][page.unlearn.go] == updates[1][page.unlearn.go] == {"__type__": "update", "interactive": False}
     assert visit.last is not None and visit.now is None and frames[-1]["run"] == visit.last.number
+
+
+def test_how_an_address_is_written_is_told_the_browser_once(page: Page) -> None:
+    told = learn_address(page.inspect, page.unlearn, page.own)
+    assert len(told) > 2_000 and len(page.follow["js"]) < 100, "5 KB for each of thirty listeners"
 
 
 def test_a_link_asks_the_model_by_its_template(page: Page, visit: Visit) -> None:
