@@ -12,7 +12,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from attribution.model.forward import WORTH_SHARING, CausalModel, Pass, log_probs, log_probs_from, read_prefixes
+from attribution.model.forward import CausalModel, Pass, log_probs
+from attribution.model.prefixes import WORTH_SHARING, log_probs_from, read_prefixes
 
 _LENGTH = 8
 # Long enough for what works in blocks (chunks of a hash, patches of bytes) to have several.

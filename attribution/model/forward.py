@@ -23,13 +23,6 @@ from attribution.text.example import Encoded
 
 # Values of float32 the head's logits may take at once: 4 M values are 16 MB, and the entropy holds four such blocks.
 HEAD_CHUNK_VALUES = 4_000_000
-# Remembering a prefix costs a copy and a mask: it pays where it leaves at most this share of the tokens to compute
-# (measured on two cores: nothing gained at 0.77, a third of the time saved at 0.55).
-PREFIX_WORTH = 0.65
-# Tokens that rows must begin with in common, for these to be read by themselves.
-WORTH_SHARING = 8
-# How many batches' worth of rows are remembered at a time.
-PREFIX_BATCHES = 4
 # A batch is closed early rather than padded by more than this share, once it is large enough to be worth a forward.
 PADDING_SHARE = 0.125
 SMALL_BATCH_TOKENS = 256
@@ -128,6 +121,11 @@ class Pass:
     first: int = 0
     shared: int = 0
     whole: int = 0
+
+    def trimmed(self) -> Pass:
+        """The pass up to its last predicting state: what stands after it changes nothing, for attention is causal."""
+        end = max(self.at) + 1
+        return replace(self, ids=self.ids[:end], hidden=tuple(key for key in self.hidden if key < end))
 
     def length(self, bound: int | None) -> int:
         """Tokens that are read: those behind the last label too, where a row's length decides how it is read."""
@@ -240,12 +238,12 @@ def statistics(
 
 def log_probs(model: CausalModel, passes: Sequence[Pass], batch_tokens: int) -> list[Tensor]:
     """log p of every pass's labels in nats, `[len(at)]` each, in order."""
-    passes = [_trimmed(one) for one in passes]
+    passes = [one.trimmed() for one in passes]
     results: list[Tensor] = [torch.empty(0)] * len(passes)
     with torch.inference_mode():
         for batch in _batches(model, passes, batch_tokens):
             chosen = [passes[i] for i in batch]
-            for i, values in zip(batch, _read(model, _run(model, chosen), chosen), strict=True):
+            for i, values in zip(batch, read_labels(model, _run(model, chosen), chosen), strict=True):
                 results[i] = values
     return results
 
@@ -267,7 +265,7 @@ class Likeliest(NamedTuple):
 
 def likeliest(model: CausalModel, passes: Sequence[Pass], most: int, batch_tokens: int) -> list[Likeliest]:
     """What each pass predicts, in order; logits are made for a bounded number of positions at a time."""
-    passes = [_trimmed(one) for one in passes]
+    passes = [one.trimmed() for one in passes]
     results: dict[int, Likeliest] = {}
     with torch.inference_mode():
         for batch in _batches(model, passes, batch_tokens):
@@ -290,121 +288,6 @@ def likeliest(model: CausalModel, passes: Sequence[Pass], most: int, batch_token
     return [results[i] for i in range(len(passes))]
 
 
-def continued_log_probs(
-    model: CausalModel, rows: Sequence[Encoded], passes: Sequence[tuple[int, Pass]], batch_tokens: int
-) -> list[Tensor]:
-    """The same numbers as `log_probs`, for passes made from `rows` (row number, pass): what a pass shares with its row
-    is read once and its keys and values are kept, where the model allows it and it saves enough.
-    """
-    whole = sum(len(one.ids) for _, one in passes)
-    continued = sum(len(one.ids) - one.shared for _, one in passes) + sum(len(rows[r]) for r in {r for r, _ in passes})
-    bound = model.length_bound
-    stretched = bound is not None and any(one.first + max(one.whole, len(one.ids)) > bound for _, one in passes)
-    if continued > PREFIX_WORTH * whole or stretched or not model.shares_prefixes:
-        return log_probs(model, [one for _, one in passes], batch_tokens)
-    of_row: dict[int, list[int]] = {}
-    for i, (row, _) in enumerate(passes):
-        of_row.setdefault(row, []).append(i)
-    results: list[Tensor] = [torch.empty(0)] * len(passes)
-    with torch.inference_mode():
-        # Rows of one length read their prefixes together; the memory of a few is all that is held at a time.
-        numbers = list(of_row)
-        for group in by_length([len(rows[row]) for row in numbers], PREFIX_BATCHES * batch_tokens):
-            together = [numbers[k] for k in group]
-            mine = [i for row in together for i in of_row[row]]
-            ends = [_trimmed(passes[i][1]) for i in mine]
-            longest = max(one.shared for one in ends)
-            memory = read_prefixes(model, [rows[row].input_ids[:longest] for row in together]) if longest else []
-            sources = [together.index(passes[i][0]) for i in mine]
-            # A remembered token costs attention and memory, not a pass through the layers.
-            lengths = [len(one.ids) - one.shared + one.shared // 8 for one in ends]
-            for batch in by_length(lengths, batch_tokens):
-                chosen = [ends[k] for k in batch]
-                found = log_probs_from(model, memory, [sources[k] for k in batch], chosen)
-                for k, values in zip(batch, found, strict=True):
-                    results[mine[k]] = values
-    return results
-
-
-def read_prefixes(model: CausalModel, prefixes: Sequence[Sequence[int]]) -> list[tuple[Tensor, Tensor]]:
-    """Keys and values of every layer, `[batch, heads, length, d]`, after reading; none where the model keeps others."""
-    from transformers import DynamicCache
-
-    width = max(map(len, prefixes))
-    ids = torch.full((len(prefixes), width), model.pad_id, dtype=torch.long)
-    for k, prefix in enumerate(prefixes):
-        ids[k, : len(prefix)] = torch.tensor(prefix)
-    ids = ids.to(model.device)
-    cache = model.run_body(ids, torch.ones_like(ids), cache=DynamicCache()).past_key_values
-    layers = getattr(cache, "layers", [])
-    if not all(torch.is_tensor(getattr(layer, "keys", None)) and layer.keys.ndim == 4 for layer in layers):
-        return []
-    memory = [(layer.keys, layer.values) for layer in layers]
-    return memory if all(keys.shape[2] == width for keys, _ in memory) else []
-
-
-def common_start(rows: Sequence[Sequence[int]]) -> int:
-    """How many tokens all rows begin with, the last of the shortest left out; 0 where reading them once gains nothing.
-
-    >>> common_start([[1, 2, 3], [1, 2, 4]])
-    0
-    """
-    most = min(map(len, rows)) - 1
-    if len(rows) < 2 or most < WORTH_SHARING:
-        return 0
-    alike = next((i for i in range(most) if any(row[i] != rows[0][i] for row in rows)), most)
-    return alike if alike >= WORTH_SHARING else 0
-
-
-def remembered(model: CausalModel, prefix: Sequence[int], count: int) -> Any:
-    """A cache that holds a prefix for each of `count` rows, read once."""
-    from transformers import DynamicCache
-
-    cache = DynamicCache()
-    for layer, (keys, values) in enumerate(read_prefixes(model, [prefix])):
-        cache.update(keys.expand(count, -1, -1, -1), values.expand(count, -1, -1, -1), layer)
-    return cache
-
-
-def log_probs_from(
-    model: CausalModel, memory: list[tuple[Tensor, Tensor]], sources: Sequence[int], passes: Sequence[Pass]
-) -> list[Tensor]:
-    """log p of the labels, reading on from the first `shared` tokens of the remembered row that each pass came from.
-
-    Remembered keys stand right-aligned before the new ones, so that distances between slots are distances between
-    positions (sliding windows count slots).
-    """
-    from transformers import DynamicCache
-
-    shared = torch.tensor([one.shared for one in passes])
-    before = int(shared.max())
-    width = max(len(one.ids) - one.shared for one in passes)
-    ids = torch.full((len(passes), width), model.pad_id, dtype=torch.long)
-    attention = torch.ones((len(passes), before + width), dtype=torch.long)
-    attention[:, :before] = torch.arange(before) >= before - shared[:, None]
-    for k, one in enumerate(passes):
-        new = one.ids[one.shared :]
-        ids[k, : len(new)] = torch.tensor(new)
-        for key in one.hidden:
-            attention[k, before + key - one.shared] = 0
-    device = model.device
-    slots = (torch.arange(before) - (before - shared[:, None])).clamp(min=0).to(device)
-    source = torch.tensor(sources)[:, None].to(device)
-    cache = DynamicCache()
-    for layer, (keys, values) in enumerate(memory if before else []):
-        cache.update(keys[source, :, slots].transpose(1, 2), values[source, :, slots].transpose(1, 2), layer)
-    positions = torch.tensor([one.first for one in passes])[:, None] + shared[:, None] + torch.arange(width)
-    out = model.run_body(ids.to(device), attention.to(device), positions.to(device), cache)
-    moved = [replace(one, at=tuple(p - one.shared for p in one.at)) for one in passes]
-    return _read(model, Forward(out.last_hidden_state, None), moved)
-
-
-def _trimmed(one: Pass) -> Pass:
-    """The pass up to its last predicting state: what stands after it changes nothing, for attention is causal."""
-    end = max(one.at) + 1
-    return replace(one, ids=one.ids[:end], hidden=tuple(key for key in one.hidden if key < end))
-
-
 def _run(model: CausalModel, passes: Sequence[Pass]) -> Forward:
     width = max(one.length(model.length_bound) for one in passes)
     ids = torch.full((len(passes), width), model.pad_id, dtype=torch.long)
@@ -418,7 +301,8 @@ def _run(model: CausalModel, passes: Sequence[Pass]) -> Forward:
     return model.forward(ids.to(model.device), attention.to(model.device), positions.to(model.device))
 
 
-def _read(model: CausalModel, run: Forward, passes: Sequence[Pass]) -> list[Tensor]:
+def read_labels(model: CausalModel, run: Forward, passes: Sequence[Pass]) -> list[Tensor]:
+    """log p of each pass's labels, from a forward of the passes."""
     found = label_log_probs(model, run, *_lookups(passes, model.device))
     return list(_check_numbers(model, found).split([len(one.at) for one in passes]))
 

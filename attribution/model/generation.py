@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attribution.model.forward import CausalModel, NoNumberError, common_start, no_number, remembered
+from attribution.model.forward import CausalModel, NoNumberError, no_number
+from attribution.model.prefixes import common_start, remembered
 
 
 def continuations(

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from attribution.model import families
-from attribution.model.forward import common_start
 from attribution.model.language_model import LanguageModel
+from attribution.model.prefixes import common_start
 
 KEPT_BYTES = 512_000_000
 """Of states that are kept at most; rows that were not read for the longest time go first."""

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from attribution.model.forward import Pass, continued_log_probs, row_passes
+from attribution.model.forward import Pass, row_passes
 from attribution.model.language_model import LanguageModel
+from attribution.model.prefixes import continued_log_probs
 from attribution.scorers.base import ChangeMatrix, HiddenToken, ScoreBatch, ScoreOptions, normalise, scorer
 from attribution.text.example import DEFAULT_WINDOW, Encoded
 from attribution.text.subject import Subject, occurrences

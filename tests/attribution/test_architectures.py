@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-import attribution.model.forward
+import attribution.model.prefixes
 from attribution import Encoded, Example, LanguageModel, score
 from attribution.model.forward import Pass, log_probs
 from attribution.scorers.token_unlearn import subject_positions
@@ -196,9 +196,9 @@ def test_a_remembered_prefix_changes_nothing(family: str, how: str, monkeypatch:
         "mask_how": how,
         "matrix": True,
     }
-    monkeypatch.setattr(attribution.model.forward, "PREFIX_WORTH", 0.0)
+    monkeypatch.setattr(attribution.model.prefixes, "PREFIX_WORTH", 0.0)
     whole = score(model, [LONG, SHORT], ("masking",), **options)
-    monkeypatch.setattr(attribution.model.forward, "PREFIX_WORTH", 2.0)
+    monkeypatch.setattr(attribution.model.prefixes, "PREFIX_WORTH", 2.0)
     for batch_tokens in (1, 100, 10_000):
         shared = score(model, [LONG, SHORT], ("masking",), batch_tokens=batch_tokens, **options)
         for one, two in zip(whole, shared, strict=True):
@@ -212,9 +212,9 @@ def test_a_row_that_ends_in_its_subject_beside_rows_without_one(monkeypatch: pyt
     model = built("llama")
     named = Example("Who wrote it, Ada Quell?", "The one who wrote it is Ada Quell", subject="Ada Quell")
     rows = [named, LONG, Example("what is it then", "it is a small house"), Example("and where is it", "it is near")]
-    monkeypatch.setattr(attribution.model.forward, "PREFIX_WORTH", 0.0)
+    monkeypatch.setattr(attribution.model.prefixes, "PREFIX_WORTH", 0.0)
     whole = score(model, rows, ("masking",))
-    monkeypatch.setattr(attribution.model.forward, "PREFIX_WORTH", 2.0)
+    monkeypatch.setattr(attribution.model.prefixes, "PREFIX_WORTH", 2.0)
     for one, two in zip(whole, score(model, rows, ("masking",)), strict=True):
         assert one.columns["masking"] == pytest.approx(two.columns["masking"], abs=2e-4)
     assert any(whole[0].columns["masking"]) and whole[2].subject.text is None
