@@ -30,7 +30,7 @@ from app.server.rates import Rates
 from app.server.replies import ASK_PASSWORD, reply, security_headers
 from app.server.settings import Settings
 from app.server.tools import PREFIX, SESSION, SESSION_HEADER, Sessions
-from app.server.uploads import Uploads
+from app.server.uploads import FORM_BYTES, Uploads
 
 log = logging.getLogger(__name__)
 
@@ -263,21 +263,25 @@ class Guard:
 
     async def _upload(self, scope: Any, receive: Any, answer: Any, address: str) -> None:
         """A form with files, straight to the disk; where they lie is remembered."""
-        if refusal := self._inside.uploads.refusal(address):
+        most = self._settings.max_upload_mb * 1024**2 + FORM_BYTES
+        length = first(scope["headers"], b"content-length")
+        # One that does not say how large it is may be as large as may be.
+        size = min(int(length), most) if length.isdigit() else most
+        uploads = self._inside.uploads
+        if refusal := uploads.refusal(address, size):
             await reply(answer, 429, refusal)
             return
-        # The form around a file takes a little room of its own.
-        most = self._settings.max_upload_mb * 1024**2 + 64 * 1024
         told: list[bytes] = []
 
         async def heard(message: Any) -> None:
             told.append(message.get("body", b""))
             await answer(message)
 
-        await self._stream(scope, Body(receive, most, self._large, address), heard, most)
+        with uploads.coming(address, size):
+            await self._stream(scope, Body(receive, most, self._large, address), heard, most)
         with suppress(ValueError, TypeError):
             for path in json.loads(b"".join(told)):
-                self._inside.uploads.add(path, address)
+                uploads.add(path, address)
 
     async def _stream(self, scope: Any, body: Body, answer: Any, most: int) -> None:
         """Let a body through as it comes; one that is refused on its way is, whatever was made of it so far."""

@@ -62,8 +62,7 @@ def launch_options(settings: Settings, visits: Visits) -> dict[str, Any]:
     def guard(app: Any, inside: GuardedApp) -> Guard:
         return Guard(app, inside, settings, health, visits)
 
-    size = settings.max_upload_mb * 1024**2
-    served = GuardedApp(guard, visits.give_up, visits.close, Uploads(4 * size, 20 * size))
+    served = GuardedApp(guard, visits.give_up, visits.close, Uploads.within(settings))
     return {
         "theme": FORGET_LENS,
         "i18n": TEXTS,

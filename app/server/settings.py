@@ -58,6 +58,9 @@ class Settings:
     models_gb: float = _setting(8.0, "memory for all loaded models; the one unused for longest leaves")
     data: tuple[str, ...] = _setting(DATA_SOURCES, "where rows may come from besides the embedded world")
     max_upload_mb: int = _setting(50, "the size of an uploaded file, in megabytes")
+    uploads_mb: int = _setting(
+        1000, "megabytes of uploaded files that lie here at once, of all visitors together; of one address, a fifth"
+    )
     max_rows: int = _setting(100_000, "rows taken of a file or a data set")
     run_rows: int = _setting(400, "rows of a kind that a run on rows of one's own uses; more are browsed alone")
     warm_up: bool = _setting(
@@ -89,6 +92,10 @@ class Settings:
         for source in self.data:
             if source not in DATA_SOURCES:
                 raise ValueError(f"{PREFIX}DATA may name {', '.join(DATA_SOURCES)}, not {source!r}.")
+        if self.uploads_mb < self.max_upload_mb:
+            raise ValueError(
+                f"{PREFIX}UPLOADS_MB must be at least {PREFIX}MAX_UPLOAD_MB, which is {self.max_upload_mb}."
+            )
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
             raise ValueError(f"{PREFIX}ROOT_PATH must start with / and not end with it, not {self.root_path!r}.")
         if any(not all(pair.partition(":")[::2]) for pair in self.auth):

@@ -8,10 +8,14 @@ import socket
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.server.settings import Settings
+
+FORM_BYTES = 64 * 1024
 KEPT_SECONDS = 600.0
 """How long a file lies that was uploaded and never asked for."""
 VARIABLE = "GRADIO_TEMP_DIR"
@@ -73,15 +77,42 @@ class Uploads:
         self._each, self._total = each, total
         self._clock = clock
         self._files: dict[str, _File] = {}
+        self._coming: Counter[str] = Counter()
 
-    def refusal(self, address: str) -> str:
-        """Why an address may upload nothing now; empty when it may."""
-        held = Counter[str]()
+    @classmethod
+    def within(cls, settings: Settings) -> Uploads:
+        """The bounds that a host sets: a fifth for one address, but always one file of the largest size."""
+        file, total = (megabytes * 1024**2 for megabytes in (settings.max_upload_mb, settings.uploads_mb))
+        # The form around a file takes a little room of its own.
+        return cls(max(total // 5, file) + FORM_BYTES, total + FORM_BYTES)
+
+    def refusal(self, address: str, size: int) -> str:
+        """Why an address may not upload so many bytes now; empty when it may. What is on its way counts as if here."""
+        held = self._coming.copy()
         for file in self._files.values():
             held[file.address] += file.size
-        if held[address] < self._each and held.total() < self._total:
-            return ""
-        return "Too many files lie on this server, from your address or in all: try again in some minutes."
+        if held[address] + size > self._each:
+            return (
+                f"Your files fill what one address may have here ({self._each // 1024**2:,} MB): close a tab that has "
+                "some, or try again in some minutes."
+            )
+        if held.total() + size > self._total:
+            return (
+                f"The files of all visitors fill what this server keeps ({self._total // 1024**2:,} MB): try again in "
+                "some minutes."
+            )
+        return ""
+
+    @contextmanager
+    def coming(self, address: str, size: int) -> Iterator[None]:
+        """So many bytes are on their way."""
+        self._coming[address] += size
+        try:
+            yield
+        finally:
+            self._coming[address] -= size
+            if not self._coming[address]:
+                del self._coming[address]
 
     def add(self, path: str, address: str) -> None:
         """A file has come. The same file of another visitor lies at the same place."""

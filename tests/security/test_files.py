@@ -16,6 +16,7 @@ import pytest
 from pyarrow import parquet
 
 from app.server.settings import Settings
+from app.server.uploads import Uploads
 from app.visit.own_rows import read_sheet
 from tests.security.conftest import API, Caller, Page
 
@@ -177,3 +178,21 @@ def test_what_is_held_of_a_file_is_bounded(tmp_path: Path) -> None:
     lists(path.with_suffix(".json"))
     with pytest.raises(ValueError, match="more than 1,000,000 characters"):
         read_sheet(path.with_suffix(".json"), LIMITS)
+
+
+def test_what_is_on_its_way_counts_as_if_it_were_here_and_room_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "one" / "a.csv"
+    path.parent.mkdir()
+    path.write_bytes(b"x" * 60)
+    uploads = Uploads(100, 150)
+    with uploads.coming("ada", 60):
+        assert "one address" in uploads.refusal("ada", 50) and not uploads.refusal("bo", 80)
+        assert "all visitors" in uploads.refusal("bo", 100)
+    assert not uploads.refusal("ada", 100)
+    uploads.add(str(path), "ada")
+    assert uploads.refusal("ada", 50) and not uploads.refusal("bo", 80)
+    uploads.claim([str(path)], "session")
+    uploads.leave("session")
+    assert not uploads.refusal("ada", 100) and not path.exists()
+    with pytest.raises(ValueError, match="UPLOADS_MB must be at least FORGET_LENS_MAX_UPLOAD_MB, which is 50"):
+        Settings(uploads_mb=49)

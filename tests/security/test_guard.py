@@ -51,7 +51,7 @@ class Inner:
 
 def guarded(inner: Any, limits: Settings, visits: Any = None) -> Guard:
     """A guard before an application that is asked for nothing but its open connections."""
-    line, uploads = SimpleNamespace(presence=Presence(50, 500)), Uploads(10**6, 10**7)
+    line, uploads = SimpleNamespace(presence=Presence(50, 500)), Uploads(10**9, 10**9)
     inside: Any = SimpleNamespace(line=line, uploads=uploads, knows=lambda name: True)
     return Guard(inner, inside, limits, lambda: {"status": "ok"}, visits)
 

@@ -22,7 +22,7 @@ DOES = (f"{API}/queue/join", f"{API}/upload", f"{API}/cancel", f"{API}/reset", M
 @pytest.fixture(scope="module")
 def accounts(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A page with accounts, behind one proxy; served by this process, since one of its own takes ten seconds."""
-    settings = Settings(warm_up=False, auth=("ada:quell",), proxies=1)
+    settings = Settings(warm_up=False, auth=("ada:quell",), proxies=1, max_upload_mb=1, uploads_mb=3)
     with pytest.MonkeyPatch.context() as patch:
         # As `python app.py` has it: the server's own default believes any proxy on this machine.
         patch.setenv("FORWARDED_ALLOW_IPS", "")
@@ -118,3 +118,18 @@ def test_wrong_passwords_slow_down(accounts: Page) -> None:
         assert client.post("/login", data={"username": "ada", "password": "quell"}).status_code == 429
     with accounts.client(headers={"x-forwarded-for": "203.0.113.9"}) as client:
         assert client.post("/login", data={"username": "ada", "password": "quell"}).status_code == 200
+
+
+def test_the_files_of_all_visitors_together_have_a_bound(accounts: Page) -> None:
+    """Many addresses, each within its own bound; the page exports nothing by files of its own."""
+    said = []
+    with accounts.client() as client:
+        client.post("/login", data={"username": "ada", "password": "quell"})
+        for number in (1, 1, 2, 3, 4):
+            content = bytes([65 + len(said)]) * 900_000
+            headers = {"x-forwarded-for": f"198.51.100.{number}"}
+            answer = client.post(f"{API}/upload", files={"files": ("a.csv", content)}, headers=headers)
+            said.append("" if answer.status_code == 200 else answer.json()["detail"])
+    assert said[0] == said[2] == said[3] == ""
+    assert said[1].startswith("Your files fill what one address may have here (1 MB)")
+    assert said[4].startswith("The files of all visitors fill what this server keeps (3 MB)")
