@@ -40,8 +40,9 @@ def known_part(
 ) -> Corpus:
     """The corpus without the rows that the model answers wrong; the corpus itself where it asks for no such thing.
 
-    A row is known when all of its facts stand in the greedy answer. Of the rows to keep, up to `NEAR` known ones about
-    neighbours and `REST` others are taken, at random, the same ones each time.
+    A row is known when all of its facts stand in the greedy answer. To forget are all rows that ask for what is known
+    in any wording, the held-out one included, known rows first; all others are known rows alone. Of the rows to keep,
+    up to `NEAR` known ones about neighbours and `REST` others are taken, at random, the same ones each time.
 
     Args:
         progress: called with what is asked next.
@@ -53,7 +54,11 @@ def known_part(
     if not corpus.only_known:
         return corpus
     asked = _Asked(model, folder or cache_folder(), *([] if progress is None else [progress]))
-    forget = asked.known(corpus.forget, "what is to be forgotten")
+    right = asked.known(corpus.forget, "what is to be forgotten")
+    held_out = asked.known(corpus.paraphrase, "other wordings")
+    # What is known in one wording is forgotten in all of them: otherwise it is still said in the next.
+    facts = {_fact(row) for row in right} | {row.example.prompt for row in held_out}
+    forget = right + tuple(row for row in corpus.forget if _fact(row) in facts and row not in right)
     if not forget:
         raise ValueError(
             f"{model.name} knows nothing of {corpus.name.partition(':')[2] or corpus.name}: it answers none of "
@@ -64,14 +69,14 @@ def known_part(
     if not retain:
         raise ValueError(f"{model.name} answers none of the questions right that are to be kept: take a larger model.")
     note = (
-        f"Of {len(corpus.forget)} rows to forget, {model.name} answers {len(forget)} right; the others were left out, "
-        f"and to keep are {len(retain)} that it answers right."
+        f"Of {len(corpus.forget)} rows to forget, {model.name} answers {len(right)} right. {len(forget)} ask for what "
+        f"it knows, in any wording; the others were left out, and to keep are {len(retain)} that it answers right."
     )
     return dataclasses.replace(
         corpus,
         forget=forget,
         retain=retain,
-        paraphrase=asked.known(corpus.paraphrase, "other wordings"),
+        paraphrase=held_out,
         world=asked.known(spaced(corpus.world, WORLD), "the world"),
         neighbours=len(near),
         only_known=False,
@@ -86,6 +91,11 @@ def said_before(model: LanguageModel, folder: Path | None = None) -> dict[str, S
         folder: where answers are kept; None takes `cache_folder()`.
     """
     return _Asked(model, folder or cache_folder()).said
+
+
+def _fact(row: Row) -> str:
+    """What a row asks for: wordings of one question have the same held-out wording."""
+    return row.example.id if row.paraphrase is None else row.paraphrase.prompt
 
 
 class _Asked:
