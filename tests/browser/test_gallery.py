@@ -104,6 +104,12 @@ def test_leaving_it_brings_the_visitors_own_stage_back(page: Page) -> None:
     expect(page.locator(PREPARED)).to_have_count(0)
     page.go_forward()
     expect(page.locator("#prepared .pg-ruled")).to_have_text(getattr(ruled(other), "sentence", ""))
+    # Pressed in a hurry, the last one counts.
+    page.evaluate(
+        "([one, two]) => { ForgetLensGallery.open(one); ForgetLensGallery.open(two); }",
+        [prepared.wanted.name for prepared in gallery()[2:4]],
+    )
+    expect(page.locator("#prepared .pg-ruled")).to_have_text(getattr(ruled(gallery()[3]), "sentence", ""))
     # Whoever is sent to their own stage finds it there.
     page.evaluate("ForgetLensPage.toStage()")
     expect(page.locator(PREPARED)).to_have_count(0)

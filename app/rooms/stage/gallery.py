@@ -13,7 +13,7 @@ import gradio as gr
 
 from app.look.markup import block
 from app.rooms.stage.gallery_words import payload, strip_html
-from app.visit.visits import LOADING, PRIVATE, QUIET, explained
+from app.visit.visits import LATEST, LOADING, PRIVATE, QUIET, explained
 from assets.gallery.prepared import Prepared, gallery
 from assets.gallery.runs import Wanted, wanted
 
@@ -57,7 +57,7 @@ class Gallery:
         """
         self._set_up = set_up
         # Not in the queue: nothing is computed, and runs are trained there.
-        shown = {"outputs": [self.notice, self.given], "queue": False, **QUIET}
+        shown = {"outputs": [self.notice, self.given], "queue": False, **QUIET, **LATEST}
         self.fetch.click(self.open, self.named, js=ASKED, **shown).then(None, self.given, js=PLAY, **PRIVATE)
         asked = {"inputs": self.named, "outputs": [self.notice, *outputs], "js": ASKED, **QUIET, **LOADING}
         ready = self.same.click(self.take, **asked)
