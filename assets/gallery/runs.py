@@ -106,6 +106,15 @@ RUNS: tuple[Wanted, ...] = (
         preset="atwu-small",
     ),
     Wanted(
+        "japan",
+        "A real model forgets Japan",
+        "SmolLM2 135M, asked what it knows of one country, and made to forget that.",
+        "japan-mountain-0",
+        forget="real:Japan",
+        model=SMALLEST,
+        lanes=UNFITTED,
+    ),
+    Wanted(
         "japan-pushed",
         "Japan, by plain ascent",
         "Whole answers about Japan are pushed down, and everything else goes, too.",
