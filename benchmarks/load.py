@@ -33,6 +33,8 @@ from scripts.serving import serve
 API = "/gradio_api"
 PATIENCE_SECONDS = 1800.0
 
+ENDPOINTS = ("score", "unlearn", "compare")
+
 Endpoint = tuple[int, dict[str, Any]]
 """Its number in the page's protocol, and its arguments in order with what each is unless told."""
 
@@ -49,6 +51,7 @@ class Visitor:
         self.number = number
         self.session = uuid.uuid4().hex[:12]
         self.ranks: list[int] = []
+        self.told: list[tuple[str, float, float]] = []
 
     async def ask(self, endpoint: str, **wishes: Any) -> Any:
         """The last answer of an endpoint. RuntimeError when it refuses or fails."""
@@ -59,6 +62,7 @@ class Visitor:
         if joined.status_code != 200:
             raise RuntimeError(f"{endpoint}: {joined.status_code} {joined.text[:100]}")
         found: Any = None
+        waits: list[tuple[float, float]] = []
         data_url, asked = f"{API}/queue/data", {"session_hash": self.session}
         async with self.client.stream("GET", data_url, params=asked, headers=self.headers) as stream:
             async for line in stream.aiter_lines():
@@ -67,12 +71,16 @@ class Visitor:
                 message = json.loads(line[5:])
                 if message["msg"] == "estimation" and message.get("rank") is not None:
                     self.ranks.append(int(message["rank"]))
+                    if message.get("rank_eta") is not None:
+                        waits.append((time.perf_counter(), float(message["rank_eta"])))
                 if message["msg"] in ("process_generating", "process_completed"):
                     output = message.get("output") or {}
                     if not message.get("success", True) or "error" in output:
                         raise RuntimeError(f"{endpoint}: {output.get('error')}")
                     found = output.get("data") or found
                 if message["msg"] == "process_completed":
+                    now = time.perf_counter()
+                    self.told += [(endpoint, eta, now - at) for at, eta in waits]
                     return found[0] if found else None
         raise RuntimeError(f"{endpoint}: the connection ended without an answer")
 
@@ -136,12 +144,14 @@ async def visit_all(
         faults: Counter[str] = Counter()
         seconds: dict[str, list[float]] = {"score": [], "score while others train": [], "unlearn": [], "compare": []}
         ranks: list[int] = []
+        told_waits: list[tuple[str, float, float]] = []
         waits: list[float] = []
         held: list[int] = []
 
         async def class_room(number: int) -> None:
             visitor = Visitor(client, endpoints, number, f"198.51.100.{number}" if strangers else "")
-            trains = number < runs
+            # Spread over all who come.
+            trains = runs > 0 and number * runs // visitors != (number - 1) * runs // visitors
             await asyncio.sleep(over * number / visitors)
 
             async def work() -> None:
@@ -154,6 +164,7 @@ async def visit_all(
 
             await guarded(visitor, work)
             ranks.extend(visitor.ranks)
+            told_waits.extend(visitor.told)
 
         async def guarded(visitor: Visitor, work: Callable[[], Awaitable[None]]) -> None:
             try:
@@ -206,6 +217,7 @@ async def visit_all(
                 f"longest {max(times):6.1f} s   n = {len(times)}"
             )
             lines.append(f"  {what:<26} {figures}")
+    lines += [told_line(name, [(eta, took) for which, eta, took in told_waits if which == name]) for name in ENDPOINTS]
     lines += [f"  fault, {many} times: {fault}" for fault, many in faults.items()]
     if waits:
         lines.append(
@@ -224,6 +236,18 @@ async def visit_all(
         f"visits held in the end: {end['visits']} (after the class: {after_class['visits']})"
     )
     return lines
+
+
+def told_line(endpoint: str, waits: list[tuple[float, float]]) -> str:
+    """How the time that those in line were told, at each of their places, fits what it then took."""
+    if not waits:
+        return f"  told of {endpoint:<19} nobody was told a time"
+    ratios = sorted(took / max(eta, 0.1) for eta, took in waits)
+    off = statistics.median(abs(took - eta) for eta, took in waits)
+    return (
+        f"  told of {endpoint:<19} took {statistics.median(ratios):.2f} times as long as told (8 of 10 between "
+        f"{at(ratios, 0.1):.2f} and {at(ratios, 0.9):.2f}), off by {off:.1f} s at the median   n = {len(waits)}"
+    )
 
 
 def at(times: list[float], share: float) -> float:

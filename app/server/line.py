@@ -6,7 +6,7 @@ import asyncio
 import functools
 import heapq
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,6 +23,8 @@ UNAWARE_SECONDS = 0.15
 ONE_RUN = "A run of yours waits already: wait for it, or stop it, then start the next."
 SKIPPED = {"__type__": "update"}
 """A value that leaves its widget as it is."""
+FAR_APART, FAST_SECONDS = 3.0, 0.5
+"""Times that differ by more than this factor foretell nothing; below so many seconds no difference matters."""
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -49,10 +51,19 @@ class Recent:
 
     def __init__(self) -> None:
         self.avg_time = 0.0
+        self._latest: deque[float] = deque(maxlen=4)
 
     def add(self, seconds: float) -> None:
         """One more time that it took."""
         self.avg_time = (self.avg_time + seconds) / 2 if self.avg_time else seconds
+        self._latest.append(seconds)
+
+    @property
+    def known(self) -> float | None:
+        """The time, where the latest agree; None where they are so far apart that any would mislead."""
+        if not self._latest or max(self._latest) > FAR_APART * max(min(self._latest), FAST_SECONDS):
+            return None
+        return self.avg_time
 
 
 class Line(queueing.Queue):
@@ -182,8 +193,9 @@ class Line(queueing.Queue):
     def _expected(self, concurrency_id: str) -> Iterator[tuple[queueing.Event, int, float | None]]:
         """(request, how many before it, seconds until it is answered as far as is known) of those that wait."""
         queue, now = self.event_queue_per_concurrency_id[concurrency_id], time.time()
+        usual = {fn: recent.known for fn, recent in self.process_time_per_fn.items()}
         free = [
-            max(self.process_time_per_fn[fn].avg_time - (now - start), 0.5) if fn in self.process_time_per_fn else None
+            None if usual.get(fn) is None else max(usual[fn] - (now - start), 0.5)
             for fn, starts in list(queue.start_times_per_fn.items())
             for start in starts
         ]
@@ -192,7 +204,7 @@ class Line(queueing.Queue):
         ends = [0.0] * max(limit - len(free), 0) + [seconds for seconds in free if seconds is not None]
         heapq.heapify(ends)
         for rank, event in enumerate(self.in_turn(concurrency_id)):
-            takes = self.process_time_per_fn[event.fn].avg_time if event.fn in self.process_time_per_fn else None
+            takes = usual.get(event.fn)
             known = known and takes is not None and bool(ends)
             eta = heapq.heappop(ends) + takes if known and takes is not None else None
             if eta is not None:

@@ -182,6 +182,10 @@ def test_a_run_that_waits_says_its_place_and_time_and_can_leave() -> None:
     line.presence.returning.inherit("mine", "anew")
     place = line.place("anew")
     assert place.before == 2 and place.seconds == pytest.approx(45, abs=1)
+    # A run of two steps and one of three hundred foretell nothing of a third; those that agree do.
+    for seconds, foretold in ((2.0, None), (4.0, None), (4.0, None), (4.0, pytest.approx(10, abs=1))):
+        line.process_time_per_fn[fn].add(seconds)
+        assert line.place("anew").seconds == foretold and line.place("anew").before == 2
     said: list[Any] = []
     line.send_message = lambda event, message: said.append((event._id, message))
     # In a thread: beside a browser, this one has a loop of its own.
