@@ -203,8 +203,6 @@ def _real() -> Preset:
         learning_rate=4e-4,
         forget_batch=8,
         retain_batch=16,
-        # A probe takes as long as a step.
-        probe_every=10,
     )
     return Preset(
         name=REAL_PRESET,

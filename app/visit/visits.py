@@ -190,18 +190,20 @@ def explained(handler: Callable[..., Any]) -> Callable[..., Any]:
     """A handler whose ValueErrors become one sentence in its owner's `notice`; nothing else on the page changes.
 
     The handler returns a dict of component to value, or yields one after another; with each the notice is emptied.
-    A handler that has changed other components by then puts them right before it lets the error through.
+    A handler that has changed other components by then puts them right before it lets the error through: that is told
+    again with the sentence, for a browser may be at what came before it still, and draw that last.
     """
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
         def stream(self: Any, *inputs: Any) -> Iterator[dict[Any, Any]]:
+            update: dict[Any, Any] = {}
             try:
                 with closing(handler(self, *inputs)) as updates:
                     for update in updates:
                         yield {self.notice: "", **update}
             except ValueError as error:
-                yield {self.notice: alert(str(error))}
+                yield {**update, self.notice: alert(str(error))}
 
         return stream
 
