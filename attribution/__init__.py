@@ -6,9 +6,9 @@
 
 import os
 
-# Threads that wait for each other must not spin for long: beside anything else that wants the cores, ten steps of training
-# took 70 to 110 s with two threads, 18 s without spinning and 14 to 24 s with a little; alone, 2.4, 2.9 and 2.6 s. Read
-# once, when torch is loaded.
+# Threads that wait for each other must not spin for long: beside others that want the cores, ten steps of training took
+# 70 to 110 s with two threads, 18 s without spinning, 14 to 24 s with a little; alone, 2.4, 2.9 and 2.6 s. Read once,
+# when torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
