@@ -30,7 +30,9 @@ def page(shared_page: Page, url: str) -> Page:
     shared_page.emulate_media(reduced_motion="reduce")
     shared_page.goto(url)
     shared_page.locator("#lanes .fl-tok").first.wait_for(timeout=PATIENCE_MS)
-    shared_page.wait_for_function("ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
+    shared_page.wait_for_function(
+        "typeof ForgetLensPage !== 'undefined' && ForgetLensPage.isSettled()", timeout=PATIENCE_MS
+    )
     return shared_page
 
 
@@ -170,7 +172,7 @@ def test_a_link_plays_it_and_an_unknown_one_says_so(page: Page, url: str) -> Non
     page.goto(f"{url}/?gallery=<b>none</b>")
     assert "<b>none" not in page.evaluate("document.head.innerHTML")
     # An address that is still written would stop the next test's way to another.
-    page.wait_for_function("ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
+    page.wait_for_function("typeof ForgetLensPage !== 'undefined' && ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
     expect(page.locator("#stage-notice .pg-alert")).to_contain_text("The prepared run '<b>none</b>' is unknown.")
 
 
@@ -178,7 +180,7 @@ def test_a_phone_shows_them_in_a_strip_and_plays_them_on_its_first_screen(page: 
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(url)
     page.locator("#lanes .fl-tok").first.wait_for(timeout=PATIENCE_MS)
-    page.wait_for_function("ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
+    page.wait_for_function("typeof ForgetLensPage !== 'undefined' && ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
     box = page.locator("#gallery").bounding_box()
     assert box and box["height"] < 320
     # A model that has lost its speech says much where there was one word.

@@ -70,7 +70,7 @@ def test_a_view_reopens_on_another_server(page: Page, url: str, elsewhere: str) 
     page.wait_for_url(lambda address: parse_qs(urlsplit(address).query) == parse_qs(query), timeout=PATIENCE_MS)
 
     # Back walks through what was seen: cuts and layouts are no steps of their own.
-    page.wait_for_function("ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
+    page.wait_for_function("typeof ForgetLensPage !== 'undefined' && ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
     choose(page, "split", "World")
     page.wait_for_url(lambda address: "row=world:0" in address, timeout=PATIENCE_MS)
     go_to(page, "Learn")
