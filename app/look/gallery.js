@@ -2,11 +2,16 @@
    back as they were. Nothing is asked for but the run itself, once (app/rooms/stage/gallery.py). */
 
 const ForgetLensGallery = (() => {
-  // Seconds: to go through a run from its first step to its last, and between two looks at whether the page stands.
-  const [PLAYED, LOOK] = [6, 0.1];
+  // Seconds: to go through a run from its first step to its last.
+  const PLAYED = 6;
   const known = {};
-  // The run that was asked for, and what stands on the stage: {name, element, done}.
+  // The run that the server is asked for, and the one that plays when it is here: none once it has come, or the visitor
+  // has gone elsewhere.
   let wanted = "";
+  let due = "";
+  // What is told when it has been played, or is not to be played any more.
+  let waiting = null;
+  // What stands on the stage: {name, parts, held}.
   let shown = null;
   // Where a mouse has pressed a tile; null for a finger or a key.
   let pressed = null;
@@ -26,20 +31,22 @@ const ForgetLensGallery = (() => {
 
   /** Play a run; the address names it, and Back takes it off the stage. Resolves when it has been played. */
   function open(name, remember = true) {
-    wanted = name;
+    wanted = due = name;
     if (remember && named() !== name) history.pushState(history.state, "", addressOf(name));
     return new Promise((done) => {
-      if (known[name]) return play(known[name]).then(done);
+      waiting?.();
       waiting = done;
-      press("gallery-fetch");
+      if (known[name]) play(known[name]);
+      else press("gallery-fetch");
     });
   }
-  let waiting = null;
 
   async function play(given) {
+    // Pressed twice in a hurry, a run comes twice.
+    if (!given || given.name !== due || !own()) return;
+    due = "";
     const done = waiting;
     waiting = null;
-    if (!given || given.name !== wanted || !own()) return done?.();
     known[given.name] = given;
     clear();
     const element = document.createElement("div");
@@ -104,6 +111,9 @@ const ForgetLensGallery = (() => {
 
   function close(remember = true) {
     const was = Boolean(shown);
+    due = "";
+    waiting?.();
+    waiting = null;
     clear();
     if (was) scrollTo({ top: 0 });
     if (remember && named()) history.replaceState(history.state, "", addressOf(""));

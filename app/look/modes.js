@@ -25,7 +25,7 @@ const ForgetLensModes = (() => {
   async function loop() {
     for (const kind of ["pointerdown", "keydown"])
       document.addEventListener(kind, (event) => event.isTrusted && (touched = performance.now()), true);
-    while (typeof ForgetLensPage === 'undefined' || !ForgetLensPage.isSettled()) await sleep(0.5);
+    while (!ForgetLensPage.isSettled()) await sleep(0.5);
     for (let number = 0; ; ) {
       const names = ForgetLensGallery.names();
       // A run that a visitor has begun is theirs to look at.

@@ -22,6 +22,11 @@ def open_page(page: Page, url: str) -> Locator:
     return lanes
 
 
+def settled(page: Page) -> None:
+    """Wait until the page stands as its address asks for; its script comes after the document."""
+    page.wait_for_function("typeof ForgetLensPage !== 'undefined' && ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
+
+
 def go_to(page: Page, room: str) -> None:
     """Press a room's tab."""
     page.get_by_role("tab", name=room, exact=True).first.click()

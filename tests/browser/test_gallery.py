@@ -17,7 +17,7 @@ from app.server.line import Place
 from assets.gallery.prepared import gallery
 from tests.app.lanes_fixture import make_scores
 from tests.browser.axe import NO_FAULT, in_both_modes
-from tests.browser.rooms import PATIENCE_MS
+from tests.browser.rooms import PATIENCE_MS, settled
 
 FIRST = gallery()[0]
 PREPARED = "#lanes .pg-prepared"
@@ -30,9 +30,7 @@ def page(shared_page: Page, url: str) -> Page:
     shared_page.emulate_media(reduced_motion="reduce")
     shared_page.goto(url)
     shared_page.locator("#lanes .fl-tok").first.wait_for(timeout=PATIENCE_MS)
-    shared_page.wait_for_function(
-        "typeof ForgetLensPage !== 'undefined' && ForgetLensPage.isSettled()", timeout=PATIENCE_MS
-    )
+    settled(shared_page)
     return shared_page
 
 
@@ -115,6 +113,14 @@ def test_leaving_it_brings_the_visitors_own_stage_back(page: Page) -> None:
     # Whoever is sent to their own stage finds it there.
     page.evaluate("ForgetLensPage.toStage()")
     expect(page.locator(PREPARED)).to_have_count(0)
+    # A run that comes when its visitor has gone on is not played.
+    with page.expect_response(lambda answer: "run/predict" in answer.url, timeout=PATIENCE_MS):
+        page.evaluate(
+            "(name) => { ForgetLensGallery.open(name); setTimeout(ForgetLensPage.toStage); }",
+            gallery()[4].wanted.name,
+        )
+    page.wait_for_timeout(500)
+    expect(page.locator(PREPARED)).to_have_count(0)
     # Another row of the visitor's takes its place.
     open_run(page)
     page.locator("#split").get_by_role("radio", name="Retain").check()
@@ -172,7 +178,7 @@ def test_a_link_plays_it_and_an_unknown_one_says_so(page: Page, url: str) -> Non
     page.goto(f"{url}/?gallery=<b>none</b>")
     assert "<b>none" not in page.evaluate("document.head.innerHTML")
     # An address that is still written would stop the next test's way to another.
-    page.wait_for_function("typeof ForgetLensPage !== 'undefined' && ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
+    settled(page)
     expect(page.locator("#stage-notice .pg-alert")).to_contain_text("The prepared run '<b>none</b>' is unknown.")
 
 
@@ -180,7 +186,7 @@ def test_a_phone_shows_them_in_a_strip_and_plays_them_on_its_first_screen(page: 
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(url)
     page.locator("#lanes .fl-tok").first.wait_for(timeout=PATIENCE_MS)
-    page.wait_for_function("typeof ForgetLensPage !== 'undefined' && ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
+    settled(page)
     box = page.locator("#gallery").bounding_box()
     assert box and box["height"] < 320
     # A model that has lost its speech says much where there was one word.

@@ -9,7 +9,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.lanes_page import settle, shown_as_kept
-from tests.browser.rooms import PATIENCE_MS, alert_of, choose, go_to, open_page, requests_of, set_number, to_stage
+from tests.browser.rooms import (
+    PATIENCE_MS,
+    alert_of,
+    choose,
+    go_to,
+    open_page,
+    requests_of,
+    set_number,
+    settled,
+    to_stage,
+)
 from tests.browser.served import Served, serve_here
 
 
@@ -70,7 +80,7 @@ def test_a_view_reopens_on_another_server(page: Page, url: str, elsewhere: str) 
     page.wait_for_url(lambda address: parse_qs(urlsplit(address).query) == parse_qs(query), timeout=PATIENCE_MS)
 
     # Back walks through what was seen: cuts and layouts are no steps of their own.
-    page.wait_for_function("typeof ForgetLensPage !== 'undefined' && ForgetLensPage.isSettled()", timeout=PATIENCE_MS)
+    settled(page)
     choose(page, "split", "World")
     page.wait_for_url(lambda address: "row=world:0" in address, timeout=PATIENCE_MS)
     go_to(page, "Learn")
