@@ -53,7 +53,7 @@ def known_part(
     """
     if not corpus.only_known:
         return corpus
-    asked = _Asked(model, folder or cache_folder(), *([] if progress is None else [progress]))
+    asked = _Asked(model, folder or cache_folder(), progress)
     right = asked.known(corpus.forget, "what is to be forgotten")
     held_out = asked.known(corpus.paraphrase, "other wordings")
     # What is known in one wording is forgotten in all of them: otherwise it is still said in the next.
@@ -101,8 +101,8 @@ def _fact(row: Row) -> str:
 class _Asked:
     """A model's answers, kept in a file; new ones are asked for."""
 
-    def __init__(self, model: LanguageModel, folder: Path, progress: Callable[[str], None] = lambda _: None) -> None:
-        self._model, self._progress = model, progress
+    def __init__(self, model: LanguageModel, folder: Path, progress: Callable[[str], None] | None = None) -> None:
+        self._model, self._progress = model, progress or (lambda _: None)
         made = fingerprint([weights_fingerprint(model), str(model.template), str(model.model.dtype)])
         self._file = folder / f"said-{made[:16]}.json"
         self.said = {question: Said(*said) for question, said in kept(self._file).items()}
@@ -132,4 +132,4 @@ class _Asked:
         if said is None or not row.facts:
             return False
         answer = answer_of(self._model, "", row, said)
-        return bool(answer.facts) and answer.recalled == len(answer.facts)
+        return bool(answer.facts) and answer.all_recalled

@@ -57,6 +57,11 @@ class Answer:
         """How many of the facts appear in the answer."""
         return sum(stands_in(fact, self.answer) for fact in self.facts)
 
+    @property
+    def all_recalled(self) -> bool:
+        """Whether every fact appears in the answer; True where there is none."""
+        return self.recalled == len(self.facts)
+
 
 def stands_in(fact: str, text: str) -> bool:
     """Whether a fact is said in a text: in its own letters, as words of their own or in the plural.

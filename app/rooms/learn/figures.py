@@ -170,7 +170,7 @@ def _one_of_each(asked: Sequence[Asked]) -> list[Asked]:
     rows = []
     for split in SPLIT_TITLES:
         # An answer that runs on is no answer to look at, right as it may begin.
-        known_ones = [each for each in asked if each[0].recalled == len(each[0].facts) and each[0].ended == "by itself"]
+        known_ones = [each for each in asked if each[0].all_recalled and each[0].ended == "by itself"]
         same = [each for each in known_ones if each[0].split == split]
         changed = (each for each in same if each[0].answer != each[1].answer)
         rows += [next(changed, same[0])] if same else []

@@ -12,7 +12,7 @@ from app.visit.session import KeptRun, Visit
 from app.visit.studio import Studio
 from attribution import Rule, select
 from attribution.lanes import DEFAULT_SHARE
-from unlearn.metrics import Probe
+from unlearn.metrics import Probe, latest
 
 PLAIN = "sequence-ga"
 """The preset of the runs that show what a selection does: it pushes probabilities down and teaches nothing instead."""
@@ -153,16 +153,15 @@ def run_of(visit: Visit, kind: Kind) -> KeptRun:
 
 def spoke(kept: KeptRun) -> float:
     """The share of its answers that were language when it was asked last."""
-    asked = (step.probe.speaks for step in reversed(kept.steps) if step.probe is not None)
-    speaks = next((value for value in asked if value is not None), None)
-    if speaks is None:
+    probe = latest([step.probe for step in kept.steps])
+    if probe is None or probe.speaks is None:
         raise ValueError(f"Run {kept.number} ended before its model was asked anything: let it run for longer.")
-    return speaks
+    return probe.speaks
 
 
 def ended(kept: KeptRun) -> Probe:
     """What was measured of it last."""
-    probe = next((step.probe for step in reversed(kept.steps) if step.probe is not None), None)
+    probe = latest([step.probe for step in kept.steps])
     if probe is None:
         raise ValueError(f"Run {kept.number} was stopped before anything was measured: let it run for longer.")
     return probe

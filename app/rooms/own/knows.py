@@ -9,6 +9,7 @@ from app.look.markup import count, differences, escape
 from attribution import LanguageModel
 from attribution.data.rows import Row
 from unlearn import Corpus
+from unlearn.asking.known import said_before
 from unlearn.metrics.answers import Answer, ask, spaced
 from unlearn.teaching import Taught
 
@@ -40,14 +41,14 @@ class Known:
 def is_right(answer: Answer) -> bool:
     """Whether an answer has every fact; where none is marked, whether it is the row's own answer."""
     if answer.facts:
-        return answer.recalled == len(answer.facts)
+        return answer.all_recalled
     return " ".join(answer.answer.split()) == " ".join(answer.best.split())
 
 
 def asked_of(model: LanguageModel, corpus: Corpus) -> Known:
-    """Ask a model a few of the rows to forget, evenly taken."""
+    """Ask a model a few of the rows to forget, evenly taken; what it was asked before it is not asked again."""
     asking: Sequence[Row] = [row for row in corpus.forget if row.example.prompt]
-    answers = ask(model, "forget", spaced(asking, ASKED)) if asking else []
+    answers = ask(model, "forget", spaced(asking, ASKED), said_before(model)) if asking else []
     return Known(tuple(answers), len(corpus.forget), len(corpus.forget) - len(asking))
 
 
