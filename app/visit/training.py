@@ -26,7 +26,7 @@ def train(visit: Visit, config: RunConfig, preset: str = "") -> Iterator[Trainin
     """Run for a visit and keep the result: yields how it stands before the first step, and as it goes on.
 
     It trains on a thread of its own and waits for nobody: whoever takes long over a state is given the newest next.
-    The first and the last are always given. Whoever looks no more ends the run after its step, and nothing is kept.
+    The last is always given. Whoever looks no more ends the run after its step, and nothing is kept.
 
     Args:
         preset: by which the run was set up, for people.
@@ -61,7 +61,6 @@ class _Newest:
         self.left = False
         self.error: BaseException | None = None
         self._changed = threading.Condition()
-        self._first: Training | None = None
         self._made: Training | None = None
         self._ended = False
 
@@ -70,7 +69,7 @@ class _Newest:
         try:
             for training in trainings:
                 with self._changed:
-                    self._first, self._made = self._first or training, training
+                    self._made = training
                     self._changed.notify()
                 if self.left:
                     break
@@ -88,7 +87,7 @@ class _Newest:
             with self._changed:
                 while self._made is seen and not self._ended:
                     self._changed.wait()
-                found = self._first if seen is None else self._made
+                found = self._made
             if found is None or found is seen:
                 return
             seen = found

@@ -288,9 +288,10 @@ def test_a_real_model_and_a_subject_are_one_press_and_the_form_fits_them(
     monkeypatch.setattr(page.shelf, "get", get)
     monkeypatch.setattr(own_rows, "known_part", known)
     own, form = page.own, page.unlearn.form
-    wish = (REAL_MODEL, "", "float32", "", 0, False, "auto")
-    assert "No subject is chosen" in list(own.model.take_real([], *wish, REQUEST))[-1][own.notice]
-    shown = list(own.model.take_real(["Japan", "France"], *wish, REQUEST))[-1]
+    wish = dict(zip(own.model.wish, (REAL_MODEL, "", "float32", "", 0, False, "auto"), strict=True))
+    subjects = own.model.subjects
+    assert "No subject is chosen" in list(own.model.take_real({**wish, subjects: []}, REQUEST))[-1][own.notice]
+    shown = list(own.model.take_real({**wish, subjects: ["Japan", "France"]}, REQUEST))[-1]
     assert asked == [Wish(REAL_MODEL)] and visit.studio.corpus.name == "real:Japan,France"
     assert "answers 3 right" in shown[own.knows] and "It was asked 3 and answers" in shown[own.knows]
     assert (shown[form.preset]["value"], shown[form.strategy]["value"]) == ("real", "hard")

@@ -83,14 +83,29 @@ class ModelPath(Path):
         """
         loading = {**QUIET, **LOADING}
         chosen = [box.input for box in (self.name, self.revision, self.dtype, self.bits)]
-        gr.on(chosen, self.look, self.wish, [self.notice, self.survey], **LATEST, **QUIET)
-        self.load.click(self.load_model, self.wish, taken, **loading)
-        self.take_them.click(self.take_real, [self.subjects, *self.wish], taken, **loading)
+        # Sets: the handlers are given a dict by widget.
+        wish = set(self.wish)
+        gr.on(chosen, self.look, wish, [self.notice, self.survey], **LATEST, **QUIET)
+        self.load.click(self.load_model, wish, taken, **loading)
+        self.take_them.click(self.take_real, {self.subjects, *wish}, taken, **loading)
 
     @property
     def wish(self) -> list[Any]:
         """What says which model is wanted."""
         return [self.name, self.revision, self.dtype, self.device, self.bits, self.spread, self.template]
+
+    def wished(self, given: dict[Any, Any]) -> Wish:
+        """The wish that the form says. ValueError when a part of it is none."""
+        name, revision, dtype, device, bits, spread, template = (given[widget] for widget in self.wish)
+        return Wish(
+            str(name or "").strip(),
+            (revision or "").strip(),
+            dtype,
+            device or "",
+            int(bits or 0),
+            bool(spread),
+            str(template or AUTO),
+        )
 
     @property
     def takers(self) -> list[gr.Button]:
@@ -98,9 +113,9 @@ class ModelPath(Path):
         return [self.load, self.take_them]
 
     @explained
-    def look(self, *wish: Any) -> Shown:
+    def look(self, given: dict[Any, Any]) -> Shown:
         """What the chosen model takes, before it is loaded."""
-        wanted = make_wish(*wish)
+        wanted = self.wished(given)
         found = self.shelf.survey(wanted)
         takes = wanted.bytes_of(found.parameters)
         seconds = takes / BYTES_PER_SECOND
@@ -114,37 +129,16 @@ class ModelPath(Path):
         }
 
     @explained
-    def load_model(
-        self,
-        name: str,
-        revision: str,
-        dtype: str,
-        device: str,
-        bits: int,
-        spread: bool,
-        template: str,
-        request: gr.Request,
-    ) -> Iterator[Shown]:
+    def load_model(self, given: dict[Any, Any], request: gr.Request) -> Iterator[Shown]:
         """Load a model for this visit, which keeps its rows, saying how far it is."""
-        wanted = make_wish(name, revision, dtype, device, bits, spread, template)
+        wanted = self.wished(given)
         corpus = self.visits.of(request.session_hash).studio.corpus
         yield from self.take(lambda loading: Brought(self.shelf.get(wanted, loading), corpus), request)
 
     @explained
-    def take_real(
-        self,
-        subjects: list[str],
-        name: str,
-        revision: str,
-        dtype: str,
-        device: str,
-        bits: int,
-        spread: bool,
-        template: str,
-        request: gr.Request,
-    ) -> Iterator[Shown]:
-        """Load a model, and use what it knows of these subjects."""
-        yield from self.bring(make_wish(name, revision, dtype, device, bits, spread, template), subjects, request)
+    def take_real(self, given: dict[Any, Any], request: gr.Request) -> Iterator[Shown]:
+        """Load a model, and use what it knows of the chosen subjects."""
+        yield from self.bring(self.wished(given), given[self.subjects], request)
 
     def bring(self, wanted: Wish, subjects: Sequence[str], request: gr.Request) -> Iterator[Shown]:
         """The same, for whoever says in a place of their own what goes wrong.
@@ -161,16 +155,3 @@ class ModelPath(Path):
             return Brought(model, *named_corpus(rows, self.studio.settings, model, loading.go_on))
 
         yield from self.take(work, request)
-
-
-def make_wish(name: str, revision: str, dtype: str, device: str, bits: int, spread: bool, template: str) -> Wish:
-    """The wish that the form says. ValueError when a part of it is none."""
-    return Wish(
-        str(name or "").strip(),
-        (revision or "").strip(),
-        dtype,
-        device or "",
-        int(bits or 0),
-        bool(spread),
-        str(template or AUTO),
-    )

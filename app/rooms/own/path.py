@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,7 @@ Work = Callable[[Loading], Brought]
 Take = Callable[[Work, gr.Request], Generator[Shown, None, None]]
 
 
-class Path:
+class Path(ABC):
     """One way, with its widgets and what they do.
 
     Args:
@@ -53,18 +54,18 @@ class Path:
         self.shelf = shelf
         self._take = take
 
+    @abstractmethod
     def build(self, notice: gr.HTML) -> None:
         """Lay the widgets out.
 
         Args:
             notice: where what goes wrong is said.
         """
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def takers(self) -> list[gr.Button]:
         """The buttons that give the visit something else to work with."""
-        raise NotImplementedError
 
     def take(self, work: Work, request: gr.Request) -> Iterator[Shown]:
         """Give the visit what the work comes to."""
