@@ -82,8 +82,12 @@ def test_figures_live_in_the_text_questions_are_checked_and_progress_is_kept(pag
     expect(solved).to_have_attribute("aria-valuenow", "2", timeout=PATIENCE_MS)
     # A run that was started from a figure plays there also after a reload, and its place in line is said there.
     figure(page, 3).locator(".fl-tok").first.wait_for()
-    page.evaluate("frame => ForgetLensLesson.mirror(frame)", IN_LINE)
-    expect(figure(page, 3).locator(".fl-run")).to_contain_text("1 other <i>run</i> comes first.")
+    # Read at once: the page, which knows of no such run, may be about to say so.
+    said = page.wait_for_function(
+        "frame => { ForgetLensLesson.mirror(frame); return document.querySelector('#figure-3 .fl-run')?.textContent; }",
+        arg=IN_LINE,
+    )
+    assert "1 other <i>run</i> comes first." in said.json_value()
     assert figure(page, 4).locator(".fl-run").count() == 0
     page.evaluate("ForgetLensLesson.mirror(null)")
     expect(figure(page, 3).locator(".fl-run")).to_have_count(0)
