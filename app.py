@@ -19,4 +19,4 @@ visits = Visits(Studio(settings))
 demo = build_page(visits)
 
 if __name__ == "__main__":
-    serve(demo, settings, visits)
+    serve(demo, settings, visits, visits.studio.warm_up)

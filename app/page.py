@@ -184,7 +184,6 @@ class Page:
         view = [room, *self.inspect.whole_view, *form.outputs, *self.own.asking]
 
         async def arrive(query: str, ticket: str, request: gr.Request) -> dict[Any, Any]:
-            self.studio.warm_up()
             found = await self.visits.come_back(str(ticket or ""), request.session_hash or "")
             name, shown = await asyncio.to_thread(open_address, *rooms, str(query or ""), request, found.again)
             asking = self.own.asking_of(request) if found.again else {}

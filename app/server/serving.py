@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -121,10 +122,13 @@ def peak_memory_mb() -> int:
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
 
 
-def serve(page: gr.Blocks, settings: Settings, visits: Visits) -> None:
+def serve(page: gr.Blocks, settings: Settings, visits: Visits, begun: Callable[[], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; then every visit ends, with its run, and the server closes.
 
     What visits hold is in memory alone, so nothing is half written.
+
+    Args:
+        begun: called once the page can be opened.
     """
     log_to_stderr(settings.log_level)
     # The guard alone says which proxies are believed; the server's own default believes any on this machine.
@@ -143,6 +147,7 @@ def serve(page: gr.Blocks, settings: Settings, visits: Visits) -> None:
     # The server has set up loggers of its own by now.
     log_to_stderr(settings.log_level)
     settle()
+    begun()
     page.block_thread()
     visits.close_all()
     remove_own_folder()

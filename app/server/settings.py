@@ -64,7 +64,7 @@ class Settings:
     max_rows: int = _setting(100_000, "rows taken of a file or a data set")
     run_rows: int = _setting(400, "rows of a kind that a run on rows of one's own uses; more are browsed alone")
     warm_up: bool = _setting(
-        True, "whether the first visit starts the answers that every comparison needs, before one is asked for"
+        True, "whether the answers that every comparison needs are made once the page is served, before anybody asks"
     )
     # Who may come in, and how.
     auth: tuple[str, ...] = _setting((), "`name:password` pairs, separated by commas; empty: anybody")

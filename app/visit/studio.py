@@ -191,9 +191,12 @@ class Studio:
         return self._answers[row]
 
     def warm_up(self) -> None:
-        """Start computing what every visitor will need, without waiting for it."""
-        BACKGROUND.submit(self.calibrate)
+        """Start computing what every visitor will need, without waiting for it.
+
+        Before the first of them comes: beside a run it would take half of what the run has.
+        """
         if self.settings.warm_up:
+            BACKGROUND.submit(self.calibrate)
             self.before()
             self.reference()
 

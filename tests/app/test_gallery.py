@@ -25,7 +25,7 @@ from unlearn.presets import DEFAULT_PRESET, preset_for
 
 REQUEST: Any = SimpleNamespace(session_hash="a")
 HOSTILE = "</button><img src=x onerror=alert(1)>"
-SETTINGS = Settings(warm_up=False)
+SETTINGS = Settings()
 
 
 @pytest.fixture(scope="module")

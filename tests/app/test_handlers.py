@@ -36,7 +36,7 @@ REQUEST: Any = SimpleNamespace(session_hash="a")
 def page(model) -> Page:
     whole = load_corpus("forget01")
     corpus = replace(whole, forget=whole.forget[:4], retain=whole.retain[:4], paraphrase=(), world=())
-    made = Page(Visits(Studio(Settings(warm_up=False, max_visits=1), model, corpus)))
+    made = Page(Visits(Studio(Settings(max_visits=1), model, corpus)))
     made.build()
     return made
 

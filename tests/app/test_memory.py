@@ -97,7 +97,7 @@ def test_the_page_settles_once_it_is_served(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "")
     interval = sys.getswitchinterval()
     try:
-        serving.serve(page, Settings(), visits)  # type: ignore[arg-type]
+        serving.serve(page, Settings(), visits, lambda: did.append("begun"))  # type: ignore[arg-type]
     finally:
         sys.setswitchinterval(interval)
-    assert did == ["served", "settled", "waits"]
+    assert did == ["served", "settled", "begun", "waits"]

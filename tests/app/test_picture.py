@@ -32,7 +32,7 @@ MOST_BYTES = 1_500_000
 
 @pytest.fixture(scope="module")
 def page(model: LanguageModel) -> Page:
-    made = Page(Visits(Studio(Settings(warm_up=False), model, few_rows())))
+    made = Page(Visits(Studio(Settings(), model, few_rows())))
     made.build()
     return made
 

@@ -29,7 +29,7 @@ CONFIG = RunConfig(rule=Rule("entropy", "top", 0.4), steps=3, forget_batch=4, re
 def page(model: LanguageModel) -> Page:
     whole = load_corpus("forget01")
     corpus = replace(whole, forget=whole.forget[:4], retain=whole.retain[:4], paraphrase=(), world=())
-    made = Page(Visits(Studio(Settings(warm_up=False), model, corpus)))
+    made = Page(Visits(Studio(Settings(), model, corpus)))
     made.build()
     return made
 

@@ -32,7 +32,7 @@ IN_LINE = {
 @pytest.fixture(scope="module")
 def lesson_url(model: LanguageModel) -> Iterator[str]:
     """The page, whose runs end after a few steps."""
-    with serve_here(Studio(Settings(max_steps=STEPS, warm_up=False), model, few_rows())) as served:
+    with serve_here(Studio(Settings(max_steps=STEPS), model, few_rows())) as served:
         yield served.url
 
 

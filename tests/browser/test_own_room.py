@@ -25,7 +25,7 @@ def own_url(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> I
     made.model.save_pretrained(root / "tiny", safe_serialization=True)
     made.tokenizer.save_pretrained(root / "tiny")
     (root / "tiny" / REPLAY_FILE).write_text(replay_of(made).to_json(), encoding="utf-8")
-    settings = Settings(model_folder=str(root), max_upload_mb=1, warm_up=False)
+    settings = Settings(model_folder=str(root), max_upload_mb=1)
     with serve_here(Studio(settings, model, few_rows())) as served:
         yield served.url
 

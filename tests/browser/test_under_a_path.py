@@ -66,7 +66,7 @@ def proxy(target: str, strips: bool, lag_s: float) -> ThreadingHTTPServer:
 
 @pytest.fixture(scope="module")
 def inner(model: LanguageModel) -> Iterator[str]:
-    with serve_here(Studio(Settings(root_path=PREFIX, proxies=1, warm_up=False), model, few_rows())) as served:
+    with serve_here(Studio(Settings(root_path=PREFIX, proxies=1), model, few_rows())) as served:
         yield served.url
 
 

@@ -22,7 +22,7 @@ DOES = (f"{API}/queue/join", f"{API}/upload", f"{API}/cancel", f"{API}/reset", M
 @pytest.fixture(scope="module")
 def accounts(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A page with accounts, behind one proxy; served by this process, since one of its own takes ten seconds."""
-    settings = Settings(warm_up=False, auth=("ada:quell",), proxies=1, max_upload_mb=1, uploads_mb=3)
+    settings = Settings(auth=("ada:quell",), proxies=1, max_upload_mb=1, uploads_mb=3)
     with pytest.MonkeyPatch.context() as patch:
         # As `python app.py` has it: the server's own default believes any proxy on this machine.
         patch.setenv("FORWARDED_ALLOW_IPS", "")
