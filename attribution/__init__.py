@@ -7,9 +7,10 @@
 import os
 
 # Threads that wait for each other must not spin for long: beside others that want the cores, ten steps of training took
-# 70 to 110 s with two threads, 18 s without spinning, 14 to 24 s with a little; alone, 2.4, 2.9 and 2.6 s. Read once,
-# when torch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# 70 to 110 s with two threads, 18 s without spinning, 14 to 24 s with a little; alone, 2.4, 2.9 and 2.6 s. ACTIVE keeps
+# that little where a program has had more threads than cores, as the page has: with PASSIVE none is left there, and
+# a run on the page takes 46 s instead of 37. Read once, when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "ACTIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 from attribution.measure.alternatives import Alternatives, alternatives

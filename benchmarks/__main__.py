@@ -1,4 +1,4 @@
-"""Timings, each part by its name: python -m benchmarks [waits|page|load|scoring|steps|gpu|scale|results|predict] ..."""
+"""Timings, each part by its name: python -m benchmarks PART ...; an unknown one lists them all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 
 PARTS = {
     "page": "the page in a real Chromium: opening, scoring, dragging a cut",
+    "newcomer": "from opening the page to a compared forgetting, in a real Chromium, by script",
     "waits": "what people wait for: loading, scoring, steps of every objective",
     "results": "three architectures, two kinds of text: scorers and arms on each (hours)",
     "predict": "whether a trial of a few steps ranks what cuts cost (minutes)",

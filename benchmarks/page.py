@@ -209,7 +209,7 @@ def main(given: Sequence[str] | None = None) -> None:
         parser.error("no Chromium found; `make browser` installs one")
     with serve() as url, sync_playwright() as playwright:
         browser = launch(playwright, executable)
-        # The first visitor makes the server compute what all later ones find ready; it is not counted.
+        # The first visitor comes to a server that has just begun, and is not counted.
         page = open_page(browser, url)
         page.wait_for_timeout(20_000)
         figures = [opening(browser, url, max(2, arguments.repeats // 4)), scoring(page, arguments.repeats)]
