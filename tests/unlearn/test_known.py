@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from attribution import LanguageModel
 from tests.attribution.tiny import tiny_model
 from unlearn import Corpus, load_corpus
+from unlearn.__main__ import main
 from unlearn.asking import known
 from unlearn.asking.known import known_part, said_before
 from unlearn.metrics import ask
+from unlearn.presets import preset
 
 
 class Scholar(LanguageModel):
@@ -80,3 +83,39 @@ def test_a_model_that_knows_nothing_is_told(scholar: Scholar, japan: Corpus, tmp
     short = dataclasses.replace(few, retain=few.retain[:3], neighbours=2)
     with pytest.raises(ValueError, match="that are to be kept"):
         known_part(scholar, short, folder=tmp_path / "later")
+
+
+def test_the_shell_forgets_what_a_model_in_a_folder_knows_of_a_subject(
+    japan: Corpus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """From the command to the report, by the preset for real models; the answers alone are not the tiny model's own."""
+    caplog.set_level("INFO", "unlearn")
+    taught = {row.example.prompt: row.example.answer for row in (*japan.forget[:2], *japan.retain[:20])}
+
+    def says(self: LanguageModel, prompts: list[str], *_: object, **__: object) -> list[str]:
+        return [taught.get(prompt, "No idea.") for prompt in prompts]
+
+    monkeypatch.setattr(LanguageModel, "generate", says)
+    monkeypatch.setattr(known, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(known, "TRIES", 100)
+    tiny = tiny_model("llama", max_position_embeddings=512)
+    tiny.model.save_pretrained(tmp_path / "tiny", safe_serialization=True)
+    tiny.tokenizer.save_pretrained(tmp_path / "tiny")
+    words = ["--model", str(tmp_path / "tiny"), "--forget", "real:Japan", "--steps", "1"]
+    assert main([*words, "--json", str(tmp_path / "run.json")]) == 0
+    assert "ask for what it knows, in any wording" in caplog.text
+    report = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert report["config"]["objective"] == preset("real").config.objective == "counterfactual"
+    assert report["config"]["rule"]["scorer"] == "new-info"
+    # All wordings of what it knows are trained, and only what it knows is kept.
+    asked = {split: [a for a in report["answers"] if a["split"] == split] for split in ("forget", "retain")}
+    assert len(asked["forget"]) > 2 and {answer["question"] for answer in asked["retain"]} <= taught.keys()
+    assert report["metrics"]["before"]["retain_recall"] == 1
+    # Asked in another way it knows nothing of Japan, and is not trained on what it does not know.
+    taught.clear()
+    assert main([*words, "--template", "{prompt} {answer}"]) != 0
+    assert "knows nothing of Japan" in capsys.readouterr().err
