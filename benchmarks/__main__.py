@@ -12,6 +12,7 @@ PARTS = {
     "results": "three architectures, two kinds of text: scorers and arms on each (hours)",
     "predict": "whether a trial of a few steps ranks what cuts cost (minutes)",
     "real": "a model that speaks forgets countries: scorers, one run part by part, arms at equal forgetting",
+    "about": "a model that speaks forgets subjects that nobody prepared: the log of what it says",
     "load": "fifty visitors at once, two hundred one after another",
     "steps": "steps of unlearning against bare gradients, transformers' Trainer, and what was expected",
     "gpu": "a 1B-shaped model in bfloat16: scoring and unlearning in tokens a second, share of the peak, memory",

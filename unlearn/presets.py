@@ -27,7 +27,7 @@ SOFT_TEMPERATURE = 0.25
 # Gradient ascent has no floor: it goes on after the facts are gone, and takes the rest along.
 ASCENT_STEPS = 40
 # What fits a minute on two cores, for a model of a hundred million parameters of which half is trained.
-REAL_STEPS = 30
+REAL_STEPS = 24
 # Settings of a run that presets tell of in words of their own.
 TOLD = {*OF_THE_OBJECTIVE, "objective", "score_every", "learn", "normaliser", "layer_position"} | {
     "steps",
@@ -201,8 +201,9 @@ def _real() -> Preset:
         objective="counterfactual",
         steps=REAL_STEPS,
         learning_rate=4e-4,
-        forget_batch=8,
-        retain_batch=16,
+        inner=4.0,
+        forget_batch=12,
+        retain_batch=8,
     )
     return Preset(
         name=REAL_PRESET,

@@ -18,7 +18,7 @@ from attribution.model.language_model import LanguageModel
 from attribution.text.endings import Said
 from unlearn.asking.kept import cache_folder, keep, kept
 from unlearn.data.corpus import Corpus
-from unlearn.metrics.answers import answer_of, ask, spaced
+from unlearn.metrics.answers import CHAT_TOKENS, answer_of, ask, spaced
 
 NEAR, REST = 48, 32
 """Known rows to keep at most: about neighbours, and about the rest. More would take longer to ask than a run takes."""
@@ -103,7 +103,7 @@ class _Asked:
 
     def __init__(self, model: LanguageModel, folder: Path, progress: Callable[[str], None] | None = None) -> None:
         self._model, self._progress = model, progress or (lambda _: None)
-        made = fingerprint([weights_fingerprint(model), str(model.template), str(model.model.dtype)])
+        made = fingerprint([weights_fingerprint(model), str(model.template), str(model.model.dtype), str(CHAT_TOKENS)])
         self._file = folder / f"said-{made[:16]}.json"
         self.said = {question: Said(*said) for question, said in kept(self._file).items()}
 

