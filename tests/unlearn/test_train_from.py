@@ -8,6 +8,7 @@ import torch
 from attribution import LanguageModel, Rule
 from tests.attribution.tiny import tiny_model
 from unlearn import Corpus, RunConfig, run
+from unlearn.metrics import Judge, Prober
 from unlearn.run import adapters, gradients
 from unlearn.run.adapters import first_block
 from unlearn.run.loop import Run
@@ -54,6 +55,21 @@ def test_it_is_the_run_of_whole_forwards(small_corpus: Corpus, monkeypatch, sett
 def _whole(reader: LanguageModel) -> LanguageModel:
     reader.kept = None  # type: ignore[attr-defined]
     return reader
+
+
+def test_a_probe_reads_lower_blocks_once_a_row_and_finds_what_whole_forwards_find(small_corpus: Corpus) -> None:
+    model = tiny_model("llama", num_hidden_layers=3)
+    job = run(model, small_corpus, RunConfig(**(FEW | {"probe_every": 1, "train_from": 3})))
+    lower: list[bool] = []
+    job.model.blocks[0].register_forward_hook(lambda *_: lower.append(True))
+    steps, read = [], []
+    for step in job:
+        steps.append(step)
+        read.append(len(lower))
+    whole = Prober(small_corpus, judge=Judge(model, small_corpus.retain))(job.model, speaks=True)
+    assert steps[-1].probe == whole and steps[1].probe is not None and steps[1].probe.speaks is None
+    # At most what the step draws for the first time, of either kind: the probe's rows were read at step 1.
+    assert read[1] - read[0] <= 2
 
 
 def test_what_fits_the_time_is_trained(small_corpus: Corpus, monkeypatch) -> None:

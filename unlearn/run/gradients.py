@@ -40,6 +40,7 @@ class Gradients:
 
     Attributes:
         micro_batch: rows in one forward as it stands; memory that runs out makes it smaller.
+        reader: the model that is trained; where lower blocks are not, their states of a row are read once.
         refusals: answers that say nothing, for objectives that need them.
         notes: sentences for a person are added here.
     """
@@ -59,10 +60,10 @@ class Gradients:
         self.micro_batch = config.micro_batch
         prepared = prepare(base, corpus, config, weighting, notes)
         # Blocks below the first one that is trained are the same in both models, and are read once for both.
-        self._reader, self._frozen = model, base
+        self.reader, self._frozen = model, base
         block = config.train_from or 1
         if block > 1:
-            self._reader = reader = ReadOnce(model, block, shares=not prepared.blocks)
+            self.reader = reader = ReadOnce(model, block, shares=not prepared.blocks)
             if base.model.dtype == model.model.dtype:
                 self._frozen = ReadOnce(base, block, reader.kept)
         self.refusals = prepared.refusals
@@ -134,8 +135,8 @@ class Gradients:
         instead = self._processes.share(self._refusal_targets(rows, drawn)) if self.refusals else []
 
         def terms(part: slice) -> ForgetTerms:
-            refusing = partial(label_batch, self._reader, instead[part]) if instead else None
-            return self._terms.forget(partial(label_batch, self._reader, targets[part], over=over), refusing)
+            refusing = partial(label_batch, self.reader, instead[part]) if instead else None
+            return self._terms.forget(partial(label_batch, self.reader, targets[part], over=over), refusing)
 
         loss = nll = held = 0.0
         for part in self._parts(len(targets)):
@@ -157,7 +158,7 @@ class Gradients:
         targets = self._processes.share(everyones)
 
         def term_of(part: slice) -> Tensor:
-            return self._terms.retain(partial(label_batch, self._reader, targets[part], over=over))
+            return self._terms.retain(partial(label_batch, self.reader, targets[part], over=over))
 
         loss = 0.0
         with torch.set_grad_enabled(alpha > 0):

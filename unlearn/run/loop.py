@@ -362,7 +362,7 @@ class Run:
         # more before the end, unless the run is to go back when they go.
         lost = what_is_lost(self.before, latest([step.probe for step in self.steps]))
         speaks = ends or self.guard is not None or (number % (SPEAKS_EVERY * every) == 0 and not lost)
-        return self.gradients.read(partial(self._prober, self.model, speaks))
+        return self.gradients.read(partial(self._prober, self.gradients.reader, speaks))
 
 
 def run(
