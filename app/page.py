@@ -67,6 +67,8 @@ class Page:
             self.learn.build_strip()
             self.inspect.build()
             self.stage.build()
+            self.inspect.build_how()
+            self.stage.build_below()
             with gr.Tabs(selected="compare", elem_id="rooms") as self.tabs:
                 with gr.Tab(say("room_compare"), id="compare"):
                     self.compare.build()

@@ -120,6 +120,14 @@ def the_stage_tells_it(page: Page, lanes: Locator) -> None:
     expect(lanes.locator(".fl-run")).to_have_attribute("data-phase", "done")
     expect(page.locator(".pg-ruled")).to_contain_text("%")
     assert page.locator(".pg-gauge").count() == 3
+    # It is read with nothing scrolled.
+    size = page.viewport_size
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.evaluate("scrollTo(0, 0)")
+    box = page.locator(".pg-ruled").bounding_box()
+    assert box and box["y"] + box["height"] <= 720
+    assert size
+    page.set_viewport_size(size)
     steps = lanes.locator(".fl-scrub input")
     steps.focus()
     made = requests_of(page)

@@ -73,6 +73,9 @@ class InspectRoom:
         self.notice = block(elem_classes="pg-notice", elem_id="inspect-notice")
         self.lanes = make_lanes(opening, elem_id=LANES_ID)
         self.rule = gr.JSON(initial_rule(opening), visible="hidden", elem_id="rule")
+
+    def build_how(self) -> None:
+        """Lay out how rows are scored, folded."""
         with gr.Accordion(say("how_scored"), open=False, elem_classes="pg-fold", elem_id="how"):
             with gr.Row(elem_classes="pg-line"):
                 self.scope = gr.Radio(

@@ -53,7 +53,7 @@ class StageRoom:
         self.sharing = Sharing(visits, self._judged)
 
     def build(self) -> None:
-        """Lay it out."""
+        """Lay out what belongs right under the lanes: the verdict."""
         self.frame = gr.JSON(visible="hidden", elem_id="frame")
         # Pressed by page.js: when the page was opened anew and goes on with its visit, and when a run was asked for.
         self.again = gr.Button(elem_id="taken-up", visible="hidden")
@@ -64,6 +64,9 @@ class StageRoom:
         self.ruling = block(elem_id="ruling")
         # Pressing it is heard by the room of the runs.
         self.rescue = gr.Button(visible=False, elem_id="ruling-rescue", elem_classes="pg-rescue")
+
+    def build_below(self) -> None:
+        """Lay out the rest."""
         with gr.Accordion(say("what_made_it"), open=False, elem_classes="pg-fold", elem_id="made") as self.made:
             self.matrix = block(elem_id="matrix")
         self.gallery.build(self.notice)
