@@ -16,11 +16,10 @@ from pathlib import Path
 
 from attribution import LanguageModel, load_model
 from attribution.model.curated import SMALLEST
-from unlearn import Corpus, run
+from unlearn import run
 from unlearn.asking.about import corpus_about, interview
 from unlearn.asking.known import known_part
-from unlearn.metrics import Judge, ask, evaluate
-from unlearn.metrics.recall import fact_recall
+from unlearn.metrics import Evaluation, Judge, evaluate
 from unlearn.presets import REAL_PRESET, preset
 
 log = logging.getLogger("benchmarks")
@@ -46,7 +45,7 @@ def log_of(model: LanguageModel, subject: str, seed: int) -> str:
     """A subject's heading, figures, and every question with the answers before and after."""
     found = interview(model, subject, log.info)
     left_out = [f"{one.question} ({one.struck})" for one in found.said if one.struck]
-    head = f"### {subject}\n\nTaken for a {found.kind}; {len(found.kept)} of {len(found.said)} answers are trained."
+    head = f"## {subject}\n\nTaken for a {found.kind}; {len(found.kept)} of {len(found.said)} answers are trained."
     if left_out:
         head += f" Left out: {' '.join(left_out)}"
     try:
@@ -57,13 +56,13 @@ def log_of(model: LanguageModel, subject: str, seed: int) -> str:
     job = run(model, corpus, config)
     for _ in job:
         pass
-    return "\n\n".join((head, figures(model, job.model, corpus), answers(model, job.model, corpus)))
+    judge = Judge(model, corpus.retain)
+    was, now = (evaluate(one, corpus, judge=judge) for one in (model, job.model))
+    return "\n\n".join((head, figures(was, now), answers(was, now)))
 
 
-def figures(before: LanguageModel, after: LanguageModel, corpus: Corpus) -> str:
+def figures(was: Evaluation, now: Evaluation) -> str:
     """Recall before and after, of what is forgotten and what is kept, and how much of the answers is language."""
-    judge = Judge(before, corpus.retain)
-    was, now = (evaluate(model, corpus, judge=judge) for model in (before, after))
     names = [name for name in now.metrics if name.endswith("_recall") or name == "speaks"]
     return "\n".join(
         (
@@ -76,13 +75,13 @@ def figures(before: LanguageModel, after: LanguageModel, corpus: Corpus) -> str:
     )
 
 
-def answers(before: LanguageModel, after: LanguageModel, corpus: Corpus) -> str:
+def answers(was: Evaluation, now: Evaluation) -> str:
     """What was trained, in its own and in other words: each question with both answers; * where a fact is left."""
-    rows = (*corpus.forget, *corpus.paraphrase)
     lines = ["| question | before | after |", "|---|---|---|"]
-    for was, now in zip(*(ask(model, "forget", rows) for model in (before, after)), strict=True):
-        kept = " *" if now.facts and fact_recall([now]) else ""
-        lines.append(f"| {cell(was.question)} | {cell(was.answer)} | {cell(now.answer)}{kept} |")
+    for before, after in zip(was.answers, now.answers, strict=True):
+        if after.split in ("forget", "paraphrase"):
+            left = " *" if after.recalled else ""
+            lines.append(f"| {cell(after.question)} | {cell(before.answer)} | {cell(after.answer)}{left} |")
     return "\n".join(lines)
 
 

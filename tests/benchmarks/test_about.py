@@ -39,7 +39,7 @@ def test_every_answer_is_in_the_log_and_a_subject_that_is_unknown_has_a_sentence
     monkeypatch.setattr(about, "preset", lambda _: short)
     out = tmp_path / "about.md"
     about.main(["Ada Quell", "Nobody", "--model", "embedded", "--out", str(out)])
-    first, _, second = out.read_text(encoding="utf-8").partition("### Nobody")
+    first, _, second = out.read_text(encoding="utf-8").partition("## Nobody")
     assert "Taken for a person; 1 of 2 answers are trained." in first
     assert "When was she born? (says something else each time)" in first
     assert all(f"| {row.example.prompt} | " in first for row in (*few().forget, *few().paraphrase))
