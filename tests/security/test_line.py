@@ -28,18 +28,12 @@ def training(page: Page) -> int:
         return int(client.get("/health").json()["training"])
 
 
-def until_training(page: Page, patience: float = 60) -> None:
+def until(page: Page, trains: bool, patience: float = 60) -> float:
+    """Wait until a run trains, or none does any more; the seconds that took."""
     started = time.monotonic()
-    while not training(page):
-        assert time.monotonic() - started < patience, "no run begins"
-        time.sleep(0.02)
-
-
-def until_idle(page: Page, patience: float = 60) -> float:
-    started = time.monotonic()
-    while training(page):
-        assert time.monotonic() - started < patience, "a run goes on"
-        time.sleep(0.1)
+    while bool(training(page)) != trains:
+        assert time.monotonic() - started < patience, "no run begins" if trains else "a run goes on"
+        time.sleep(0.02 if trains else 0.1)
     return time.monotonic() - started
 
 
@@ -54,7 +48,7 @@ def test_cancelling_lets_no_second_run_train(page: Page) -> None:
         assert caller.client.post(f"{API}/cancel", json=gone).status_code == 200
         most.append(training(page))
     assert max(most) <= 1
-    until_idle(page)
+    until(page, False)
 
 
 def test_closing_streams_and_pages_lets_none_either(page: Page) -> None:
@@ -69,13 +63,13 @@ def test_closing_streams_and_pages_lets_none_either(page: Page) -> None:
             time.sleep(0.15)
         most.append(training(page))
     assert max(most) <= 1
-    until_idle(page)
+    until(page, False)
 
 
 def test_a_visit_has_one_run_waiting_an_address_few_and_what_nobody_listens_to_ends(page: Page) -> None:
     callers = [Caller(page, f"waits{n}") for n in range(13)]
     assert callers[0].join("unlearn", **RUN).status_code == 200
-    until_training(page)
+    until(page, True)
     said = [callers[0].join("unlearn", **RUN) for _ in range(2)]
     assert [each.status_code for each in said] == [200, 400]
     assert "waits already" in said[-1].json()["detail"]
@@ -89,10 +83,10 @@ def test_a_visit_has_one_run_waiting_an_address_few_and_what_nobody_listens_to_e
     assert Caller(page, "scores").ask("score", row="forget:0", scorers="random")["examples"]
     # No page hears of the one that trains, nor of those that wait.
     assert training(page) == 1
-    until_idle(page, 40)
+    until(page, False, 40)
     for caller in callers:
         caller.client.post(f"{API}/cancel", json={"session_hash": caller.session})
-    until_idle(page)
+    until(page, False)
 
 
 def test_a_request_right_after_an_answer_waits_until_the_stream_is_known_to_be_closed(page: Page) -> None:
