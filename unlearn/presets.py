@@ -26,7 +26,7 @@ LEARNED = "the learned scores of the original model"
 SOFT_TEMPERATURE = 0.25
 # Gradient ascent has no floor: it goes on after the facts are gone, and takes the rest along.
 ASCENT_STEPS = 40
-# What fits a minute on two cores, for a model of a hundred million parameters of which half is trained.
+# About a minute of training on two cores, for a model of a hundred million parameters of which half is trained.
 REAL_STEPS = 24
 # Settings of a run that presets tell of in words of their own.
 TOLD = {*OF_THE_OBJECTIVE, "objective", "score_every", "learn", "normaliser", "layer_position"} | {
